@@ -1,0 +1,47 @@
+// capfleet mapper: a worker that maps files for whoever enqueues jobs in the same Redis.
+import { Command, Option } from 'commander';
+import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
+import { checkReachable } from '@capfleet/shared/redis/connect';
+import { logLevelOption, parsePositive, parseRedis, parseSpan } from '../settings.ts';
+import type { CommonOptions, World } from '../world.ts';
+
+interface MapperCommandOptions extends CommonOptions {
+  readonly redis: string;
+  readonly root: readonly string[];
+  readonly concurrency: number;
+  readonly jobLock: bigint;
+}
+
+export function mapperCommand(run: (action: (world: World) => Promise<ExitCode>) => Promise<void>): Command {
+  return new Command('mapper')
+    .description('run a mapper worker: takes map jobs from a Redis until it is stopped')
+    .addOption(
+      new Option('--redis <url>', 'Redis of the cluster (redis://…, rediss://…, unix:/path)')
+        .argParser(parseRedis)
+        .makeOptionMandatory(),
+    )
+    .option('--root <dir...>', 'folders that jobs may read from', ['/'])
+    .addOption(
+      new Option('--concurrency <n>', 'files mapped side by side in this process').argParser(parsePositive).default(1),
+    )
+    .addOption(
+      new Option('--job-lock <duration>', 'a killed mapper keeps its file from the others this long')
+        .argParser(parseSpan)
+        .default(10_000_000_000n, '10s'),
+    )
+    .addOption(logLevelOption('info'))
+    .action((options: MapperCommandOptions) =>
+      run(async () => {
+        await checkReachable(options.redis);
+        const { runMapper } = await import('@capfleet/mapper/main');
+        await runMapper({
+          redis: options.redis,
+          roots: options.root,
+          concurrency: options.concurrency,
+          lockMs: Number(options.jobLock / 1_000_000n),
+          logLevel: options.logLevel,
+        });
+        return exitCode.ok;
+      }),
+    );
+}

@@ -1,0 +1,50 @@
+// Service processes that a command starts for the occasion, and ends with itself. They hang on an IPC channel:
+// when this process is gone, however it went, they end too.
+import { fork, type ChildProcess } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const CLOSE_DEADLINE_MS = 15_000;
+const RESTART_PAUSE_MS = 300;
+const MAX_RESTARTS = 20;
+
+export interface LocalService {
+  close(): Promise<void>;
+}
+
+/**
+ * @param program the path of the `capfleet` program's main module
+ * @param args as typed after `capfleet`
+ * @param restart starts it again where it ends on its own (a crash)
+ */
+export function startLocal(program: string, args: readonly string[], options: { restart: boolean }): LocalService {
+  let closing = false;
+  let restarts = 0;
+  let child = start();
+
+  function start(): ChildProcess {
+    // Its own process group: Ctrl-C reaches this process only, which then ends its services in order.
+    const started = fork(program, args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], detached: true });
+    started.once('exit', () => {
+      if (closing || !options.restart || restarts >= MAX_RESTARTS) return;
+      restarts += 1;
+      void sleep(RESTART_PAUSE_MS).then(() => {
+        if (!closing) child = start();
+      });
+    });
+    return started;
+  }
+
+  return {
+    async close() {
+      closing = true;
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const ended = new Promise<void>((resolve) => child.once('exit', () => {
+          resolve();
+        }));
+      child.kill('SIGTERM');
+      const killer = setTimeout(() => child.kill('SIGKILL'), CLOSE_DEADLINE_MS);
+      await ended;
+      clearTimeout(killer);
+    },
+  };
+}

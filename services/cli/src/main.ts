@@ -1,0 +1,66 @@
+// The `capfleet` program: the only module that reads the process, installs signals and exits.
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { Command, CommanderError } from 'commander';
+import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
+import { asFailure } from '@capfleet/shared/errors/failure';
+import { mapCommand } from './commands/map.ts';
+import { mapperCommand } from './commands/mapper.ts';
+import type { World } from './world.ts';
+
+const services = new Set(['mapper', 'replayer']);
+
+async function main(argv: readonly string[]): Promise<ExitCode> {
+  const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
+  const interruption = new AbortController();
+  const world: World = {
+    stdout: process.stdout,
+    stderr: process.stderr,
+    interrupted: interruption.signal,
+    program: fileURLToPath(import.meta.url),
+    version,
+  };
+  let code: ExitCode = exitCode.ok;
+  // A service handles its own signals; a command is interrupted by the first and ended by the second.
+  if (!services.has(argv[0] ?? '')) interruptOnSignals(interruption);
+  const run = async (action: (world: World) => Promise<ExitCode>): Promise<void> => {
+    code = await action(world);
+  };
+
+  const program = new Command('capfleet')
+    .description('maps packet-capture data sets across a cluster and replays them on many sensors at one instant')
+    .version(version)
+    .exitOverride()
+    .showHelpAfterError('(see --help)')
+    .addCommand(mapCommand(run))
+    .addCommand(mapperCommand(run));
+  program.commands.forEach((command) => command.exitOverride().showHelpAfterError('(see --help)'));
+
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return code;
+  } catch (thrown) {
+    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? exitCode.ok : exitCode.usage;
+    if (interruption.signal.aborted && thrown === interruption.signal.reason) {
+      process.stderr.write('capfleet: interrupted\n');
+      return exitCode.interrupted;
+    }
+    const failure = asFailure(thrown);
+    if (argv.includes('--json')) process.stdout.write(`${JSON.stringify({ error: failure.toRecord() }, null, 2)}\n`);
+    process.stderr.write(`capfleet: ${failure.message}\n`);
+    if (failure.hint !== '') process.stderr.write(`          ${failure.hint}\n`);
+    if (failure.code === 'internal' && thrown instanceof Error) process.stderr.write(`${thrown.stack ?? ''}\n`);
+    return failure.exit;
+  }
+}
+
+function interruptOnSignals(interruption: AbortController): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (interruption.signal.aborted) process.exit(exitCode.interrupted);
+      interruption.abort();
+    });
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,71 @@
+// Parsers of the values that a person types. Each refuses in the name of the setting.
+import { InvalidArgumentError, Option } from 'commander';
+import { isRedisUrl } from '@capfleet/shared/redis/connect';
+import { logLevels } from '@capfleet/shared/log/logger';
+import { parseDuration, type Nanos } from '@capfleet/shared/time/nanos';
+import { parseRational, type Rational } from '@capfleet/shared/time/rational';
+import { SLOWEST } from '@capfleet/shared/time/timeline';
+
+export function parseCount(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError(`"${text}" is no whole number from 0 on.`);
+  return Number(text);
+}
+
+export function parsePositive(text: string): number {
+  const count = parseCount(text);
+  if (count === 0) throw new InvalidArgumentError('it must be at least 1.');
+  return count;
+}
+
+export function parsePattern(text: string): RegExp {
+  try {
+    return new RegExp(text);
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? `${error.message}.` : 'it is no regular expression.');
+  }
+}
+
+export function parseSpeed(text: string): Rational {
+  const speed = parseRational(text);
+  if (!speed) {
+    throw new InvalidArgumentError(
+      `"${text}" is no positive ratio such as 2, 0.37 or 1/3 (parts up to ${String(2 ** 26 - 1)}).`,
+    );
+  }
+  if (speed.numerator / speed.denominator < SLOWEST) throw new InvalidArgumentError(`${text} is too slow.`);
+  return speed;
+}
+
+export function parseSpan(text: string): Nanos {
+  const span = parseDuration(text);
+  if (span === null) throw new InvalidArgumentError(`"${text}" is no duration such as 250ms, 30s or 1h30m.`);
+  return span;
+}
+
+export function parseRedis(text: string): string {
+  if (!isRedisUrl(text)) {
+    throw new InvalidArgumentError(`"${text}" is no Redis URL such as redis://host:6379 or unix:/run/redis.sock.`);
+  }
+  return text;
+}
+
+export function parseSensorName(text: string): string {
+  if (!/^[\w.-]{1,64}$/.test(text)) {
+    throw new InvalidArgumentError(`"${text}" is no sensor name (letters, digits, ".", "_", "-"; at most 64).`);
+  }
+  return text;
+}
+
+export function parseSensorNames(text: string): string[] {
+  const names = text.split(',').map((name) => parseSensorName(name.trim()));
+  if (new Set(names).size !== names.length) throw new InvalidArgumentError('a sensor is named twice.');
+  return names;
+}
+
+export const jsonOption = (): Option => new Option('--json', 'print the result as JSON on stdout').default(false);
+
+export const logLevelOption = (level: (typeof logLevels)[number]): Option =>
+  new Option('--log-level <level>', 'log lines on stderr').choices([...logLevels]).default(level);
+
+export const redisOption = (): Option =>
+  new Option('--redis <url>', 'Redis of the cluster (redis://…, rediss://…, unix:/path)').argParser(parseRedis);

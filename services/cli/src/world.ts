@@ -1,0 +1,23 @@
+// What a command may touch of the outside. `main` builds it from the real process, tests from what they like.
+import type { ExitCode } from '@capfleet/shared/errors/exit-codes';
+import type { LogLevel } from '@capfleet/shared/log/logger';
+
+export interface World {
+  /** Result. */
+  readonly stdout: { write(text: string): unknown };
+  /** Talk and progress. */
+  readonly stderr: NodeJS.WriteStream;
+  /** Aborted by the first Ctrl-C or SIGTERM. */
+  readonly interrupted: AbortSignal;
+  /** The program's main module, to start services from. */
+  readonly program: string;
+  readonly version: string;
+}
+
+/** Options that every command has. */
+export interface CommonOptions {
+  readonly json: boolean;
+  readonly logLevel: LogLevel;
+}
+
+export type Command<Options> = (options: Options, world: World) => Promise<ExitCode>;

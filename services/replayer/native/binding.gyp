@@ -1,0 +1,22 @@
+{
+  'targets': [
+    {
+      'target_name': 'capfleet_pacer',
+      'sources': [
+        'core/clock_facts.c',
+        'core/histogram.c',
+        'core/interface_facts.c',
+        'core/link_af_packet.c',
+        'core/link_file.c',
+        'core/link_null.c',
+        'core/pacer.c',
+        'core/ring.c',
+        'core/wait.c',
+        'glue/addon.c',
+      ],
+      'include_dirs': ['include'],
+      'cflags': ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-Werror=implicit-function-declaration', '-pthread'],
+      'ldflags': ['-pthread'],
+    },
+  ],
+}

@@ -1,0 +1,163 @@
+/*
+ * The af_packet link sends whole link-layer frames through a raw packet socket (packet(7)) that receives nothing.
+ * A full transmit queue is waited for, briefly; an interface that goes down or away costs the frames of that time and
+ * is taken up again when it is back under its name. With qdisc_bypass off the kernel hides one loss: the queue of an
+ * interface without carrier accepts frames and discards them.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <linux/if_packet.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "interface_facts.h"
+#include "link.h"
+#include "monotonic.h"
+
+#define SEND_BUFFER (8 << 20)
+#define PATIENCE (2 * NS_PER_MS) /* without any progress, per batch */
+#define PAUSE (50 * NS_PER_US)
+#define REBIND_EVERY (50 * NS_PER_MS)
+
+struct link {
+    int fd;
+    int64_t rebind_after;
+    char *interface;
+    struct mmsghdr messages[LINK_BATCH_MAX];
+    struct iovec vectors[LINK_BATCH_MAX];
+};
+
+/* Protocol 0: the socket gets no copy of what the interface receives. */
+static int bind_to(int fd, int index) {
+    struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_protocol = 0, .sll_ifindex = index};
+    return bind(fd, (struct sockaddr *)&address, sizeof address) < 0 ? errno : 0;
+}
+
+static void enlarge_send_buffer(int fd) {
+    int bytes = SEND_BUFFER;
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) < 0)
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+}
+
+static int set_up(int fd, const struct link_options *options, const char **syscall) {
+    struct interface_facts facts;
+    int error = interface_facts_at(fd, options->interface, &facts, syscall);
+    if (error != 0) return error;
+    *syscall = "bind";
+    if (!facts.up) return ENETDOWN;
+    error = bind_to(fd, facts.index);
+    if (error != 0) return error;
+    *syscall = "setsockopt";
+    int bypass = options->qdisc_bypass;
+    if (setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &bypass, sizeof bypass) < 0) return errno;
+    enlarge_send_buffer(fd);
+    return 0;
+}
+
+static int af_packet_open(const struct link_options *options, struct link **out, const char **syscall) {
+    *syscall = "socket";
+    int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+    if (fd < 0) return errno;
+    int error = set_up(fd, options, syscall);
+    if (error != 0) {
+        close(fd);
+        return error;
+    }
+    struct link *link = calloc(1, sizeof *link);
+    char *interface = strdup(options->interface);
+    if (link == NULL || interface == NULL) {
+        *syscall = "malloc";
+        free(link);
+        free(interface);
+        close(fd);
+        return ENOMEM;
+    }
+    link->fd = fd;
+    link->interface = interface;
+    for (size_t i = 0; i < LINK_BATCH_MAX; i++) {
+        link->messages[i].msg_hdr.msg_iov = &link->vectors[i];
+        link->messages[i].msg_hdr.msg_iovlen = 1;
+    }
+    *out = link;
+    return 0;
+}
+
+/* An interface that was deleted and made again has another index. */
+static void rebind(struct link *link) {
+    int64_t now = monotonic_now();
+    if (now < link->rebind_after) return;
+    link->rebind_after = now + REBIND_EVERY;
+    struct interface_facts facts;
+    const char *syscall;
+    if (interface_facts_at(link->fd, link->interface, &facts, &syscall) == 0) bind_to(link->fd, facts.index);
+}
+
+static bool has_carrier(struct link *link) {
+    struct interface_facts facts;
+    const char *syscall;
+    return interface_facts_at(link->fd, link->interface, &facts, &syscall) == 0 && facts.running;
+}
+
+static void pause_for_room(struct link *link, int error) {
+    struct timespec pause = ns_to_timespec(PAUSE);
+    struct pollfd writable = {.fd = link->fd, .events = POLLOUT};
+    /* ENOBUFS is the device's queue, which poll knows nothing of. */
+    if (error == EAGAIN)
+        ppoll(&writable, 1, &pause, NULL);
+    else
+        nanosleep(&pause, NULL);
+}
+
+static size_t af_packet_send_batch(struct link *link, struct link_frame *frames, size_t count, const atomic_bool *stop) {
+    for (size_t i = 0; i < count; i++) {
+        link->vectors[i] = (struct iovec){.iov_base = (void *)frames[i].bytes, .iov_len = frames[i].length};
+        frames[i].error = 0;
+    }
+    size_t done = 0;
+    int64_t give_up = 0; /* 0: not stalled */
+    while (done < count && !atomic_load_explicit(stop, memory_order_relaxed)) {
+        int sent = sendmmsg(link->fd, link->messages + done, (unsigned)(count - done), MSG_DONTWAIT);
+        if (sent > 0) {
+            done += (size_t)sent;
+            give_up = 0;
+            continue;
+        }
+        int error = errno;
+        if (error == EINTR) continue;
+        if (error == EAGAIN || error == ENOBUFS) {
+            int64_t now = monotonic_now();
+            if (give_up == 0) {
+                give_up = now + PATIENCE;
+                /* Past the queueing discipline, no carrier looks like no room. */
+                if (!has_carrier(link)) {
+                    error = ENETDOWN;
+                    give_up = 0;
+                }
+            }
+            if (now < give_up) {
+                pause_for_room(link, error);
+                continue;
+            }
+        }
+        frames[done++].error = error;
+        if (link_is_down(error)) rebind(link);
+    }
+    return done;
+}
+
+static void af_packet_close(struct link *link) {
+    close(link->fd);
+    free(link->interface);
+    free(link);
+}
+
+const struct link_operations link_af_packet = {
+    .name = "af_packet",
+    .open = af_packet_open,
+    .send_batch = af_packet_send_batch,
+    .close = af_packet_close,
+};

@@ -1,0 +1,80 @@
+/*
+ * The pacing thread: takes records from a ring, waits until each frame is due, hands everything already due to a link
+ * as one batch, and accounts for every frame. A frame is due at t0 + origin + its due, on CLOCK_MONOTONIC; an instant
+ * in the past is due at once. Order is the ring's. It starts nothing before t0 is given and never skips a frame
+ * silently: consumed = sent + refused + dropped in every reading.
+ *
+ * Threads: all functions belong to the owner's thread; only the pacing thread, made by pacer_start, touches the link
+ * after that. The producer of the ring may be the owner or another thread.
+ */
+#ifndef CAPFLEET_PACER_H
+#define CAPFLEET_PACER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "link.h"
+#include "ring.h"
+#include "wait.h"
+
+enum pacer_state {
+    PACER_IDLE,
+    PACER_RUNNING,
+    PACER_DONE,    /* every record consumed, and the ring has ended */
+    PACER_STOPPED, /* by pacer_stop or pacer_close */
+    PACER_FAILED,
+};
+
+/* STAT in binding.ts names the same places in the same order. Instants are CLOCK_MONOTONIC ns, durations ns. */
+enum pacer_stat {
+    STAT_STATE,
+    STAT_SENT_PACKETS,
+    STAT_SENT_BYTES,
+    STAT_REFUSED_OVERSIZE,
+    STAT_REFUSED_NO_BUFFERS,
+    STAT_REFUSED_LINK_DOWN,
+    STAT_REFUSED_OTHER,
+    STAT_LATE_DROPPED,
+    STAT_CONSUMED_PACKETS,
+    STAT_LAST_ERRNO,    /* of the latest refused frame */
+    STAT_FAILURE_ERRNO, /* why the state is failed; EBADMSG: a malformed record */
+    STAT_FIRST_DUE,     /* of the first frame sent */
+    STAT_FIRST_SENT,    /* the clock right after the call that sent it */
+    STAT_LAST_DUE,
+    STAT_LAST_SENT,
+    STAT_LATENESS_MIN, /* of frames sent: the clock after the call − due */
+    STAT_LATENESS_MAX,
+    STAT_LATENESS_SUM,
+    STAT_STARVED_COUNT,   /* times that the ring was found empty */
+    STAT_STARVED_PACKETS, /* frames that arrived overdue after that: the feeder was late, not the thread */
+    STAT_BATCHES,         /* calls of the link */
+    STAT_MARGIN_NS,       /* how long before an instant sleeping turns into spinning */
+    STAT_CPU_NS,          /* used by the pacing thread */
+    STAT_COUNT,
+};
+
+struct pacer_options {
+    const struct link_operations *link;
+    struct link_options link_options;
+    enum wait_spin spin;
+    int64_t late_drop_ns; /* 0: never; else a frame later than this is not sent */
+    int64_t max_batch;    /* 1 to LINK_BATCH_MAX */
+};
+
+struct pacer;
+
+/* Opens the link and keeps a reference to the ring. Returns 0, or an errno and in *syscall what it came from. */
+int pacer_open(const struct pacer_options *options, struct ring *ring, struct pacer **out, const char **syscall);
+/* Returns 0, EALREADY after another start, EINVAL for no instant, or an error of pthread_create. After a stop: nothing. */
+int pacer_start(struct pacer *pacer, int64_t t0);
+/* Doesn't wait: the thread ends within 50 ms. Final and idempotent. */
+void pacer_stop(struct pacer *pacer);
+void pacer_stats(const struct pacer *pacer, int64_t out[STAT_COUNT]);
+/* Copies the histogram of lateness, HISTOGRAM_BUCKETS counts; returns the number of samples. */
+int64_t pacer_histogram(const struct pacer *pacer, int64_t *out);
+/* Stops, joins and closes the link; idempotent. Statistics stay readable until pacer_free. */
+void pacer_close(struct pacer *pacer);
+void pacer_free(struct pacer *pacer);
+
+#endif

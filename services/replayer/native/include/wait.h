@@ -1,0 +1,34 @@
+/*
+ * Waits for an absolute CLOCK_MONOTONIC instant: sleeps until a margin before it, then spins. The margin follows the
+ * wake-up overshoot seen on this host while running, so a quiet machine spins little and a noisy one is not late.
+ * It promises never to return early, to look at the stop flag at least every 50 ms, and to use next to no CPU while
+ * the instant is far off.
+ *
+ * Threads: a wait belongs to one thread; its margin may be read from any.
+ */
+#ifndef CAPFLEET_WAIT_H
+#define CAPFLEET_WAIT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum wait_spin {
+    WAIT_SPIN_NONE, /* sleep only: late by the wake-up overshoot, cheapest */
+    WAIT_SPIN_AUTO, /* the calibrated margin */
+    WAIT_SPIN_MAX,  /* always the widest margin */
+};
+
+struct wait {
+    enum wait_spin spin;
+    int64_t overshoot; /* running mean, ns */
+    int64_t deviation; /* running mean distance from it, ns */
+    _Atomic int64_t margin;
+};
+
+void wait_init(struct wait *wait, enum wait_spin spin);
+/* True at or after due; false as soon as stop is seen. */
+bool wait_until(struct wait *wait, int64_t due, const atomic_bool *stop);
+int64_t wait_margin(const struct wait *wait);
+
+#endif

@@ -1,0 +1,42 @@
+// The port through which capture bytes arrive: pulled, so that memory is bounded by who reads.
+
+export interface ByteReader {
+  /**
+   * Reads up to `length` bytes into `target` at `offset`.
+   * @returns bytes read; 0 only at the end. Never called again before it has resolved.
+   * @throws Failure `compression-damaged` (after everything before the damage was delivered), `read-failed` …
+   */
+  read(target: Buffer, offset: number, length: number): Promise<number>;
+  /** Bytes taken from the file so far (compressed bytes where the file is compressed). */
+  readonly consumed: number;
+  /** Frees the file. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Fills `target` from its start; resolves with fewer bytes only at the end. */
+export async function readFully(reader: ByteReader, target: Buffer): Promise<number> {
+  let filled = 0;
+  while (filled < target.length) {
+    const count = await reader.read(target, filled, target.length - filled);
+    if (count === 0) break;
+    filled += count;
+  }
+  return filled;
+}
+
+/** A reader that gives `head` first and then what is left in `rest`. */
+export function prepend(head: Buffer, rest: ByteReader): ByteReader {
+  let position = 0;
+  return {
+    read(target, offset, length) {
+      if (position >= head.length) return rest.read(target, offset, length);
+      const count = head.copy(target, offset, position, Math.min(head.length, position + length));
+      position += count;
+      return Promise.resolve(count);
+    },
+    get consumed() {
+      return rest.consumed;
+    },
+    close: () => rest.close(),
+  };
+}

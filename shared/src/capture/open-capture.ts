@@ -1,0 +1,56 @@
+// Opens a capture by what is in it, never by its name: compression by magic first, then the capture format.
+import { Failure } from '../errors/failure.ts';
+import { prepend, readFully, type ByteReader } from './byte-reader.ts';
+import { FILE_HEADER_BYTES, openClassicPcap, pcapMagic } from './classic-pcap.ts';
+import { gunzip, isGzip } from './gzip.ts';
+import type { PacketReader } from './packet-reader.ts';
+
+/** Formats that are known and not read, so that the error can name them. */
+const otherFormats: readonly (readonly [name: string, magic: string])[] = [
+  ['pcapng', '0a0d0d0a'],
+  ['zstd-compressed', '28b52ffd'],
+  ['lz4-compressed', '04224d18'],
+  ['xz-compressed', 'fd377a585a00'],
+  ['bzip2-compressed', '425a68'],
+  ['a modified pcap (Kuznetzov)', 'a1b2cd34'],
+  ['a modified pcap (Kuznetzov)', '34cdb2a1'],
+  ['a snoop capture', '736e6f6f70'],
+  ['a Network Monitor capture', '474d4255'],
+  ['a Network Monitor capture', '52545353'],
+  ['a NetXRay capture', '58435000'],
+  ['a tar archive', '7573746172'],
+];
+
+/**
+ * @param bytes the file from its start; closed with the reader, and closed here where opening fails
+ * @throws Failure `capture-empty`, `capture-too-short`, `capture-unknown`, `capture-unsupported`,
+ *   `capture-version`, `compression-damaged`
+ */
+export async function openCapture(bytes: ByteReader, path: string): Promise<PacketReader> {
+  try {
+    return await openByMagic(bytes, path);
+  } catch (thrown) {
+    await bytes.close();
+    throw thrown;
+  }
+}
+
+async function openByMagic(bytes: ByteReader, path: string): Promise<PacketReader> {
+  const head = Buffer.alloc(6);
+  const headLength = await readFully(bytes, head);
+  if (headLength === 0) throw new Failure('capture-empty', { path });
+  const whole = prepend(head.subarray(0, headLength), bytes);
+  const compression = isGzip(head.subarray(0, headLength)) ? 'gzip' : 'none';
+  const plain = compression === 'gzip' ? gunzip(whole, path) : whole;
+
+  const header = Buffer.alloc(FILE_HEADER_BYTES);
+  const headerLength = await readFully(plain, header);
+  const start = header.subarray(0, headerLength);
+  const magic = pcapMagic(start);
+  if (magic && headerLength === FILE_HEADER_BYTES) return openClassicPcap(header, magic, plain, { path, compression });
+  const hex = start.toString('hex');
+  const other = otherFormats.find(([, prefix]) => hex.startsWith(prefix));
+  if (other) throw new Failure('capture-unsupported', { path, format: other[0] });
+  if (magic || headerLength < 4) throw new Failure('capture-too-short', { path, size: headerLength });
+  throw new Failure('capture-unknown', { path, magic: hex.slice(0, 8).replace(/(..)(?=.)/g, '$1 ') });
+}

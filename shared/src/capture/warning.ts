@@ -1,0 +1,44 @@
+// Oddities that a capture may have without being useless. Each is counted with the place of its first occurrence.
+
+export const warningKinds = [
+  'cut-off-record',
+  'cut-off-compression',
+  'damaged-compression',
+  'record-too-long',
+  'fraction-out-of-range',
+  'captured-longer-than-wire',
+  'no-packets',
+] as const;
+
+export type WarningKind = (typeof warningKinds)[number];
+
+export interface CaptureWarning {
+  readonly kind: WarningKind;
+  readonly count: number;
+  /** Byte offset in the (decompressed) capture of the first occurrence. */
+  readonly offset: number;
+  readonly message: string;
+}
+
+/** Kinds that mean: what follows in the file could not be read. */
+export const breakingKinds: ReadonlySet<WarningKind> = new Set([
+  'cut-off-record',
+  'cut-off-compression',
+  'damaged-compression',
+  'record-too-long',
+]);
+
+/** Counts warnings by kind; keeps the first of each. */
+export class WarningLog {
+  readonly #byKind = new Map<WarningKind, { count: number; offset: number; message: string }>();
+
+  add(kind: WarningKind, offset: number, message: string): void {
+    const known = this.#byKind.get(kind);
+    if (known) known.count += 1;
+    else this.#byKind.set(kind, { count: 1, offset, message });
+  }
+
+  list(): CaptureWarning[] {
+    return [...this.#byKind].map(([kind, entry]) => ({ kind, ...entry }));
+  }
+}

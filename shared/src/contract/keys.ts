@@ -1,0 +1,26 @@
+// Every key and queue name that Capfleet uses in Redis. One hash tag keeps all of them in one slot of a cluster.
+
+/** BullMQ's prefix, and the start of all other keys. */
+export const PREFIX = '{capfleet}';
+
+export const mapQueue = 'map';
+
+/** Results of one map request: a stream, one entry per file map. */
+export const mapResultsKey = (request: string): string => `${PREFIX}:map:${request}:results`;
+
+/** Each sensor takes its plans from its own queue. */
+export const sensorQueue = (sensor: string): string => `replay-${sensor}`;
+
+/** A sensor's registration; expires when its agent is gone. */
+export const sensorKey = (sensor: string): string => `${PREFIX}:sensor:${sensor}`;
+export const sensorKeyPattern = `${PREFIX}:sensor:*`;
+
+/** Which agent instance plays a sensor's share of a run: the fence against playing it twice. */
+export const claimKey = (run: string, sensor: string): string => `${PREFIX}:run:${run}:claim:${sensor}`;
+
+/** Streams of a run: words of the coordinator to all its sensors, and back. */
+export const toSensorsKey = (run: string): string => `${PREFIX}:run:${run}:to-sensors`;
+export const fromSensorsKey = (run: string): string => `${PREFIX}:run:${run}:from-sensors`;
+
+/** Streams and claims outlive their run by a day, so that a late agent or reader still finds them. */
+export const RUN_KEYS_TTL_SECONDS = 86_400;

@@ -1,0 +1,122 @@
+// What a sensor says after its play, and what a run's report says of all of them. Durations are ns as decimal
+// strings; counts are numbers.
+import { z } from 'zod';
+import { failureSchema } from '../dataset/file-map.ts';
+
+const count = z.int().nonnegative();
+const nanos = z.string().regex(/^-?\d{1,25}$/);
+
+/** Why a packet that was read did not go out. */
+export const refusalCauses = ['oversize', 'no-buffers', 'link-down', 'late', 'stopped', 'other'] as const;
+export type RefusalCause = (typeof refusalCauses)[number];
+
+export const clockFactsSchema = z.object({
+  /** reference (Redis TIME) = CLOCK_MONOTONIC + offset, ± bound. */
+  offset: nanos,
+  bound: nanos,
+  roundTrip: nanos,
+  probes: count,
+});
+
+export const latenessSchema = z.object({
+  p50: nanos,
+  p90: nanos,
+  p99: nanos,
+  p999: nanos,
+  max: nanos,
+});
+
+export const accountsSchema = z.object({
+  /** Packets read from the files and due in this run; read = sent + the sum of refused. */
+  read: count,
+  sent: count,
+  sentBytes: count,
+  refused: z.record(z.enum(refusalCauses), count),
+  /** Packets whose stamp was earlier than that of the packet before them in their file; sent at once. */
+  backwards: count,
+});
+
+export const playResultSchema = z.object({
+  outcome: z.enum(['done', 'stopped', 'failed']),
+  error: failureSchema.nullable(),
+  accounts: accountsSchema,
+  /** Due → handed to the kernel, of every packet sent; null where none was. */
+  lateness: latenessSchema.nullable(),
+  /** First packet: handed over − due by this agent's clock; null where none was sent. */
+  startError: nanos.nullable(),
+  /** Last packet: handed over − due. */
+  endDrift: nanos.nullable(),
+  /** Instant of the first and last hand-over on the reference clock. */
+  firstSent: nanos.nullable(),
+  lastSent: nanos.nullable(),
+  loops: count,
+  /** Times the pacer found nothing to send because reading was behind. */
+  starved: count,
+  files: z.array(z.object({ path: z.string(), message: z.string() })),
+  clock: clockFactsSchema,
+  /** The clock measured again after the play. */
+  clockAfter: clockFactsSchema.nullable(),
+});
+
+export type ClockFacts = z.infer<typeof clockFactsSchema>;
+export type Lateness = z.infer<typeof latenessSchema>;
+export type Accounts = z.infer<typeof accountsSchema>;
+export type PlayResult = z.infer<typeof playResultSchema>;
+
+export interface SensorReport {
+  readonly sensor: string;
+  readonly interface: string;
+  readonly link: string;
+  /** What became of the sensor: its result, or why there is none. */
+  readonly result: PlayResult | null;
+  readonly error: z.infer<typeof failureSchema> | null;
+}
+
+export interface Finding {
+  readonly check: string;
+  readonly sensor: string | null;
+  readonly holds: boolean;
+  readonly text: string;
+}
+
+export interface RunReport {
+  readonly version: 1;
+  readonly run: string;
+  readonly outcome: 'done' | 'stopped' | 'cancelled' | 'failed';
+  /** Committed start on the reference clock, RFC 3339; null where the run was cancelled before. */
+  readonly start: string | null;
+  readonly speed: string;
+  readonly loops: number;
+  readonly sensors: readonly SensorReport[];
+  readonly totals: Accounts;
+  /** Largest difference of two sensors' start errors, and the clock bounds that add to it; null under two. */
+  readonly startSkew: { readonly measured: string; readonly clockBound: string } | null;
+  readonly verdict: { readonly holds: boolean; readonly findings: readonly Finding[] };
+}
+
+export function emptyAccounts(): Accounts {
+  return {
+    read: 0,
+    sent: 0,
+    sentBytes: 0,
+    refused: { oversize: 0, 'no-buffers': 0, 'link-down': 0, late: 0, stopped: 0, other: 0 },
+    backwards: 0,
+  };
+}
+
+export function addAccounts(a: Accounts, b: Accounts): Accounts {
+  const refused = emptyAccounts().refused;
+  for (const cause of refusalCauses) refused[cause] = a.refused[cause] + b.refused[cause];
+  return {
+    read: a.read + b.read,
+    sent: a.sent + b.sent,
+    sentBytes: a.sentBytes + b.sentBytes,
+    refused,
+    backwards: a.backwards + b.backwards,
+  };
+}
+
+/** True where every packet read is accounted for. */
+export function addsUp(accounts: Accounts): boolean {
+  return accounts.read === refusalCauses.reduce((sum, cause) => sum + accounts.refused[cause], accounts.sent);
+}

@@ -1,0 +1,84 @@
+// What mapping learns about one file. Instants are decimal strings of ns since the epoch, so that a map travels
+// through queues and JSON without losing a digit.
+import { z } from 'zod';
+import { warningKinds } from '../capture/warning.ts';
+import { errorTable, type ErrorCode } from '../errors/codes.ts';
+import type { Failure } from '../errors/failure.ts';
+import type { SourceFile } from '../source/source.ts';
+
+const count = z.int().nonnegative();
+const instant = z.string().regex(/^-?\d{1,25}$/);
+
+export const failureSchema = z.object({
+  code: z.enum(Object.keys(errorTable) as [ErrorCode, ...ErrorCode[]]),
+  message: z.string(),
+  hint: z.string(),
+});
+
+const identity = {
+  /** Full name in the source. */
+  path: z.string().min(1),
+  /** Name below the mapped folder, `/` between its parts. */
+  name: z.string(),
+  /** Bytes of the file as it lies there. */
+  fileSize: count,
+  /** Modification time, ns since the epoch; null in a mapping by GopherCap, whose sizes are those of packets only. */
+  modified: instant.nullable(),
+};
+
+const warningSchema = z.object({
+  kind: z.enum(warningKinds),
+  count,
+  offset: count,
+  message: z.string(),
+});
+
+export const mappedFileSchema = z.object({
+  ...identity,
+  /** `partial`: cut off or damaged; everything before that is counted. */
+  status: z.enum(['ok', 'partial']),
+  format: z.enum(['pcap']),
+  compression: z.enum(['none', 'gzip']),
+  byteOrder: z.enum(['little', 'big']),
+  resolution: z.enum(['us', 'ns']),
+  snaplen: count,
+  linkTypes: z.array(count),
+  packets: count,
+  capturedBytes: count,
+  wireBytes: count,
+  /** Largest captured and wire length of a packet, bytes. */
+  maxCaptured: count,
+  maxWire: count,
+  /** Packets with an earlier stamp than the packet before them in the file. */
+  outOfOrder: count,
+  /** Stamps of the first and last packet in file order, of the earliest and latest; null without packets. */
+  first: instant.nullable(),
+  last: instant.nullable(),
+  earliest: instant.nullable(),
+  latest: instant.nullable(),
+  warnings: z.array(warningSchema),
+});
+
+export const failedFileSchema = z.object({
+  ...identity,
+  status: z.literal('failed'),
+  error: failureSchema,
+});
+
+export const fileMapSchema = z.discriminatedUnion('status', [mappedFileSchema, failedFileSchema]);
+
+export type MappedFile = z.infer<typeof mappedFileSchema>;
+export type FailedFile = z.infer<typeof failedFileSchema>;
+export type FileMap = z.infer<typeof fileMapSchema>;
+
+/** The map of a file that could not be mapped. */
+export function failedFile(file: SourceFile, failure: Failure): FailedFile {
+  return {
+    path: file.path,
+    name: file.name,
+    fileSize: file.size,
+    modified: file.modified,
+    status: 'failed',
+    error: failure.toRecord(),
+  };
+}

@@ -1,0 +1,165 @@
+// The table of everything that can go wrong: code → message, exit code, whether a retry can help, and the way
+// out. It owns the wording; nothing else in Capfleet spells out an error text for a person. `{name}` in a message
+// or hint is filled from the failure's fields.
+import { exitCode, type ExitCode } from './exit-codes.ts';
+
+interface ErrorRow {
+  readonly message: string;
+  readonly hint: string;
+  readonly exit: ExitCode;
+  /** The same attempt may succeed later: queue workers retry it with backoff. */
+  readonly retryable: boolean;
+}
+
+const failed = (message: string, hint: string): ErrorRow => ({
+  message,
+  hint,
+  exit: exitCode.failed,
+  retryable: false,
+});
+const usage = (message: string, hint: string): ErrorRow => ({
+  message,
+  hint,
+  exit: exitCode.usage,
+  retryable: false,
+});
+const passing = (message: string, hint: string): ErrorRow => ({
+  message,
+  hint,
+  exit: exitCode.failed,
+  retryable: true,
+});
+
+export const errorTable = {
+  // Sources
+  'folder-missing': failed('no such folder: {path}', 'check the path given with {setting}'),
+  'not-a-folder': failed('{path} is not a folder', 'give the folder that holds the captures with {setting}'),
+  'no-matching-file': failed(
+    'no file under {path} matches {filter}',
+    'change --file-suffix or --file-regexp; an empty --file-suffix takes every file',
+  ),
+  'file-missing': failed('no such file: {path}', 'map the folder again if files were moved or removed'),
+  'file-forbidden': failed('not allowed to read {path}', 'give the user that runs Capfleet read access to it'),
+  'file-changed': failed(
+    '{path} is not the file that was mapped: {difference}',
+    'map the folder again, then replay with the new dump',
+  ),
+  'file-outside-roots': failed(
+    '{path} is outside the folders that this mapper may read',
+    'start the mapper with a --root that holds it',
+  ),
+  'read-failed': passing('reading {path} failed: {reason}', 'check the disk or the network mount'),
+
+  // Captures
+  'capture-empty': failed('{path} is empty (0 bytes)', 'remove it from the set, or find out why nothing was written'),
+  'capture-too-short': failed(
+    '{path} is too short to be a capture ({size} bytes)',
+    'it was probably cut off while it was written or copied',
+  ),
+  'capture-unknown': failed(
+    '{path} is not a capture: it begins with {magic}',
+    'Capfleet reads classic pcap, plain or gzip; convert other formats with `editcap -F pcap`',
+  ),
+  'capture-unsupported': failed(
+    '{path} is {format}, which this version does not read',
+    'convert it with `editcap -F pcap`, or gunzip/recompress it with gzip',
+  ),
+  'capture-version': failed('{path} has pcap version {version}; only 2.x is known', 'check where the file comes from'),
+  'compression-damaged': failed(
+    'the compressed data of {path} are damaged at byte {offset}: {reason}',
+    'fetch the file again from where it was recorded',
+  ),
+
+  // Data sets
+  'dump-missing': failed('no such mapping: {path}', 'write one with `capfleet map --dir-src DIR --dump-json {path}`'),
+  'dump-invalid': failed('{path} is not a mapping: {reason}', 'write it anew with `capfleet map`'),
+  'dump-unwritable': failed('cannot write {path}: {reason}', 'choose another --dump-json; an old file there is unchanged'),
+  'set-empty': failed('{path} holds no packet to replay', 'map a folder that has captures with packets in them'),
+  'nothing-mapped': failed(
+    'none of the {files} files could be mapped; first: {reason}',
+    'see the list above; `file NAME` tells what a file is',
+  ),
+
+  // Replay: plan and sensors
+  'sensor-unknown': failed(
+    'no agent is registered for sensor {sensor}; registered: {known}',
+    'start it on its host: `capfleet replayer --sensor {sensor} --interface IF --redis URL`',
+  ),
+  'sensor-taken': failed(
+    'another agent is running as sensor {sensor}',
+    'stop it first or choose another --sensor name',
+  ),
+  'sensor-busy': failed('sensor {sensor} is busy with run {run}', 'wait for that run to end, or stop it'),
+  'sensor-lost': failed('sensor {sensor} stopped answering', 'look at the log of its agent'),
+  'sensor-refused': failed('sensor {sensor} cannot play: {reason}', '{hint}'),
+  'prepare-timeout': failed(
+    'sensor {sensor} was not ready within {seconds} s',
+    'look at the log of its agent; raise --prepare-timeout for slow storage',
+  ),
+  'acknowledge-timeout': failed(
+    'sensor {sensor} did not acknowledge the start in time; the run is cancelled everywhere',
+    'raise --lead',
+  ),
+  'clock-bound': failed(
+    'the clock of sensor {sensor} is known only to ±{bound}; the limit is ±{limit}',
+    'use a nearer Redis, or raise --max-clock-bound',
+  ),
+  'assignment-uncovered': usage(
+    '{count} files match no sensor, the first is {path}',
+    'add a pattern that takes them, for example --assign "{sensor}=.*"',
+  ),
+  'assignment-sensor': usage('--assign names sensor {sensor}, which is not among --sensors', 'add it to --sensors'),
+  'run-fenced': failed(
+    'run {run} was already played by another agent of sensor {sensor}',
+    'a run is never played twice; start a new one',
+  ),
+  'run-cancelled': failed('the run was cancelled before its start: {reason}', 'see the reason'),
+
+  // Replay: interface and link
+  'interface-missing': failed('no interface {interface}; there are: {known}', 'check --out-interface, and the network namespace'),
+  'interface-down': failed('interface {interface} is down', 'bring it up: `ip link set {interface} up`'),
+  'interface-default-route': failed(
+    'interface {interface} carries the default route of this host',
+    'replay into another interface, or add --allow-default-route-interface',
+  ),
+  'interface-link-type': failed(
+    '{path} has link type {linkType}; {interface} sends {accepted}',
+    'replay only captures of that link type',
+  ),
+  'frame-too-large': failed(
+    '{path} has a frame of {frame} bytes; {interface} takes {limit} (MTU {mtu})',
+    'raise the MTU: `ip link set {interface} mtu {needed}`',
+  ),
+  'raw-socket-forbidden': failed(
+    'not allowed to send raw packets on {interface}',
+    'run as root, or `setcap cap_net_raw+ep` on the node binary, or use a user namespace: `unshare -Urn`',
+  ),
+  'native-missing': failed(
+    'the native pacing core is not built',
+    'run `npm run build` where the replayer is installed (needs gcc and make)',
+  ),
+  'link-failed': failed('opening {interface} failed: {reason}', 'see the reason'),
+
+  // Infrastructure
+  'redis-missing': failed(
+    'redis-server is not installed',
+    'install it (`apt-get install redis-server`) or give a running one with --redis URL',
+  ),
+  'redis-start': failed('the private redis-server did not start: {reason}', 'see the reason'),
+  'redis-unreachable': passing('cannot reach Redis at {url}: {reason}', 'check --redis and that the server runs'),
+  'no-mapper': failed(
+    'no mapper took a job within {seconds} s',
+    'start one: `capfleet mapper --redis {url}`, or raise --worker-timeout',
+  ),
+  'worker-crashed': failed(
+    'the mapper stopped {times} times while it read {path}',
+    'look at the log of the mapper; the file may make it run out of memory',
+  ),
+  'job-invalid': failed('a job in queue {queue} does not fit its schema: {reason}', 'see who else writes to this Redis'),
+
+  // Command line
+  'setting-invalid': usage('{setting}: {reason}', 'see `capfleet {command} --help`'),
+  internal: failed('internal error: {reason}', 'this is a bug; please report it with the log'),
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorCode = keyof typeof errorTable;

@@ -1,0 +1,30 @@
+// Redis streams as Capfleet uses them: every entry has named text fields, readers keep their own position.
+import type { Redis } from 'ioredis';
+
+export interface StreamEntry {
+  readonly id: string;
+  readonly fields: Readonly<Record<string, string>>;
+}
+
+const AT_ONCE = 1000;
+
+/**
+ * Entries after `position` ('0' is the start), waiting up to `waitMs` for a first one. The connection is blocked
+ * meanwhile, so it must not be shared with commands that matter.
+ */
+export async function readStream(
+  client: Redis,
+  key: string,
+  position: string,
+  waitMs: number,
+): Promise<StreamEntry[]> {
+  const reply = await client.xread('COUNT', AT_ONCE, 'BLOCK', waitMs, 'STREAMS', key, position);
+  const entries = reply?.[0]?.[1] ?? [];
+  return entries.map(([id, flat]) => ({ id, fields: pairs(flat) }));
+}
+
+function pairs(flat: readonly string[]): Record<string, string> {
+  const fields: Record<string, string> = {};
+  for (let index = 0; index + 1 < flat.length; index += 2) fields[flat[index] ?? ''] = flat[index + 1] ?? '';
+  return fields;
+}

@@ -1,0 +1,103 @@
+// Captures in the file system of this host, network mounts included.
+import { open, opendir, realpath, stat } from 'node:fs/promises';
+import { basename, join, relative, resolve, sep } from 'node:path';
+import type { ByteReader } from '../capture/byte-reader.ts';
+import { errnoOf, Failure, reasonOf } from '../errors/failure.ts';
+import { matches, type Source, type SourceFile } from './source.ts';
+
+export const disk: Source = {
+  async *list(folder, filter) {
+    const root = resolve(folder);
+    const facts = await stat(root).catch((error: unknown) => {
+      if (errnoOf(error) === 'ENOENT') throw new Failure('folder-missing', { path: folder, setting: '--dir-src' });
+      throw systemFailure(error, folder);
+    });
+    if (!facts.isDirectory()) throw new Failure('not-a-folder', { path: folder, setting: '--dir-src' });
+    yield* walk(root, root, (path) => matches(path, filter));
+  },
+
+  async stat(path) {
+    return describe(path, basename(path));
+  },
+
+  async open(path, from = 0) {
+    const handle = await open(path, 'r').catch((error: unknown) => {
+      throw systemFailure(error, path);
+    });
+    let position = from;
+    let closed: Promise<void> | undefined;
+    const reader: ByteReader = {
+      async read(target, offset, length) {
+        try {
+          const { bytesRead } = await handle.read(target, offset, length, position);
+          position += bytesRead;
+          return bytesRead;
+        } catch (error) {
+          throw systemFailure(error, path);
+        }
+      },
+      get consumed() {
+        return position - from;
+      },
+      close: () => (closed ??= handle.close()),
+    };
+    return reader;
+  },
+};
+
+/** True where `path`, links resolved, lies in one of the folders. A path that does not exist lies in none. */
+export async function isInside(path: string, roots: readonly string[]): Promise<boolean> {
+  const real = await realpath(path).catch(() => null);
+  if (real === null) return false;
+  for (const root of roots) {
+    const realRoot = await realpath(root).catch(() => null);
+    if (realRoot !== null && (real === realRoot || real.startsWith(realRoot.endsWith(sep) ? realRoot : realRoot + sep))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+async function* walk(root: string, folder: string, wanted: (path: string) => boolean): AsyncIterable<SourceFile> {
+  const entries = await opendir(folder).catch((error: unknown) => {
+    throw systemFailure(error, folder);
+  });
+  const folders: string[] = [];
+  for await (const entry of entries) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) folders.push(path);
+    else if (wanted(path) && (entry.isFile() || (entry.isSymbolicLink() && (await isFile(path))))) {
+      yield await describe(path, relative(root, path).split(sep).join('/'));
+    }
+  }
+  for (const child of folders) yield* walk(root, child, wanted);
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    (facts) => facts.isFile(),
+    () => false,
+  );
+}
+
+async function describe(path: string, name: string): Promise<SourceFile> {
+  try {
+    const facts = await stat(path, { bigint: true });
+    return { path, name, size: Number(facts.size), modified: String(facts.mtimeNs) };
+  } catch (error) {
+    throw systemFailure(error, path);
+  }
+}
+
+function systemFailure(error: unknown, path: string): Failure {
+  switch (errnoOf(error)) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return new Failure('file-missing', { path }, { cause: error });
+    case 'EACCES':
+    case 'EPERM':
+      return new Failure('file-forbidden', { path }, { cause: error });
+    default:
+      return new Failure('read-failed', { path, reason: reasonOf(error) }, { cause: error });
+  }
+}

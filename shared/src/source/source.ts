@@ -1,0 +1,36 @@
+// The port to where captures lie: list, stat, read from an offset. Paths are the source's own full names.
+import type { ByteReader } from '../capture/byte-reader.ts';
+
+export interface SourceFile {
+  /** Full name in the source; what `open` takes. */
+  readonly path: string;
+  /** Name below the listed folder, with `/` between its parts. */
+  readonly name: string;
+  readonly size: number;
+  /** Modification time in ns since the epoch as a decimal string; with `size` it tells a replaced file. */
+  readonly modified: string;
+}
+
+export interface SourceFilter {
+  /** Only names with this ending; '' takes all. */
+  readonly suffix: string;
+  /** Only paths that match; null takes all. */
+  readonly pattern: RegExp | null;
+}
+
+export interface Source {
+  /**
+   * All files below a folder, recursively, in no set order. Symbolic links to files are followed, to folders not.
+   * @throws Failure `folder-missing`, `not-a-folder`, `file-forbidden`
+   */
+  list(folder: string, filter: SourceFilter): AsyncIterable<SourceFile>;
+  /** @throws Failure `file-missing`, `file-forbidden` */
+  stat(path: string): Promise<SourceFile>;
+  /** @throws Failure `file-missing`, `file-forbidden`, `read-failed` */
+  open(path: string, from?: number): Promise<ByteReader>;
+}
+
+/** True where a name has the suffix and the path matches the pattern. */
+export function matches(path: string, filter: SourceFilter): boolean {
+  return path.endsWith(filter.suffix) && (filter.pattern === null || filter.pattern.test(path));
+}

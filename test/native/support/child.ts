@@ -1,0 +1,40 @@
+/** Runs one named case of a script in its own process and tells how that ended. */
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly output: string;
+  readonly ms: number;
+}
+
+export interface CaseOptions {
+  /** Before the Node binary on the command line: ['unshare', '-n']. */
+  readonly wrapper?: readonly string[];
+  readonly nodeOptions?: readonly string[];
+  readonly killAfterMs?: number;
+}
+
+export function runCase(script: URL, name: string, options: CaseOptions = {}): Promise<Ended> {
+  const command = [
+    ...(options.wrapper ?? []),
+    process.execPath,
+    ...(options.nodeOptions ?? []),
+    fileURLToPath(script),
+    name,
+  ];
+  const started = performance.now();
+  return new Promise((resolve, reject) => {
+    const child = spawn(command[0]!, command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
+    const timer = setTimeout(() => child.kill('SIGKILL'), options.killAfterMs ?? 20_000);
+    let output = '';
+    child.stdout.on('data', (chunk) => (output += chunk));
+    child.stderr.on('data', (chunk) => (output += chunk));
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      clearTimeout(timer);
+      resolve({ code, signal, output, ms: performance.now() - started });
+    });
+  });
+}

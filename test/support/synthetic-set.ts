@@ -1,0 +1,67 @@
+/**
+ * A whole capture set from a seed: made traffic written by several capture threads, without network or
+ * privileges. The same options give the same files, byte for byte.
+ */
+import { writeCaptureThreads, threadOf, type TimedPacket } from './capture-threads.ts';
+import type { Truth } from './capture-truth.ts';
+import { PCAP_HEADER_LENGTH, PCAP_RECORD_HEADER_LENGTH } from './pcap-writer.ts';
+import { syntheticTraffic } from './synthetic-traffic.ts';
+
+export interface SyntheticSetOptions {
+  seed: number;
+  /** An existing folder. */
+  dir: string;
+  /** Length of the traffic, within some percent; the number of packets is exactly seconds × packetsPerSecond. */
+  seconds: number;
+  packetsPerSecond: number;
+  threads?: number;
+  /** Files of every thread; a thread that finds few moments to rotate may have fewer. */
+  filesPerThread?: number;
+  /** Instead of filesPerThread: one size for each thread. */
+  rotateBytes?: readonly number[];
+  resolution?: 'us' | 'ns';
+  byteOrder?: 'le' | 'be';
+  gzip?: boolean;
+  namePattern?: string;
+  start?: bigint;
+  largestFrame?: number;
+  truthFile?: string;
+}
+
+export async function makeSyntheticSet(options: SyntheticSetOptions): Promise<Truth> {
+  const { threads = 4, resolution = 'us', byteOrder = 'le', dir } = options;
+  const traffic = (): Generator<TimedPacket> => syntheticPackets(options);
+  return writeCaptureThreads({
+    packets: traffic(),
+    threads,
+    rotateBytes: options.rotateBytes ?? paces(traffic(), threads, options.filesPerThread ?? 4),
+    dir,
+    header: { magic: resolution, byteOrder },
+    ...(options.gzip === undefined ? {} : { gzip: options.gzip }),
+    ...(options.namePattern === undefined ? {} : { namePattern: options.namePattern }),
+    ...(options.truthFile === undefined ? {} : { truthFile: options.truthFile }),
+  });
+}
+
+/** The packets of that set, to compare with what a reader or a replay makes of the files. */
+export function syntheticPackets(options: Omit<SyntheticSetOptions, 'dir'>): Generator<TimedPacket> {
+  const { seed, seconds, packetsPerSecond, start, resolution = 'us', largestFrame } = options;
+  return syntheticTraffic({
+    seed,
+    packets: Math.round(seconds * packetsPerSecond),
+    packetsPerSecond,
+    resolution,
+    ...(start === undefined ? {} : { start }),
+    ...(largestFrame === undefined ? {} : { largestFrame }),
+  });
+}
+
+/** Sizes at which each thread makes so many files: the traffic is run once only to weigh it. */
+function paces(packets: Iterable<TimedPacket>, threads: number, files: number): number[] {
+  const bytes = new Array<number>(threads).fill(0);
+  for (const { data } of packets) {
+    const thread = threadOf(data, threads);
+    bytes[thread] = (bytes[thread] ?? 0) + PCAP_RECORD_HEADER_LENGTH + data.length;
+  }
+  return bytes.map((sum) => PCAP_HEADER_LENGTH + Math.floor(sum / files));
+}

@@ -13,9 +13,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openCaptureFile, type CaptureFile } from './capture-file.ts';
-import { truthTime, type Truth, type TruthFile } from './capture-truth.ts';
+import { describeSet, emptyTruthFile, truthTime, type Truth, type TruthFile } from './capture-truth.ts';
 import { flowHash } from './flow-hash.ts';
-import { plainPcap, type PcapHeader } from './pcap-writer.ts';
+import { plainPcap, type PcapHeader, type PcapRecord } from './pcap-writer.ts';
 
 export interface TimedPacket {
   /** Nanoseconds since the epoch. */
@@ -36,6 +36,11 @@ export interface CaptureThreadsOptions {
   /** `cap-####.pcap.gz` by default: the run of # becomes the number, from 1. */
   namePattern?: string;
   header?: Partial<PcapHeader>;
+  /**
+   * Lets a thread rotate also between two packets with one stamp, so that its next file begins at the very time at
+   * which the last one ended, as found in real sets. The threads are then told only by a rule that allows that.
+   */
+  touching?: boolean;
   /** Writes the truth there too. */
   truthFile?: string;
 }
@@ -56,18 +61,13 @@ interface Thread {
   flows: Set<number>;
 }
 
-interface Assigned {
-  packet: TimedPacket;
-  thread: Thread;
-}
-
 /** The thread that gets a frame. */
 export function threadOf(frame: Uint8Array, threads: number): number {
   return flowHash(frame) % threads;
 }
 
 export async function writeCaptureThreads(options: CaptureThreadsOptions): Promise<Truth> {
-  const { dir, gzip = true } = options;
+  const { dir, gzip = true, touching = false } = options;
   const header = { ...plainPcap, ...options.header };
   const pattern = options.namePattern ?? (gzip ? 'cap-####.pcap.gz' : 'cap-####.pcap');
   const unit = header.magic === 'us' ? 1000n : 1n;
@@ -88,6 +88,13 @@ export async function writeCaptureThreads(options: CaptureThreadsOptions): Promi
     closing.push(closed);
   };
 
+  const assign = ({ data }: TimedPacket): Thread => {
+    const hash = flowHash(data);
+    const thread = threads[hash % threads.length] as Thread;
+    thread.flows.add(hash);
+    return thread;
+  };
+
   const open = (thread: Thread, time: bigint): OpenFile => {
     const file = pattern.replace(/#+/, (run) => String(files.length + 1).padStart(run.length, '0'));
     const truth = emptyTruthFile(file, thread.worker, thread.files.length);
@@ -100,46 +107,42 @@ export async function writeCaptureThreads(options: CaptureThreadsOptions): Promi
     return { writer: openCaptureFile(join(dir, file), header, gzip), truth, begin: time, end: time };
   };
 
-  // All packets with one stamp stand together here, so that a rotation sees every thread that has this stamp.
-  let moment: Assigned[] = [];
   let ownerBefore: Thread | undefined;
-  const writeMoment = async (): Promise<void> => {
-    const owner = soleOwner(moment);
-    const full = owner?.current !== undefined && owner.current.writer.rawSize() >= owner.rotateBytes;
-    if (full && owner === ownerBefore && began === threads.length) close(owner);
+  const writeMoment = async (time: bigint, packets: readonly TimedPacket[]): Promise<void> => {
+    const assigned = packets.map((packet) => ({ packet, thread: assign(packet) }));
+    const first = assigned[0]?.thread;
+    const owner = assigned.every(({ thread }) => thread === first) ? first : undefined;
+    const isDue = (): boolean => owner !== undefined && began === threads.length && isFull(owner);
+    if (owner !== undefined && owner === ownerBefore && isDue()) close(owner);
     ownerBefore = owner;
-    for (const { packet, thread } of moment) {
-      thread.current ??= open(thread, packet.time);
-      thread.current.end = packet.time;
-      const waiting = thread.current.writer.add(toRecord(packet, unit));
+    for (const { packet, thread } of assigned) {
+      const { begin = time, end = -1n } = thread.current ?? {};
+      if (touching && begin < time && end === time && isDue()) close(thread);
+      thread.current ??= open(thread, time);
+      thread.current.end = time;
+      const waiting = thread.current.writer.add(toRecord(packet, time, unit));
       if (waiting !== undefined) await waiting;
     }
   };
 
-  let now = -1n;
-  for await (const original of options.packets) {
-    const packet = { ...original, time: original.time - (original.time % unit) };
-    if (packet.time < now) throw new RangeError('packets must be sorted by time');
-    if (packet.time > now) {
-      await writeMoment();
-      moment = [];
-      now = packet.time;
-    }
-    const hash = flowHash(packet.data);
-    const thread = threads[hash % threads.length] as Thread;
-    thread.flows.add(hash);
-    moment.push({ packet, thread });
+  try {
+    for await (const { time, packets } of moments(options.packets, unit)) await writeMoment(time, packets);
+  } finally {
+    for (const thread of threads) close(thread);
+    await Promise.allSettled(closing);
   }
-  await writeMoment();
-  for (const thread of threads) close(thread);
   await Promise.all(closing);
 
   if (began < threads.length) throw new Error(`only ${began} of ${threads.length} threads got packets`);
   if (threads.some((thread) => thread.firstFileEnd <= lastBegin)) {
     throw new Error('at no moment all threads have an open file: a thread ended before the last one began');
   }
-  const truth = describe(threads, files);
-  if (options.truthFile !== undefined) await writeFile(options.truthFile, `${JSON.stringify(truth, null, 1)}\n`);
+  const truth = describeSet(
+    files,
+    threads.map((thread) => ({ rotateBytes: thread.rotateBytes, flows: thread.flows.size })),
+  );
+  if (options.truthFile !== undefined)
+    await writeFile(options.truthFile, `${JSON.stringify(truth, null, 1)}\n`);
   return truth;
 }
 
@@ -155,19 +158,36 @@ function makeThreads({ threads, rotateBytes }: CaptureThreadsOptions): Thread[] 
   }));
 }
 
-function soleOwner(moment: readonly Assigned[]): Thread | undefined {
-  const first = moment[0]?.thread;
-  return moment.every(({ thread }) => thread === first) ? first : undefined;
+function isFull({ current, rotateBytes }: Thread): boolean {
+  return current !== undefined && current.writer.rawSize() >= rotateBytes;
 }
 
-function toRecord(packet: TimedPacket, unit: bigint): { seconds: number; fraction: number } & TimedPacket {
-  const seconds = packet.time / 1_000_000_000n;
-  return { ...packet, seconds: Number(seconds), fraction: Number((packet.time % 1_000_000_000n) / unit) };
+/** All packets that have one stamp once it is in the unit of the file, so that a rotation sees all their threads. */
+async function* moments(
+  all: CaptureThreadsOptions['packets'],
+  unit: bigint,
+): AsyncGenerator<{ time: bigint; packets: TimedPacket[] }, void, undefined> {
+  let time = -1n;
+  let packets: TimedPacket[] = [];
+  for await (const packet of all) {
+    const stamp = packet.time - (packet.time % unit);
+    if (stamp < time) throw new RangeError('packets must be sorted by time');
+    if (stamp > time) {
+      if (packets.length > 0) yield { time, packets };
+      packets = [];
+      time = stamp;
+    }
+    packets.push(packet);
+  }
+  if (packets.length > 0) yield { time, packets };
 }
 
-function emptyTruthFile(file: string, worker: number, seq: number): TruthFile {
-  const counts = { packets: 0, captured_bytes: 0, wire_bytes: 0, raw_size: 0, size: 0 };
-  return { file, worker, seq, begin: '', end: '', ...counts, sha256: '', raw_sha256: '' };
+function toRecord({ data, wireLength }: TimedPacket, time: bigint, unit: bigint): PcapRecord {
+  const stamp = {
+    seconds: Number(time / 1_000_000_000n),
+    fraction: Number((time % 1_000_000_000n) / unit),
+  };
+  return { ...stamp, data, ...(wireLength === undefined ? {} : { wireLength }) };
 }
 
 async function finishFile({ writer, truth, begin, end }: OpenFile, magic: 'us' | 'ns'): Promise<void> {
@@ -181,27 +201,4 @@ async function finishFile({ writer, truth, begin, end }: OpenFile, magic: 'us' |
   truth.size = closed.size;
   truth.sha256 = closed.sha256;
   truth.raw_sha256 = closed.rawSha256;
-}
-
-function describe(threads: readonly Thread[], files: TruthFile[]): Truth {
-  const sum = (pick: (file: TruthFile) => number): number => files.reduce((total, file) => total + pick(file), 0);
-  // Equal widths, so the order of the texts is the order of the times.
-  const ends = files.map((file) => file.end).sort();
-  return {
-    what: `files of ${threads.length} capture threads of one sensor; begin and end are the first and last packet`,
-    workers: threads.length,
-    rotate_bytes: threads.map((thread) => thread.rotateBytes),
-    packets: sum((file) => file.packets),
-    begin: files[0]?.begin ?? '',
-    end: ends.at(-1) ?? '',
-    flows: threads.reduce((total, thread) => total + thread.flows.size, 0),
-    flows_per_worker: threads.map((thread) => thread.flows.size),
-    captured_bytes: sum((file) => file.captured_bytes),
-    wire_bytes: sum((file) => file.wire_bytes),
-    size: sum((file) => file.size),
-    chains: Object.fromEntries(
-      threads.map((thread) => [String(thread.worker), thread.files.map(({ file }) => file)]),
-    ),
-    files,
-  };
 }

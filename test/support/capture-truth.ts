@@ -54,3 +54,37 @@ export function parseTruthTime(text: string): bigint {
   const [seconds = '0', fraction = ''] = text.split('.');
   return BigInt(seconds) * 1_000_000_000n + BigInt(fraction.padEnd(9, '0'));
 }
+
+/** To be filled in when the file is closed. */
+export function emptyTruthFile(file: string, worker: number, seq: number): TruthFile {
+  const counts = { packets: 0, captured_bytes: 0, wire_bytes: 0, raw_size: 0, size: 0 };
+  return { file, worker, seq, begin: '', end: '', ...counts, sha256: '', raw_sha256: '' };
+}
+
+/** The account of the whole set from that of its files, in order of creation, and its threads. */
+export function describeSet(
+  files: TruthFile[],
+  threads: readonly { rotateBytes: number; flows: number }[],
+): Truth {
+  const sum = (pick: (file: TruthFile) => number): number =>
+    files.reduce((total, file) => total + pick(file), 0);
+  const filesOf = (worker: number): string[] =>
+    files.filter((file) => file.worker === worker).map(({ file }) => file);
+  // Equal widths, so the order of the texts is the order of the times.
+  const ends = files.map((file) => file.end).sort();
+  return {
+    what: `files of ${threads.length} capture threads of one sensor; begin and end are the first and last packet`,
+    workers: threads.length,
+    rotate_bytes: threads.map(({ rotateBytes }) => rotateBytes),
+    packets: sum((file) => file.packets),
+    begin: files[0]?.begin ?? '',
+    end: ends.at(-1) ?? '',
+    flows: threads.reduce((total, { flows }) => total + flows, 0),
+    flows_per_worker: threads.map(({ flows }) => flows),
+    captured_bytes: sum((file) => file.captured_bytes),
+    wire_bytes: sum((file) => file.wire_bytes),
+    size: sum((file) => file.size),
+    chains: Object.fromEntries(threads.map((_, worker) => [String(worker), filesOf(worker)])),
+    files,
+  };
+}

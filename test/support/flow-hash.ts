@@ -55,7 +55,8 @@ function pairHash(
   protocol: number,
 ): number {
   let order = 0;
-  for (let i = 0; i < length && order === 0; i++) order = byteAt(frame, first + i) - byteAt(frame, second + i);
+  for (let i = 0; i < length && order === 0; i++)
+    order = byteAt(frame, first + i) - byteAt(frame, second + i);
   if (order === 0 && ports >= 0) order = uint16(frame, ports) - uint16(frame, ports + 2);
   const [low, high] = order <= 0 ? [first, second] : [second, first];
 

@@ -90,11 +90,11 @@ export function pcapRecordOffset(file: Buffer, index: number): number {
   const byteOrder = byteOrderOf(file);
   let offset = PCAP_HEADER_LENGTH;
   for (let i = 0; i < index; i++) {
-    const captured =
-      byteOrder === 'le' ? file.readUInt32LE(offset + 8) : file.readUInt32BE(offset + 8);
+    const captured = byteOrder === 'le' ? file.readUInt32LE(offset + 8) : file.readUInt32BE(offset + 8);
     offset += PCAP_RECORD_HEADER_LENGTH + captured;
   }
-  if (offset + PCAP_RECORD_HEADER_LENGTH > file.length) throw new RangeError(`no record ${index} in this file`);
+  if (offset + PCAP_RECORD_HEADER_LENGTH > file.length)
+    throw new RangeError(`no record ${index} in this file`);
   return offset;
 }
 

@@ -25,6 +25,8 @@ export interface SyntheticSetOptions {
   namePattern?: string;
   start?: bigint;
   largestFrame?: number;
+  /** See `CaptureThreadsOptions`. */
+  touching?: boolean;
   truthFile?: string;
 }
 
@@ -39,6 +41,7 @@ export async function makeSyntheticSet(options: SyntheticSetOptions): Promise<Tr
     header: { magic: resolution, byteOrder },
     ...(options.gzip === undefined ? {} : { gzip: options.gzip }),
     ...(options.namePattern === undefined ? {} : { namePattern: options.namePattern }),
+    ...(options.touching === undefined ? {} : { touching: options.touching }),
     ...(options.truthFile === undefined ? {} : { truthFile: options.truthFile }),
   });
 }

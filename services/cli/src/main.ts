@@ -6,6 +6,8 @@ import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
 import { asFailure } from '@capfleet/shared/errors/failure';
 import { mapCommand } from './commands/map.ts';
 import { mapperCommand } from './commands/mapper.ts';
+import { replayCommand } from './commands/replay.ts';
+import { replayerCommand } from './commands/replayer.ts';
 import type { World } from './world.ts';
 
 const services = new Set(['mapper', 'replayer']);
@@ -33,7 +35,9 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     .exitOverride()
     .showHelpAfterError('(see --help)')
     .addCommand(mapCommand(run))
-    .addCommand(mapperCommand(run));
+    .addCommand(replayCommand(run))
+    .addCommand(mapperCommand(run))
+    .addCommand(replayerCommand(run));
   program.commands.forEach((command) => command.exitOverride().showHelpAfterError('(see --help)'));
 
   try {

@@ -1,5 +1,6 @@
 // Parsers of the values that a person types. Each refuses in the name of the setting.
 import { InvalidArgumentError, Option } from 'commander';
+import type { SensorPattern } from '@capfleet/shared/dataset/assignment';
 import { isRedisUrl } from '@capfleet/shared/redis/connect';
 import { logLevels } from '@capfleet/shared/log/logger';
 import { parseDuration, type Nanos } from '@capfleet/shared/time/nanos';
@@ -40,6 +41,25 @@ export function parseSpan(text: string): Nanos {
   const span = parseDuration(text);
   if (span === null) throw new InvalidArgumentError(`"${text}" is no duration such as 250ms, 30s or 1h30m.`);
   return span;
+}
+
+export function parsePositiveSpan(text: string): Nanos {
+  const span = parseSpan(text);
+  if (span === 0n) throw new InvalidArgumentError('it must be longer than 0.');
+  return span;
+}
+
+/** A count of loops; 0 and less mean without end, as in GopherCap, and become 0. */
+export function parseLoops(text: string): number {
+  return /^-\d+$/.test(text) ? 0 : parseCount(text);
+}
+
+/** `sensor=regexp`, once per occurrence of the option. */
+export function parseAssignments(text: string, before: readonly SensorPattern[] | undefined): SensorPattern[] {
+  const equals = text.indexOf('=');
+  if (equals < 1) throw new InvalidArgumentError(`"${text}" is not of the form sensor=regexp.`);
+  const sensor = parseSensorName(text.slice(0, equals));
+  return [...(before ?? []), { sensor, pattern: parsePattern(text.slice(equals + 1)) }];
 }
 
 export function parseRedis(text: string): string {

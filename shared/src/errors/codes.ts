@@ -109,6 +109,10 @@ export const errorTable = {
     'add a pattern that takes them, for example --assign "{sensor}=.*"',
   ),
   'assignment-sensor': usage('--assign names sensor {sensor}, which is not among --sensors', 'add it to --sensors'),
+  'start-missed': failed(
+    'sensor {sensor} got the start only {milliseconds} ms before it',
+    'raise --lead',
+  ),
   'run-fenced': failed(
     'run {run} was already played by another agent of sensor {sensor}',
     'a run is never played twice; start a new one',
@@ -158,6 +162,7 @@ export const errorTable = {
   'job-invalid': failed('a job in queue {queue} does not fit its schema: {reason}', 'see who else writes to this Redis'),
 
   // Command line
+  'setting-missing': usage('{setting} is needed {why}', 'see `capfleet {command} --help`'),
   'setting-invalid': usage('{setting}: {reason}', 'see `capfleet {command} --help`'),
   internal: failed('internal error: {reason}', 'this is a bug; please report it with the log'),
 } as const satisfies Record<string, ErrorRow>;

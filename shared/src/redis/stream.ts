@@ -28,3 +28,12 @@ function pairs(flat: readonly string[]): Record<string, string> {
   for (let index = 0; index + 1 < flat.length; index += 2) fields[flat[index] ?? ''] = flat[index + 1] ?? '';
   return fields;
 }
+
+/** JSON out of Redis as a value to be checked against a schema; undefined where it is none. */
+export function parseEntry(text: string | null | undefined): unknown {
+  try {
+    return JSON.parse(text ?? '');
+  } catch {
+    return undefined;
+  }
+}

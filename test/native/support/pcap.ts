@@ -17,7 +17,8 @@ export function parsePcap(file: Uint8Array): Capture {
   while (at + 16 <= file.length) {
     const end = at + 16 + u32(at + 8);
     if (end > file.length) break;
-    packets.push({ ns: BigInt(u32(at)) * 1_000_000_000n + BigInt(u32(at + 4)), bytes: file.subarray(at + 16, end) });
+    const bytes = new Uint8Array(file.buffer, file.byteOffset + at + 16, end - at - 16);
+    packets.push({ ns: BigInt(u32(at)) * 1_000_000_000n + BigInt(u32(at + 4)), bytes });
     at = end;
   }
   return { magic: u32(0), linkType: u32(20), packets, rest: file.length - at };

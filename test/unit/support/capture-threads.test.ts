@@ -29,7 +29,10 @@ function inferLanes(files: readonly TruthFile[], touching: boolean): string[][] 
     .sort((x, y) => (x.begin < y.begin ? -1 : x.begin > y.begin ? 1 : x.name < y.name ? -1 : 1));
   for (const { name, begin, end } of sorted) {
     const free = lanes.filter((lane) => (touching ? lane.end <= begin : lane.end < begin));
-    const latest = free.reduce((best, lane) => (lane.end > best.end ? lane : best), free[0] ?? { end: -1n, files: [] });
+    const latest = free.reduce(
+      (best, lane) => (lane.end > best.end ? lane : best),
+      free[0] ?? { end: -1n, files: [] },
+    );
     if (free.length === 0) lanes.push({ end, files: [name] });
     else {
       latest.end = end;
@@ -39,9 +42,9 @@ function inferLanes(files: readonly TruthFile[], touching: boolean): string[][] 
   return lanes.map((lane) => lane.files);
 }
 
-function assertLanesAreChains(truth: Truth): void {
+function assertLanesAreChains(truth: Truth, rules: readonly boolean[] = [false, true]): void {
   const chains = Object.values(truth.chains).map((chain) => chain.join(' '));
-  for (const touching of [false, true]) {
+  for (const touching of rules) {
     const lanes = inferLanes(truth.files, touching).map((lane) => lane.join(' '));
     assert.deepEqual(lanes.sort(), chains.sort());
   }
@@ -53,7 +56,10 @@ describe('a synthetic set', () => {
       const dir = await tempDir(t);
       const options = { seed: 7, seconds: 4, packetsPerSecond: 1500, resolution };
       const truth = await makeSyntheticSet({ ...options, dir });
-      assert.deepEqual((await readdir(dir)).sort(), truth.files.map(({ file }) => file));
+      assert.deepEqual(
+        (await readdir(dir)).sort(),
+        truth.files.map(({ file }) => file),
+      );
       assert.equal(truth.files[0]?.file, 'cap-0001.pcap.gz');
 
       const expected: string[][] = [[], [], [], []];
@@ -70,7 +76,10 @@ describe('a synthetic set', () => {
           assert.equal(file.packets, packets.length);
           assert.equal(parseTruthTime(file.begin), packets[0]?.time);
           assert.equal(parseTruthTime(file.end), packets.at(-1)?.time);
-          assert.equal(file.captured_bytes, packets.reduce((sum, { data }) => sum + data.length, 0));
+          assert.equal(
+            file.captured_bytes,
+            packets.reduce((sum, { data }) => sum + data.length, 0),
+          );
           const bytes = await readFile(join(dir, name));
           assert.equal(file.size, bytes.length);
           assert.equal(file.sha256, digest(bytes));
@@ -81,7 +90,10 @@ describe('a synthetic set', () => {
         assert.deepEqual(found, expected[Number(worker)]);
       }
       assert.equal(truth.packets, 6000);
-      assert.equal(truth.files.reduce((sum, file) => sum + file.packets, 0), 6000);
+      assert.equal(
+        truth.files.reduce((sum, file) => sum + file.packets, 0),
+        6000,
+      );
     });
   }
 
@@ -141,12 +153,33 @@ test('the threads are found also where stamps are coarse and threads fall silent
   for (let seed = 0; seed < 50; seed++) {
     const dir = await tempDir(t);
     const packets = coarsePackets(seed);
-    const truth = await writeCaptureThreads({ packets, threads: 4, rotateBytes: [700, 900, 1300, 1500], dir, gzip: false });
+    const truth = await writeCaptureThreads({
+      packets,
+      threads: 4,
+      rotateBytes: [700, 900, 1300, 1500],
+      dir,
+      gzip: false,
+    });
     assert.equal(truth.packets, packets.length);
     assertLanesAreChains(truth);
     files += truth.files.length;
   }
   assert.ok(files > 600, `only ${files} files`);
+});
+
+test('files that begin where the last one ended are made on demand, and told by the rule for them', async (t) => {
+  let touches = 0;
+  for (let seed = 0; seed < 50; seed++) {
+    const dir = await tempDir(t);
+    const size = { seconds: 1, packetsPerSecond: 2000, filesPerThread: 6, gzip: false };
+    const truth = await makeSyntheticSet({ ...size, seed, dir, touching: true });
+    assertLanesAreChains(truth, [true]);
+    assert.equal(truth.packets, 2000);
+    touches += truth.files.filter(({ worker, seq, begin }) =>
+      truth.files.some((last) => last.worker === worker && last.seq === seq - 1 && last.end === begin),
+    ).length;
+  }
+  assert.ok(touches > 50, `only ${touches} files touch`);
 });
 
 /** Many equal stamps; every conversation talks only within its own part of the time. */
@@ -181,7 +214,11 @@ describe('what cannot be a sound set is refused', () => {
     time,
     data: numberedFrame({ ...conversation, fromPort: port }, 60, 0),
   });
-  const refused = async (t: Parameters<typeof tempDir>[0], packets: TimedPacket[], reason: RegExp): Promise<void> => {
+  const refused = async (
+    t: Parameters<typeof tempDir>[0],
+    packets: TimedPacket[],
+    reason: RegExp,
+  ): Promise<void> => {
     const dir = await tempDir(t);
     await assert.rejects(writeCaptureThreads({ packets, threads: 2, rotateBytes: [500, 500], dir }), reason);
   };
@@ -189,7 +226,9 @@ describe('what cannot be a sound set is refused', () => {
   test('stamps that run backwards', (t) => refused(t, [at(2000n), at(1000n)], /sorted by time/));
   test('a thread without packets', (t) => refused(t, [at(0n), at(1000n)], /only 1 of 2 threads got packets/));
   test('threads that are never open together', (t) => {
-    const other = [2, 3, 4, 5, 6, 7].find((port) => threadOf(at(0n, port).data, 2) !== threadOf(at(0n).data, 2));
+    const other = [2, 3, 4, 5, 6, 7].find(
+      (port) => threadOf(at(0n, port).data, 2) !== threadOf(at(0n).data, 2),
+    );
     return refused(t, [at(0n), at(1000n), at(1000n, other), at(2000n, other)], /at no moment/);
   });
 });

@@ -22,7 +22,8 @@ const back = (c: Conversation): Conversation => ({
 });
 const payload = Buffer.from('payload of odd length');
 const udp = (c: Conversation): Buffer => udpFrame(c, { payload });
-const tcp = (c: Conversation): Buffer => tcpFrame(c, { payload, sequence: 1, acknowledgement: 2, flags: TCP_ACK });
+const tcp = (c: Conversation): Buffer =>
+  tcpFrame(c, { payload, sequence: 1, acknowledgement: 2, flags: TCP_ACK });
 
 describe('both directions have one hash', () => {
   const cases: [string, Buffer, Buffer][] = [
@@ -42,7 +43,12 @@ test('a tag does not change the flow', () => {
 });
 
 test('protocol, addresses and ports make another flow', () => {
-  const others = [tcp(v4), udp({ ...v4, fromPort: 40_001 }), udp({ ...v4, toPort: 54 }), udp({ ...v4, to: a })];
+  const others = [
+    tcp(v4),
+    udp({ ...v4, fromPort: 40_001 }),
+    udp({ ...v4, toPort: 54 }),
+    udp({ ...v4, to: a }),
+  ];
   const hashes = new Set([udp(v4), ...others, udp(v6)].map(flowHash));
   assert.equal(hashes.size, 6);
 });
@@ -83,7 +89,8 @@ test('hundreds of ports spread evenly over four threads', () => {
 
 describe('frames', () => {
   test('have the asked length from 60 to 18,020 bytes', () => {
-    for (const length of [60, 61, 1514, 1515, 9014, 18_020]) assert.equal(numberedFrame(v4, length, 3).length, length);
+    for (const length of [60, 61, 1514, 1515, 9014, 18_020])
+      assert.equal(numberedFrame(v4, length, 3).length, length);
     assert.throws(() => numberedFrame(v4, 59, 0), /out of range/);
     assert.throws(() => numberedFrame(v4, 18_021, 0), /out of range/);
   });
@@ -92,12 +99,19 @@ describe('frames', () => {
     for (const frame of [udp(v4), tcp(v4), numberedFrame(v4, 18_020, 9), ...ipv4Fragments(tcp(v4), 16)]) {
       assert.equal(finishChecksum(addWords(frame, 14, 34, 0)), 0);
     }
-    for (const [frame, protocol] of [[udp(v4), 17], [tcp(v4), 6], [numberedFrame(v4, 61, 1), 17]] as const) {
+    for (const [frame, protocol] of [
+      [udp(v4), 17],
+      [tcp(v4), 6],
+      [numberedFrame(v4, 61, 1), 17],
+    ] as const) {
       const end = 14 + frame.readUInt16BE(16);
       const pseudo = pseudoHeaderSum(a.ip, b.ip, protocol, end - 34);
       assert.equal(finishChecksum(addWords(frame, 34, end, pseudo)), 0);
     }
-    for (const [frame, protocol] of [[udp(v6), 17], [tcp(v6), 6]] as const) {
+    for (const [frame, protocol] of [
+      [udp(v6), 17],
+      [tcp(v6), 6],
+    ] as const) {
       const end = 54 + frame.readUInt16BE(18);
       const pseudo = pseudoHeaderSum(a6.ip, b6.ip, protocol, end - 54);
       assert.equal(finishChecksum(addWords(frame, 54, end, pseudo)), 0);

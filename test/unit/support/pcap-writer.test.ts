@@ -2,7 +2,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { readPcap } from '../../support/pcap-reader.ts';
-import { cutAt, pcapFile, pcapRecordOffset, withCapturedLength, withMagic } from '../../support/pcap-writer.ts';
+import {
+  cutAt,
+  pcapFile,
+  pcapRecordOffset,
+  withCapturedLength,
+  withMagic,
+} from '../../support/pcap-writer.ts';
 
 const packets = [
   { seconds: 0, fraction: 0, data: Uint8Array.of(1, 2, 3) },
@@ -46,14 +52,23 @@ test('broken files are refused by the reference reader', () => {
   const file = pcapFile({}, packets);
   assert.throws(() => readPcap(cutAt(file, 10)), /header cut off/);
   assert.throws(() => readPcap(cutAt(file, file.length - 1)), /cut off at offset 59/);
-  assert.throws(() => readPcap(withCapturedLength(file, 1)), /record of 4294967295 bytes cut off at offset 43/);
-  assert.throws(() => readPcap(withMagic(file, 0x0a0d0d0a)), /not a classic pcap file: it begins with 0a0d0d0a/);
+  assert.throws(
+    () => readPcap(withCapturedLength(file, 1)),
+    /record of 4294967295 bytes cut off at offset 43/,
+  );
+  assert.throws(
+    () => readPcap(withMagic(file, 0x0a0d0d0a)),
+    /not a classic pcap file: it begins with 0a0d0d0a/,
+  );
 });
 
 test('a record is found by its index in both byte orders', () => {
   for (const byteOrder of ['le', 'be'] as const) {
     const file = pcapFile({ byteOrder }, packets);
-    assert.deepEqual([0, 1, 2].map((index) => pcapRecordOffset(file, index)), [24, 43, 59]);
+    assert.deepEqual(
+      [0, 1, 2].map((index) => pcapRecordOffset(file, index)),
+      [24, 43, 59],
+    );
     assert.throws(() => pcapRecordOffset(file, 3), /no record 3/);
   }
 });

@@ -1,6 +1,8 @@
 // Progress on stderr: a bar on a terminal, nothing elsewhere (the result and the log tell enough there).
 import { Presets, SingleBar } from 'cli-progress';
+import type { RunState } from '@capfleet/coordinator/domain/run-state';
 import type { MapProgress } from '@capfleet/coordinator/usecases/map-data-set';
+import { formatDuration } from '@capfleet/shared/time/nanos';
 import { formatBytes, formatCount } from './text.ts';
 
 export interface ProgressBar<Progress> {
@@ -32,6 +34,38 @@ export function mapProgressBar(stream: NodeJS.WriteStream): ProgressBar<MapProgr
         done: `${formatBytes(progress.bytesDone)}/${formatBytes(progress.bytes)}`,
         rate: formatBytes(progress.bytesDone / Math.max(seconds, 0.001)),
       });
+    },
+    stop() {
+      bar.stop();
+    },
+  };
+}
+
+/** @param duration of the whole run on the wire, ns; 0 where it has no end */
+export function replayProgressBar(stream: NodeJS.WriteStream, duration: bigint): ProgressBar<RunState> {
+  if (!stream.isTTY) return { update: () => undefined, stop: () => undefined };
+  const bar = new SingleBar(
+    {
+      stream,
+      format: `{phase} {bar} {place}${duration > 0n ? ` of ${formatDuration(duration)}` : ''} | {sent} packets sent`,
+      hideCursor: true,
+      clearOnComplete: true,
+      barsize: 24,
+    },
+    Presets.shades_classic,
+  );
+  bar.start(1000, 0, { phase: 'preparing', place: '0 ns', sent: '0' });
+  return {
+    update(state) {
+      let sent = 0;
+      let place = 0n;
+      for (const { progress } of state.sensors.values()) {
+        if (!progress) continue;
+        sent += progress.sent;
+        if (BigInt(progress.position) > place) place = BigInt(progress.position);
+      }
+      const share = duration > 0n ? Number((place * 1000n) / duration) : 0;
+      bar.update(Math.min(share, 1000), { phase: state.phase, place: formatDuration(place), sent: formatCount(sent) });
     },
     stop() {
       bar.stop();

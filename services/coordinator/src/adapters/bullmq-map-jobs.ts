@@ -6,7 +6,7 @@ import { failedFile, fileMapSchema, type FileMap } from '@capfleet/shared/datase
 import { Failure } from '@capfleet/shared/errors/failure';
 import type { Logger } from '@capfleet/shared/log/logger';
 import { connect, optionsOf } from '@capfleet/shared/redis/connect';
-import { readStream } from '@capfleet/shared/redis/stream';
+import { parseEntry, readStream } from '@capfleet/shared/redis/stream';
 import type { SourceFile } from '@capfleet/shared/source/source';
 import type { MapJobs } from '../ports/map-jobs.ts';
 
@@ -54,7 +54,7 @@ export async function bullmqMapJobs(redis: string, request: string, log: Logger)
       const maps = given.splice(0);
       for (const { id, fields } of entries) {
         position = id;
-        const parsed = fileMapSchema.safeParse(parseJson(fields['map']));
+        const parsed = fileMapSchema.safeParse(parseEntry(fields['map']));
         if (parsed.success) {
           maps.push(parsed.data);
           open.delete(mapJobId(request, { ...parsed.data, size: 0, modified: '' }));
@@ -102,12 +102,4 @@ function abandoned(file: SourceFile, reason: string): FileMap {
       ? new Failure('worker-crashed', { path: file.path, times: 'several' })
       : new Failure('read-failed', { path: file.path, reason }),
   );
-}
-
-function parseJson(text: string | undefined): unknown {
-  try {
-    return JSON.parse(text ?? '');
-  } catch {
-    return undefined;
-  }
 }

@@ -1,0 +1,80 @@
+// Typed lint for the sources, the tests and the scripts. Layout belongs to prettier, import directions to
+// test/unit/structure.test.ts; neither is repeated here.
+
+import js from '@eslint/js';
+import { defineConfig, globalIgnores } from 'eslint/config';
+import tseslint from 'typescript-eslint';
+
+/** node:test returns a promise that the runner itself waits for. */
+const testRegistration = {
+  allowForKnownSafeCalls: [
+    { from: 'package', package: 'node:test', name: ['test', 'describe', 'it', 'suite', 'before', 'after'] },
+  ],
+};
+
+export default defineConfig(
+  globalIgnores(['**/dist/', '**/build/', '**/node_modules/', '.node/', '.demo/', 'bench/runs/']),
+  js.configs.recommended,
+  {
+    files: ['**/*.ts'],
+    extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
+    languageOptions: {
+      parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
+    },
+    rules: {
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/no-import-type-side-effects': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      '@typescript-eslint/naming-convention': [
+        'error',
+        { selector: 'typeLike', format: ['PascalCase'] },
+        { selector: 'import', format: null },
+        { selector: 'variable', modifiers: ['const'], format: ['camelCase', 'PascalCase', 'UPPER_CASE'] },
+        { selector: 'variable', format: ['camelCase'] },
+        { selector: 'function', format: ['camelCase', 'PascalCase'] },
+        { selector: 'parameter', format: ['camelCase', 'PascalCase'], leadingUnderscore: 'allow' },
+      ],
+      // `a: 1, b: undefined` and messages with counts are both plain here.
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      // noUncheckedIndexedAccess makes these necessary where a bound was just checked.
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      // Parameters of a port that an adapter does not need keep their names.
+      '@typescript-eslint/no-unused-vars': [
+        'error',
+        { args: 'none', caughtErrors: 'none', ignoreRestSiblings: true },
+      ],
+      // Contradicts noPropertyAccessFromIndexSignature.
+      '@typescript-eslint/dot-notation': 'off',
+      // A port's promise-returning method may be implemented without waiting for anything.
+      '@typescript-eslint/require-await': 'off',
+      'no-restricted-syntax': [
+        'error',
+        { selector: 'ExportAllDeclaration', message: 'No barrel files: import the file that owns the name.' },
+        { selector: 'ExportDefaultDeclaration', message: 'Named exports only.' },
+      ],
+      eqeqeq: 'error',
+    },
+  },
+  {
+    // Tests, scripts and benchmarks belong to one project that is not built.
+    files: ['test/**/*.ts', 'scripts/**/*.ts', 'bench/**/*.ts'],
+    languageOptions: { parserOptions: { projectService: false, project: ['./tsconfig.test.json'] } },
+  },
+  {
+    files: ['test/**/*.ts'],
+    rules: {
+      '@typescript-eslint/no-floating-promises': ['error', testRegistration],
+      // Fakes answer with empty functions, and reach for what a type hides to prove it is refused.
+      '@typescript-eslint/no-empty-function': 'off',
+      '@typescript-eslint/unbound-method': 'off',
+    },
+  },
+  {
+    files: ['**/*.js', '**/*.mjs', '**/*.cjs'],
+    languageOptions: {
+      globals: { URL: 'readonly', console: 'readonly', process: 'readonly' },
+    },
+  },
+);

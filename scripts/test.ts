@@ -1,0 +1,178 @@
+// Runs everything that must hold before a change is accepted: type check of the tests, eslint, prettier, and
+// every test/**/*.test.ts, each file in its own process. Two things run at a time on a machine of two cores;
+// files that measure time (test/replay) run afterwards and alone. It ends with the skipped tests, each with
+// its reason, and one line of totals. Arguments choose files: `npm test -- test/unit merge` or `-- lint`.
+
+import { spawn } from 'node:child_process';
+import { globSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { delimiter, dirname, relative, resolve } from 'node:path';
+import { finished } from 'node:stream/promises';
+import { run } from 'node:test';
+import { spec as SpecReporter } from 'node:test/reporters';
+import type { TestEvent } from 'node:test/reporters';
+import { parseArgs } from 'node:util';
+
+interface Tally {
+  passed: number;
+  failed: number;
+  skipped: string[];
+}
+
+interface Check {
+  name: string;
+  args: string[];
+}
+
+const ROOT = resolve(import.meta.dirname, '..');
+/** Longer than any file takes; a file that is still there then hangs, and is ended. */
+const FILE_LIMIT_MS = 180_000;
+const MEASURES_TIME = /^test\/replay\//;
+const CHECKS: Check[] = [
+  { name: 'eslint', args: ['node_modules/eslint/bin/eslint.js', '.', '--max-warnings', '0'] },
+  { name: 'type check of tests and scripts', args: ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.test.json'] },
+  { name: 'prettier', args: ['node_modules/prettier/bin/prettier.cjs', '--check', '--log-level=warn', '.'] },
+];
+
+const tally: Tally = { passed: 0, failed: 0, skipped: [] };
+
+/**
+ * One reporter for all files, so that it lists the failures of all of them at the end. All output goes through
+ * it, which keeps it in order.
+ */
+const reporter = new SpecReporter();
+reporter.pipe(process.stdout, { end: false });
+
+function print(text: string): void {
+  reporter.write({ type: 'test:stdout', data: { file: '', message: `${text}\n` } } satisfies TestEvent);
+}
+
+function seconds(since: number): string {
+  return `${((performance.now() - since) / 1000).toFixed(1)} s`;
+}
+
+async function runCheck({ name, args }: Check): Promise<void> {
+  const started = performance.now();
+  const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => (output += text));
+  }
+  const code = await new Promise<number | null>((done, fail) => child.on('error', fail).on('close', done));
+  if (code === 0) tally.passed += 1;
+  else tally.failed += 1;
+  print(`${code === 0 ? '✔' : '✖'} ${name} (${seconds(started)})`);
+  if (code !== 0) print(output.trimEnd());
+}
+
+/** Node's own way of counting, except that a skipped suite counts and a parent's failure through its children does not. */
+function count(event: TestEvent, path: string[], file: string): void {
+  if (event.type === 'test:start') {
+    path.splice(event.data.nesting, Infinity, event.data.name);
+    return;
+  }
+  if (event.type !== 'test:pass' && event.type !== 'test:fail') return;
+  const { name, nesting, skip, todo, details } = event.data;
+  const leftOut = skip ?? todo;
+  if (leftOut !== undefined && leftOut !== false) {
+    const kind = skip === undefined ? 'to do' : 'no reason given';
+    const reason = typeof leftOut === 'string' && leftOut !== '' ? leftOut : kind;
+    tally.skipped.push(`${file}: ${[...path.slice(0, nesting), name].join(' > ')}: ${reason}`);
+  } else if (event.type === 'test:pass') {
+    if (details.type !== 'suite') tally.passed += 1;
+  } else {
+    const cause = event.data.details.error as Error & { failureType?: string };
+    if (cause.failureType !== 'subtestsFailed') tally.failed += 1;
+  }
+}
+
+/** Node reports a file that declares no test, or that cannot be run, as a test with the file's name. */
+function isFileItself(data: { nesting: number; name: string; file?: string | undefined }): boolean {
+  return data.nesting === 0 && data.name === data.file;
+}
+
+async function runFile(file: string, namePattern: string | undefined): Promise<void> {
+  const started = performance.now();
+  const limit = AbortSignal.timeout(FILE_LIMIT_MS);
+  const events = run({
+    files: [resolve(ROOT, file)],
+    cwd: ROOT,
+    signal: limit,
+    ...(namePattern === undefined ? {} : { testNamePatterns: new RegExp(namePattern) }),
+  });
+  const kept: TestEvent[] = [];
+  const path: string[] = [];
+  let problem = '';
+  for await (const event of events as AsyncIterable<TestEvent>) {
+    // Totals of one file would only confuse; ours come last.
+    if (event.type === 'test:summary') continue;
+    if (event.type === 'test:diagnostic' && event.data.file === undefined) continue;
+    if (event.type === 'test:start' && isFileItself(event.data)) continue;
+    if (event.type === 'test:pass' && isFileItself(event.data)) {
+      if (namePattern === undefined) problem = 'declares no test';
+      continue;
+    }
+    count(event, path, file);
+    kept.push(event);
+  }
+  if (limit.aborted) problem = `did not end within ${FILE_LIMIT_MS / 1000} s, and was ended`;
+  else if (problem !== '') tally.failed += 1;
+  print(`${problem === '' ? '' : '✖ '}${file} (${seconds(started)})${problem === '' ? '' : `: ${problem}`}`);
+  for (const event of kept) reporter.write(event);
+}
+
+/** Takes the jobs in order, `width` at a time. */
+async function inParallel(jobs: (() => Promise<void>)[], width: number): Promise<void> {
+  const queue = jobs.values();
+  await Promise.all(
+    Array.from({ length: width }, async () => {
+      for (const job of queue) await job();
+    }),
+  );
+}
+
+function choose(filters: string[]): string[] {
+  const all = globSync('test/**/*.test.ts', { cwd: ROOT }).sort();
+  if (filters.length === 0) return all;
+  // A path as the caller's shell completes it, or any part of one.
+  const wanted = filters.map((filter) => relative(ROOT, resolve(filter)));
+  return all.filter((file) =>
+    filters.some((filter, i) => file.includes(filter) || file.startsWith(`${wanted[i] ?? filter}`)),
+  );
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { name: { type: 'string' } },
+});
+const filters = positionals.filter((word) => word !== 'lint');
+const filtered = positionals.length > 0 || values.name !== undefined;
+const files = positionals.includes('lint') && filters.length === 0 ? [] : choose(filters);
+const checks = !filtered || positionals.includes('lint') ? CHECKS : [];
+if (files.length === 0 && (checks.length === 0 || !filtered)) {
+  console.error(`no test file matches ${filters.join(' ')}`.trim());
+  process.exit(1);
+}
+
+process.chdir(ROOT);
+process.env['PATH'] = [dirname(process.execPath), process.env['PATH']].join(delimiter);
+const started = performance.now();
+await inParallel(
+  [
+    ...checks.map((check) => () => runCheck(check)),
+    ...files.filter((file) => !MEASURES_TIME.test(file)).map((file) => () => runFile(file, values.name)),
+  ],
+  Math.min(4, Math.max(2, availableParallelism())),
+);
+for (const file of files.filter((name) => MEASURES_TIME.test(name))) await runFile(file, values.name);
+
+reporter.end();
+await finished(reporter);
+if (tally.skipped.length > 0) {
+  console.log('\nSkipped:');
+  for (const line of tally.skipped) console.log(`  ${line}`);
+}
+console.log(`\nin ${seconds(started)}`);
+const { passed, failed, skipped } = tally;
+console.log(`${passed} passed, ${failed} failed, ${skipped.length} skipped`);
+process.exitCode = failed > 0 || passed === 0 ? 1 : 0;

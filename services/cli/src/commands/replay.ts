@@ -1,0 +1,187 @@
+// capfleet replay: plays a mapped data set, from this host or from many sensors at one instant, and reports.
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { Command, Option } from 'commander';
+import { redisSensorChannel } from '@capfleet/coordinator/adapters/redis-sensor-channel';
+import { replayRun } from '@capfleet/coordinator/usecases/replay-run';
+import type { RunReport } from '@capfleet/shared/contract/report';
+import type { AssignmentRule, SensorPattern } from '@capfleet/shared/dataset/assignment';
+import type { DataSet } from '@capfleet/shared/dataset/dataset';
+import { readDump } from '@capfleet/shared/dataset/gophercap-json';
+import { planReplay, wireDuration, type SensorPlan } from '@capfleet/shared/dataset/replay-plan';
+import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
+import { errnoOf, Failure, reasonOf } from '@capfleet/shared/errors/failure';
+import { createLogger } from '@capfleet/shared/log/logger';
+import { checkReachable } from '@capfleet/shared/redis/connect';
+import { ONE, type Rational } from '@capfleet/shared/time/rational';
+import { startLocal } from '../local/children.ts';
+import { startPrivateRedis } from '../local/private-redis.ts';
+import {
+  jsonOption,
+  logLevelOption,
+  parseAssignments,
+  parseLoops,
+  parsePositiveSpan,
+  parseSensorNames,
+  parseSpeed,
+  redisOption,
+} from '../settings.ts';
+import { replayProgressBar } from '../show/progress.ts';
+import { showReport } from '../show/report.ts';
+import type { CommonOptions, World } from '../world.ts';
+
+interface ReplayOptions extends CommonOptions {
+  readonly dumpJson: string;
+  readonly outInterface?: string;
+  readonly sensors?: readonly string[];
+  readonly assignBy: 'lane' | 'folder' | 'size';
+  readonly assign?: readonly SensorPattern[];
+  readonly timeModifier: Rational;
+  readonly loopCount: number;
+  readonly loopInfinite: boolean;
+  readonly redis?: string;
+  readonly lead: bigint;
+  readonly maxClockBound: bigint;
+  readonly sensorTimeout: bigint;
+  readonly prepareTimeout: bigint;
+  readonly allowDefaultRouteInterface: boolean;
+}
+
+const examples = `
+Examples:
+  capfleet replay --dump-json meta.json --out-interface veth0
+  capfleet replay --dump-json meta.json --out-interface veth0 --time-modifier 2.5 --loop-count 3
+  capfleet replay --dump-json meta.json --sensors a,b --redis redis://queue:6379
+      with \`capfleet replayer --sensor a --interface IF --redis redis://queue:6379\` on each sensor's host
+
+Exit codes: 0 played and the verdict holds, 4 played but it does not, 1 not played, 130 stopped by Ctrl-C.`;
+
+/** The one sensor of a replay from this host. */
+const LOCAL_SENSOR = 'local';
+
+export function replayCommand(run: (action: (world: World) => Promise<ExitCode>) => Promise<void>): Command {
+  return new Command('replay')
+    .description('play a mapped data set with its original timing, and report how well that went')
+    .option('--dump-json <file>', 'mapping written by `capfleet map` (or GopherCap)', 'capfleet.json')
+    .option('--out-interface <if>', 'play from this host into this interface; or null, or file:PATH')
+    .addOption(new Option('--sensors <names>', 'play from these sensors, comma-separated').argParser(parseSensorNames))
+    .addOption(
+      new Option('--assign-by <rule>', 'what stays together on one sensor')
+        .choices(['lane', 'folder', 'size'])
+        .default('lane'),
+    )
+    .addOption(
+      new Option('--assign <sensor=regexp>', 'files of a sensor by their path; repeatable').argParser(parseAssignments),
+    )
+    .addOption(
+      new Option('--time-modifier <ratio>', 'speed: 2 is twice as fast, 0.37 or 1/3 is slower')
+        .argParser(parseSpeed)
+        .default(ONE, '1'),
+    )
+    .addOption(
+      new Option('--loop-count <n>', 'times the set is played; 0 or less is without end').argParser(parseLoops).default(1),
+    )
+    .option('--loop-infinite', 'play without end, until Ctrl-C', false)
+    .addOption(redisOption())
+    .addOption(span('--lead <duration>', 'from the commit to the start', 1_000_000_000n, '1s'))
+    .addOption(span('--max-clock-bound <duration>', 'worst clock a sensor may have', 5_000_000n, '5ms'))
+    .addOption(span('--sensor-timeout <duration>', 'how long to wait for sensors to register', 10_000_000_000n, '10s'))
+    .addOption(span('--prepare-timeout <duration>', 'how long sensors may prepare', 60_000_000_000n, '60s'))
+    .option('--allow-default-route-interface', "allow the interface of this host's default route", false)
+    .addOption(jsonOption())
+    .addOption(logLevelOption('warn'))
+    .addHelpText('after', examples)
+    .action((options: ReplayOptions) => run((world) => replay(options, world)));
+}
+
+function span(flags: string, meaning: string, value: bigint, text: string): Option {
+  return new Option(flags, meaning).argParser(parsePositiveSpan).default(value, text);
+}
+
+async function replay(options: ReplayOptions, world: World): Promise<ExitCode> {
+  const sensors = chooseSensors(options);
+  const set = await loadDump(options.dumpJson);
+  const rule: AssignmentRule = options.assign ? { by: 'pattern', patterns: options.assign } : { by: options.assignBy };
+  const plans = planReplay(
+    set,
+    {
+      sensors,
+      rule,
+      speed: options.timeModifier,
+      loops: options.loopInfinite ? 0 : options.loopCount,
+      policies: { allowDefaultRouteInterface: options.allowDefaultRouteInterface },
+    },
+    options.dumpJson,
+  );
+  const report = await play(plans, options, world);
+  world.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : showReport(report));
+  return exitOf(report, world);
+}
+
+function chooseSensors({ outInterface, sensors, redis }: ReplayOptions): readonly string[] {
+  const command = 'replay';
+  if (sensors && outInterface !== undefined) {
+    throw new Failure('setting-invalid', { setting: '--out-interface', reason: 'not together with --sensors', command });
+  }
+  if (sensors) {
+    if (redis === undefined) throw new Failure('setting-missing', { setting: '--redis', why: 'with --sensors', command });
+    return sensors;
+  }
+  if (outInterface === undefined) {
+    throw new Failure('setting-missing', { setting: '--out-interface or --sensors', why: 'to know where to play', command });
+  }
+  return [LOCAL_SENSOR];
+}
+
+async function loadDump(path: string): Promise<DataSet> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') throw new Failure('dump-missing', { path }, { cause: error });
+    throw new Failure('dump-invalid', { path, reason: reasonOf(error) }, { cause: error });
+  }
+  return readDump(text, path);
+}
+
+async function play(plans: readonly SensorPlan[], options: ReplayOptions, world: World): Promise<RunReport> {
+  if (options.redis !== undefined) await checkReachable(options.redis);
+  const privateRedis = options.redis === undefined ? await startPrivateRedis() : null;
+  const redis = options.redis ?? privateRedis?.url ?? '';
+  const agent =
+    options.outInterface === undefined
+      ? null
+      : startLocal(
+          world.program,
+          ['replayer', '--redis', redis, '--sensor', LOCAL_SENSOR, '--interface', options.outInterface, '--log-level', options.logLevel],
+          { restart: false },
+        );
+  const channel = redisSensorChannel(redis, createLogger('replay', options.logLevel));
+  const [first] = plans;
+  const bar = replayProgressBar(world.stderr, first ? wireDuration(first.timeline) * BigInt(first.timeline.loops) : 0n);
+  try {
+    return await replayRun(channel, {
+      run: randomUUID(),
+      plans,
+      lead: options.lead,
+      maxClockBound: options.maxClockBound,
+      sensorTimeoutMs: Number(options.sensorTimeout / 1_000_000n),
+      prepareTimeoutMs: Number(options.prepareTimeout / 1_000_000n),
+      interrupted: world.interrupted,
+      onChange: (state) => {
+        bar.update(state);
+      },
+    });
+  } finally {
+    bar.stop();
+    await channel.close();
+    await agent?.close();
+    await privateRedis?.close();
+  }
+}
+
+function exitOf(report: RunReport, world: World): ExitCode {
+  if (world.interrupted.aborted) return exitCode.interrupted;
+  if (report.outcome === 'cancelled') return exitCode.failed;
+  return report.verdict.holds ? exitCode.ok : exitCode.verdict;
+}

@@ -1,0 +1,66 @@
+// A run's report for people: the verdict first, then what each sensor did, then what does not hold.
+import { refusalCauses, type RunReport, type SensorReport } from '@capfleet/shared/contract/report';
+import { formatDuration } from '@capfleet/shared/time/nanos';
+import { formatBytes, formatCount, formatTable } from './text.ts';
+
+export function showReport(report: RunReport): string {
+  return [headline(report), sensorTable(report), skewLine(report), findings(report)].filter((part) => part !== '').join('\n');
+}
+
+function headline({ outcome, verdict, start, totals }: RunReport): string {
+  if (outcome === 'cancelled') return 'cancelled: nothing was sent\n';
+  const holds = verdict.holds ? 'the verdict holds' : 'the verdict does not hold';
+  const refused = totals.read - totals.sent;
+  const lost = refused === 0 ? '' : `, ${formatCount(refused)} not sent`;
+  return `${outcome}: ${formatCount(totals.sent)} of ${formatCount(totals.read, 'packet')} sent${lost} (${formatBytes(totals.sentBytes)}), ${holds}\nstart ${start ?? '-'}\n`;
+}
+
+const columns = ['sensor', 'interface', 'read', 'sent', 'start error', 'clock ±', 'late p50', 'p90', 'p99', 'p99.9', 'max', 'end drift'];
+
+function sensorTable({ sensors, outcome }: RunReport): string {
+  if (outcome === 'cancelled') return '';
+  const rows = sensors.map(sensorRow);
+  return formatTable([columns, ...rows], [2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+}
+
+function sensorRow({ sensor, interface: name, result }: SensorReport): string[] {
+  if (!result) return [sensor, name, ...columns.slice(2).map(() => '-')];
+  const { accounts, lateness } = result;
+  const span = (value: string | null | undefined): string => (value == null ? '-' : formatDuration(BigInt(value)));
+  return [
+    sensor,
+    name,
+    formatCount(accounts.read),
+    formatCount(accounts.sent),
+    span(result.startError),
+    span(result.clock.bound),
+    span(lateness?.p50),
+    span(lateness?.p90),
+    span(lateness?.p99),
+    span(lateness?.p999),
+    span(lateness?.max),
+    span(result.endDrift),
+  ];
+}
+
+function skewLine({ startSkew }: RunReport): string {
+  if (!startSkew) return '';
+  const bound = formatDuration(BigInt(startSkew.clockBound));
+  return `sensors started within ${formatDuration(BigInt(startSkew.measured))} of one another, clocks known to ±${bound}\n`;
+}
+
+function findings({ verdict, sensors }: RunReport): string {
+  const lines = verdict.findings
+    .filter(({ holds }) => !holds)
+    .map(({ sensor, check, text }) => `  ${sensor === null ? '' : `${sensor}: `}${check}: ${text}\n`);
+  for (const { sensor, result, error } of sensors) {
+    if (error) lines.push(`  ${sensor}: ${error.message}\n      ${error.hint}\n`);
+    if (!result) continue;
+    const refused = refusalCauses.filter((cause) => result.accounts.refused[cause] > 0);
+    for (const cause of refused) lines.push(`  ${sensor}: ${formatCount(result.accounts.refused[cause], 'packet')} not sent: ${cause}\n`);
+    if (result.accounts.backwards > 0) {
+      lines.push(`  ${sensor}: ${formatCount(result.accounts.backwards, 'stamp')} ran backwards; sent at once\n`);
+    }
+  }
+  return [...new Set(lines)].join('');
+}

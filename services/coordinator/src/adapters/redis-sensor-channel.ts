@@ -1,0 +1,88 @@
+// Sensors over Redis: registrations as expiring keys, plans by BullMQ, words by streams, its TIME as the clock.
+import { Queue } from 'bullmq';
+import {
+  fromSensorSchema,
+  registrationSchema,
+  type FromSensor,
+  type Registration,
+} from '@capfleet/shared/contract/agent-messages';
+import {
+  fromSensorsKey,
+  PREFIX,
+  RUN_KEYS_TTL_SECONDS,
+  sensorKeyPattern,
+  sensorQueue,
+  toSensorsKey,
+} from '@capfleet/shared/contract/keys';
+import type { Logger } from '@capfleet/shared/log/logger';
+import { connect, optionsOf } from '@capfleet/shared/redis/connect';
+import { parseEntry, readStream } from '@capfleet/shared/redis/stream';
+import { MICROSECOND, SECOND } from '@capfleet/shared/time/nanos';
+import type { SensorChannel } from '../ports/sensor-channel.ts';
+
+const LISTEN_MS = 250;
+
+export function redisSensorChannel(redis: string, log: Logger): SensorChannel {
+  const client = connect(redis, 'coordinator', log);
+  const listener = connect(redis, 'coordinator-run', log);
+  const queues = new Map<string, Queue>();
+  let position = '0';
+
+  return {
+    async registrations() {
+      const found = new Map<string, Registration>();
+      let cursor = '0';
+      do {
+        const [next, keys] = await client.scan(cursor, 'MATCH', sensorKeyPattern, 'COUNT', 1000);
+        cursor = next;
+        for (const text of keys.length > 0 ? await client.mget(keys) : []) {
+          const parsed = registrationSchema.safeParse(parseEntry(text));
+          if (parsed.success) found.set(parsed.data.sensor, parsed.data);
+        }
+      } while (cursor !== '0');
+      return found;
+    },
+
+    async prepare(sensor, job) {
+      const queue = queues.get(sensor) ?? new Queue(sensorQueue(sensor), { connection: optionsOf(redis), prefix: PREFIX });
+      queues.set(sensor, queue);
+      queue.on('error', (error: Error) => {
+        log.warn({ sensor, reason: error.message }, 'plan queue');
+      });
+      // One delivery: a plan that its agent did not take in time is cancelled, not delivered later.
+      await queue.add('prepare', job, {
+        jobId: `${job.run}.${String(job.epoch)}`,
+        attempts: 1,
+        removeOnComplete: true,
+        removeOnFail: true,
+      });
+    },
+
+    async say(run, message) {
+      const key = toSensorsKey(run);
+      await client.multi().xadd(key, '*', 'message', JSON.stringify(message)).expire(key, RUN_KEYS_TTL_SECONDS).exec();
+    },
+
+    async listen(run) {
+      const messages: FromSensor[] = [];
+      for (const { id, fields } of await readStream(listener, fromSensorsKey(run), position, LISTEN_MS)) {
+        position = id;
+        const parsed = fromSensorSchema.safeParse(parseEntry(fields['message']));
+        if (parsed.success) messages.push(parsed.data);
+        else log.error({ run, id }, 'passed over a word that does not fit its schema');
+      }
+      return messages;
+    },
+
+    async now() {
+      const [seconds = 0, micros = 0] = await client.time();
+      return BigInt(seconds) * SECOND + BigInt(micros) * MICROSECOND;
+    },
+
+    async close() {
+      await Promise.all([...queues.values()].map((queue) => queue.close()));
+      client.disconnect();
+      listener.disconnect();
+    },
+  };
+}

@@ -1,0 +1,161 @@
+// The report of a run out of its state: accounts, start skew, and one verdict against thresholds.
+import {
+  addAccounts,
+  addsUp,
+  emptyAccounts,
+  refusalCauses,
+  type Finding,
+  type RunReport,
+  type SensorReport,
+} from '@capfleet/shared/contract/report';
+import type { SensorPlan } from '@capfleet/shared/dataset/replay-plan';
+import { formatDuration, formatInstant, MILLISECOND, type Nanos } from '@capfleet/shared/time/nanos';
+import type { RunState } from './run-state.ts';
+
+export interface Thresholds {
+  /** Largest |first hand-over − due| of a sensor. */
+  readonly startError: Nanos;
+  /** Largest |last hand-over − due| of a sensor. */
+  readonly endDrift: Nanos;
+  /** Largest difference of start errors between sensors, beside the clock bounds. */
+  readonly startSkew: Nanos;
+}
+
+export const defaultThresholds: Thresholds = {
+  startError: MILLISECOND,
+  endDrift: MILLISECOND,
+  startSkew: MILLISECOND,
+};
+
+export function reportRun(
+  run: string,
+  state: RunState,
+  plans: readonly SensorPlan[],
+  thresholds: Thresholds = defaultThresholds,
+): RunReport {
+  const sensors: SensorReport[] = [...state.sensors].map(([sensor, { ready, result, error }]) => ({
+    sensor,
+    interface: ready?.interface ?? '',
+    link: ready?.link ?? '',
+    result,
+    error,
+  }));
+  const totals = sensors.reduce(
+    (sum, { result }) => (result ? addAccounts(sum, result.accounts) : sum),
+    emptyAccounts(),
+  );
+  const startSkew = skewOf(sensors);
+  const findings = state.cancelled === null ? findingsOf(state, sensors, plans, startSkew, thresholds) : [];
+  if (state.cancelled !== null) {
+    findings.push({ check: 'started', sensor: null, holds: false, text: `the run was cancelled: ${state.cancelled}` });
+  }
+  const [timeline] = plans;
+  return {
+    version: 1,
+    run,
+    outcome: outcomeOf(state, sensors),
+    start: state.start === null || state.cancelled !== null ? null : formatInstant(state.start),
+    speed: timeline?.timeline.speed ?? '1/1',
+    loops: timeline?.timeline.loops ?? 1,
+    sensors,
+    totals,
+    startSkew: startSkew && { measured: String(startSkew.measured), clockBound: String(startSkew.clockBound) },
+    verdict: { holds: findings.every(({ holds }) => holds), findings },
+  };
+}
+
+function outcomeOf(state: RunState, sensors: readonly SensorReport[]): RunReport['outcome'] {
+  if (state.cancelled !== null) return 'cancelled';
+  if (sensors.some(({ result, error }) => error !== null || result?.outcome === 'failed')) return 'failed';
+  return state.stopAsked || sensors.some(({ result }) => result?.outcome === 'stopped') ? 'stopped' : 'done';
+}
+
+interface Skew {
+  readonly measured: Nanos;
+  readonly clockBound: Nanos;
+}
+
+/** Largest distance of two start errors, and the two largest clock bounds that may hide in it. */
+function skewOf(sensors: readonly SensorReport[]): Skew | null {
+  const errors: Nanos[] = [];
+  const bounds: Nanos[] = [];
+  for (const { result } of sensors) {
+    if (!result || result.startError === null) continue;
+    errors.push(BigInt(result.startError));
+    bounds.push(BigInt(result.clock.bound));
+  }
+  if (errors.length < 2) return null;
+  const ascending = (a: Nanos, b: Nanos): number => (a < b ? -1 : a > b ? 1 : 0);
+  errors.sort(ascending);
+  bounds.sort(ascending);
+  return {
+    measured: (errors.at(-1) ?? 0n) - (errors[0] ?? 0n),
+    clockBound: (bounds.at(-1) ?? 0n) + (bounds.at(-2) ?? 0n),
+  };
+}
+
+function findingsOf(
+  state: RunState,
+  sensors: readonly SensorReport[],
+  plans: readonly SensorPlan[],
+  skew: Skew | null,
+  thresholds: Thresholds,
+): Finding[] {
+  const findings: Finding[] = [];
+  const within = (check: string, sensor: string | null, value: Nanos, limit: Nanos, text: string): void => {
+    const size = value < 0n ? -value : value;
+    findings.push({
+      check,
+      sensor,
+      holds: size <= limit,
+      text: `${text} ${formatDuration(value)} (limit ${formatDuration(limit)})`,
+    });
+  };
+  for (const { sensor, result, error } of sensors) {
+    if (!result) {
+      findings.push({ check: 'reported', sensor, holds: false, text: error?.message ?? 'no report' });
+      continue;
+    }
+    const { accounts } = result;
+    const refused = refusalCauses.filter((cause) => accounts.refused[cause] > 0 && !(cause === 'stopped' && state.stopAsked));
+    findings.push({
+      check: 'accounts',
+      sensor,
+      holds: addsUp(accounts) && refused.length === 0,
+      text: refused.length === 0
+        ? `${String(accounts.sent)} of ${String(accounts.read)} packets sent`
+        : `not sent: ${refused.map((cause) => `${String(accounts.refused[cause])} ${cause}`).join(', ')}`,
+    });
+    const plan = plans.find((candidate) => candidate.sensor === sensor);
+    if (plan && result.outcome === 'done') {
+      const planned = plan.files.reduce((sum, file) => sum + file.packets, 0) * plan.timeline.loops;
+      findings.push({
+        check: 'complete',
+        sensor,
+        holds: accounts.read === planned && result.files.length === 0,
+        text: result.files[0]
+          ? `${result.files[0].path}: ${result.files[0].message}`
+          : `${String(accounts.read)} of ${String(planned)} planned packets read`,
+      });
+    }
+    if (result.outcome === 'failed') {
+      findings.push({ check: 'played', sensor, holds: false, text: result.error?.message ?? 'the play failed' });
+    }
+    if (result.startError !== null) {
+      within('start error', sensor, BigInt(result.startError), thresholds.startError, 'first packet off by');
+    }
+    if (result.endDrift !== null && result.outcome === 'done') {
+      within('end drift', sensor, BigInt(result.endDrift), thresholds.endDrift, 'last packet off by');
+    }
+  }
+  if (skew) {
+    within(
+      'start skew',
+      null,
+      skew.measured,
+      thresholds.startSkew + skew.clockBound,
+      `sensors started within (clocks known to ±${formatDuration(skew.clockBound)} together)`,
+    );
+  }
+  return findings;
+}

@@ -1,0 +1,174 @@
+// A run as the coordinator sees it, as a pure state machine: (state, event) → state and effects. It is a barrier: it
+// commits a start only when every sensor is ready, takes it back unless every sensor acknowledged, and then only
+// listens. No sensor is ever told "go".
+//
+//   preparing ─all ready→ committing ─all acknowledged→ playing ─all done→ ended
+//   preparing, committing ─refused / lost / deadline / stop→ ended (cancelled)
+//   playing ─stop→ stopping ─all done, or deadline→ ended
+import type { FromSensor, SensorProgress } from '@capfleet/shared/contract/agent-messages';
+import type { ClockFacts, PlayResult } from '@capfleet/shared/contract/report';
+import { Failure, type FailureRecord } from '@capfleet/shared/errors/failure';
+import type { Nanos } from '@capfleet/shared/time/nanos';
+
+export type Phase = 'preparing' | 'committing' | 'playing' | 'stopping' | 'ended';
+
+export interface SensorState {
+  readonly ready: { readonly interface: string; readonly link: string; readonly clock: ClockFacts } | null;
+  readonly acknowledged: boolean;
+  readonly progress: SensorProgress | null;
+  readonly result: PlayResult | null;
+  readonly error: FailureRecord | null;
+}
+
+export interface RunState {
+  readonly phase: Phase;
+  readonly epoch: number;
+  readonly start: Nanos | null;
+  /** Why the run was cancelled before its start. */
+  readonly cancelled: string | null;
+  readonly stopAsked: boolean;
+  readonly sensors: ReadonlyMap<string, SensorState>;
+}
+
+export type RunEvent =
+  | { readonly type: 'said'; readonly message: FromSensor }
+  /** The start that was decided after all were ready. */
+  | { readonly type: 'start-decided'; readonly start: Nanos }
+  | { readonly type: 'start-refused'; readonly error: FailureRecord }
+  /** The deadline of the phase has passed. */
+  | { readonly type: 'deadline'; readonly seconds: number }
+  /** The agent's registration is gone or belongs to another instance. */
+  | { readonly type: 'lost'; readonly sensor: string }
+  | { readonly type: 'stop-asked' };
+
+export type RunEffect =
+  /** All are ready: decide the start; answered by `start-decided` or `start-refused`. */
+  | { readonly do: 'decide-start' }
+  | { readonly do: 'commit'; readonly start: Nanos }
+  | { readonly do: 'cancel'; readonly reason: string }
+  | { readonly do: 'stop' };
+
+export interface RunStep {
+  readonly state: RunState;
+  readonly effects: readonly RunEffect[];
+}
+
+const fresh: SensorState = { ready: null, acknowledged: false, progress: null, result: null, error: null };
+
+export function beginRun(sensors: readonly string[], epoch: number): RunState {
+  return {
+    phase: 'preparing',
+    epoch,
+    start: null,
+    cancelled: null,
+    stopAsked: false,
+    sensors: new Map(sensors.map((sensor) => [sensor, fresh])),
+  };
+}
+
+export function step(state: RunState, event: RunEvent): RunStep {
+  if (state.phase === 'ended') return { state, effects: [] };
+  switch (event.type) {
+    case 'said':
+      return hear(state, event.message);
+    case 'start-decided':
+      if (state.phase !== 'preparing') return { state, effects: [] };
+      return {
+        state: { ...state, phase: 'committing', start: event.start },
+        effects: [{ do: 'commit', start: event.start }],
+      };
+    case 'start-refused':
+      return cancel(state, event.error.message);
+    case 'deadline':
+      return afterDeadline(state, event.seconds);
+    case 'lost':
+      return fail(state, event.sensor, new Failure('sensor-lost', { sensor: event.sensor }).toRecord());
+    case 'stop-asked':
+      if (state.stopAsked) return { state, effects: [] };
+      if (state.phase === 'playing' || state.phase === 'committing') {
+        return { state: { ...state, phase: 'stopping', stopAsked: true }, effects: [{ do: 'stop' }] };
+      }
+      return cancel({ ...state, stopAsked: true }, 'stopped by the user');
+  }
+}
+
+function hear(state: RunState, message: FromSensor): RunStep {
+  const sensor = state.sensors.get(message.sensor);
+  if (!sensor || message.epoch !== state.epoch) return { state, effects: [] };
+  switch (message.type) {
+    case 'ready': {
+      if (state.phase !== 'preparing' || sensor.ready) return { state, effects: [] };
+      const next = update(state, message.sensor, {
+        ready: { interface: message.interface, link: message.link, clock: message.clock },
+      });
+      return { state: next, effects: every(next, ({ ready }) => ready !== null) ? [{ do: 'decide-start' }] : [] };
+    }
+    case 'acknowledged': {
+      const next = update(state, message.sensor, { acknowledged: true });
+      const all = next.phase === 'committing' && every(next, ({ acknowledged }) => acknowledged);
+      return { state: all ? { ...next, phase: 'playing' } : next, effects: [] };
+    }
+    case 'progress':
+      return { state: update(state, message.sensor, { progress: message }), effects: [] };
+    case 'refused':
+      return fail(state, message.sensor, message.error);
+    case 'report':
+      return settle(update(state, message.sensor, { result: message.result }));
+  }
+}
+
+/** A sensor is out: before the start the run is off for all, afterwards the others play on. */
+function fail(state: RunState, sensor: string, error: FailureRecord): RunStep {
+  const known = state.sensors.get(sensor);
+  if (!known || known.result !== null || known.error !== null) return { state, effects: [] };
+  const next = update(state, sensor, { error });
+  if (state.phase === 'preparing' || state.phase === 'committing') return cancel(next, error.message);
+  return settle(next);
+}
+
+function afterDeadline(state: RunState, seconds: number): RunStep {
+  const missing = (open: (sensor: SensorState) => boolean): string =>
+    [...state.sensors].find(([, sensor]) => open(sensor))?.[0] ?? '';
+  switch (state.phase) {
+    case 'preparing': {
+      const sensor = missing(({ ready }) => ready === null);
+      const error = new Failure('prepare-timeout', { sensor, seconds }).toRecord();
+      return cancel(update(state, sensor, { error }), error.message);
+    }
+    case 'committing': {
+      const sensor = missing(({ acknowledged }) => !acknowledged);
+      const error = new Failure('acknowledge-timeout', { sensor }).toRecord();
+      return cancel(update(state, sensor, { error }), error.message);
+    }
+    case 'stopping': {
+      let next = state;
+      for (const [sensor, { result, error }] of state.sensors) {
+        if (result === null && error === null) {
+          next = update(next, sensor, { error: new Failure('sensor-lost', { sensor }).toRecord() });
+        }
+      }
+      return settle(next);
+    }
+    default:
+      return { state, effects: [] };
+  }
+}
+
+function cancel(state: RunState, reason: string): RunStep {
+  return { state: { ...state, phase: 'ended', cancelled: reason }, effects: [{ do: 'cancel', reason }] };
+}
+
+function settle(state: RunState): RunStep {
+  const done = every(state, ({ result, error }) => result !== null || error !== null);
+  return { state: done ? { ...state, phase: 'ended' } : state, effects: [] };
+}
+
+function update(state: RunState, sensor: string, change: Partial<SensorState>): RunState {
+  const known = state.sensors.get(sensor);
+  if (!known) return state;
+  return { ...state, sensors: new Map(state.sensors).set(sensor, { ...known, ...change }) };
+}
+
+function every(state: RunState, holds: (sensor: SensorState) => boolean): boolean {
+  return [...state.sensors.values()].every(holds);
+}

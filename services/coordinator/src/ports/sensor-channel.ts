@@ -1,0 +1,16 @@
+// The port to the sensors of one run.
+import type { FromSensor, PrepareJob, Registration, ToSensors } from '@capfleet/shared/contract/agent-messages';
+import type { Nanos } from '@capfleet/shared/time/nanos';
+
+export interface SensorChannel {
+  /** Who is registered now, by sensor name. */
+  registrations(): Promise<Map<string, Registration>>;
+  prepare(sensor: string, job: PrepareJob): Promise<void>;
+  /** To all sensors of the run. */
+  say(run: string, message: ToSensors): Promise<void>;
+  /** Words of the sensors about the run, from its beginning on; waits up to about half a second for a first. */
+  listen(run: string): Promise<readonly FromSensor[]>;
+  /** Now on the reference clock, ns since the epoch. */
+  now(): Promise<Nanos>;
+  close(): Promise<void>;
+}

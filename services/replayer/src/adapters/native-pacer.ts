@@ -1,0 +1,113 @@
+// The native pacing core as a Pacer.
+import { Failure, errnoOf, reasonOf } from '@capfleet/shared/errors/failure';
+import { HISTOGRAM_BUCKETS, loadNative, PACER_STATE, STAT, STAT_COUNT, type NativeBinding } from '../native/binding.ts';
+import type { Pacer, PacerCounts } from '../ports/pacer.ts';
+import type { LinkChoice } from '../link.ts';
+
+/** Read-ahead of a sensor, bytes. */
+export const RING_BYTES = 32 * 1024 * 1024;
+const MAX_BATCH = 64;
+
+/** @throws Failure `native-missing` */
+export function requireNative(): NativeBinding {
+  const native = loadNative();
+  if (!native) throw new Failure('native-missing');
+  return native;
+}
+
+/** @throws Failure `native-missing`, `raw-socket-forbidden`, `interface-missing`, `interface-down`, `link-failed` */
+export function openNativePacer(link: LinkChoice): Pacer {
+  const native = requireNative();
+  const handle = create(native, link);
+  const stats = new BigInt64Array(STAT_COUNT);
+  const stat = (index: number): bigint => stats[index] ?? 0n;
+  const count = (index: number): number => Number(stat(index));
+  return {
+    memory: native.ring(handle),
+    commit: (head) => native.commit(handle, head),
+    end: () => {
+      native.end(handle);
+    },
+    start: (t0) => {
+      native.start(handle, t0);
+    },
+    stop: () => {
+      native.stop(handle);
+    },
+    counts(): PacerCounts {
+      native.stats(handle, stats);
+      const sent = count(STAT.sentPackets);
+      return {
+        state: stateNames[count(STAT.state)] ?? 'failed',
+        failure: count(STAT.failureErrno),
+        sent,
+        sentBytes: count(STAT.sentBytes),
+        refused: {
+          oversize: count(STAT.refusedOversize),
+          'no-buffers': count(STAT.refusedNoBuffers),
+          'link-down': count(STAT.refusedLinkDown),
+          late: count(STAT.lateDropped),
+          other: count(STAT.refusedOther),
+        },
+        first: sent > 0 ? { due: stat(STAT.firstDue), sent: stat(STAT.firstSent) } : null,
+        last: sent > 0 ? { due: stat(STAT.lastDue), sent: stat(STAT.lastSent) } : null,
+        starved: count(STAT.starvedPackets),
+      };
+    },
+    latenessQuantiles(shares) {
+      const buckets = new BigInt64Array(HISTOGRAM_BUCKETS);
+      const samples = native.histogram(handle, buckets);
+      if (samples === 0) return null;
+      native.stats(handle, stats);
+      const longest = stat(STAT.latenessMax);
+      return shares.map((share) => quantile(native, buckets, Math.ceil(share * samples), longest));
+    },
+    close: () => {
+      native.close(handle);
+    },
+  };
+}
+
+const stateNames: Readonly<Record<number, PacerCounts['state']>> = Object.fromEntries(
+  Object.entries(PACER_STATE).map(([name, value]) => [value, name as PacerCounts['state']]),
+);
+
+/** Upper bound of the bucket that holds the sample of that rank, at most the exact maximum. */
+function quantile(native: NativeBinding, buckets: BigInt64Array, rank: number, longest: bigint): bigint {
+  let seen = 0;
+  for (const [bucket, count] of buckets.entries()) {
+    seen += Number(count);
+    if (seen < rank) continue;
+    const bound = BigInt(native.histogramUpperBound(bucket));
+    return bound < longest ? bound : longest;
+  }
+  return longest;
+}
+
+function create(native: NativeBinding, link: LinkChoice): ReturnType<NativeBinding['createPacer']> {
+  try {
+    return native.createPacer({
+      link: link.kind,
+      interface: link.kind === 'af_packet' ? link.interface : '',
+      qdiscBypass: true,
+      path: link.kind === 'file' ? link.path : '',
+      linkType: 1,
+      ringBytes: RING_BYTES,
+      spin: 'auto',
+      lateDropNs: 0,
+      maxBatch: MAX_BATCH,
+    });
+  } catch (error) {
+    const name = link.kind === 'af_packet' ? link.interface : link.kind === 'file' ? link.path : 'null';
+    const fields = { interface: name, reason: reasonOf(error), known: '' };
+    switch (errnoOf(error)) {
+      case 'EPERM':
+      case 'EACCES':
+        throw new Failure(link.kind === 'file' ? 'link-failed' : 'raw-socket-forbidden', fields, { cause: error });
+      case 'ENETDOWN':
+        throw new Failure('interface-down', fields, { cause: error });
+      default:
+        throw new Failure('link-failed', fields, { cause: error });
+    }
+  }
+}

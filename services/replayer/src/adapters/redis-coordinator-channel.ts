@@ -1,0 +1,111 @@
+// The coordinator's channel over Redis: registration as an expiring key, plans by BullMQ, words by streams.
+import { UnrecoverableError, Worker } from 'bullmq';
+import {
+  HEARTBEAT_EXPIRES_MS,
+  prepareJobSchema,
+  registrationSchema,
+  toSensorsSchema,
+} from '@capfleet/shared/contract/agent-messages';
+import {
+  claimKey,
+  fromSensorsKey,
+  PREFIX,
+  RUN_KEYS_TTL_SECONDS,
+  sensorKey,
+  sensorQueue,
+  toSensorsKey,
+} from '@capfleet/shared/contract/keys';
+import { Failure, reasonOf } from '@capfleet/shared/errors/failure';
+import type { Logger } from '@capfleet/shared/log/logger';
+import { connect, optionsOf } from '@capfleet/shared/redis/connect';
+import { parseEntry, readStream } from '@capfleet/shared/redis/stream';
+import type { CoordinatorChannel } from '../ports/coordinator-channel.ts';
+
+const FOLLOW_WAIT_MS = 1000;
+
+export function redisCoordinatorChannel(
+  redis: string,
+  identity: { readonly sensor: string; readonly instance: string },
+  log: Logger,
+): CoordinatorChannel {
+  const { sensor, instance } = identity;
+  const client = connect(redis, `replayer-${sensor}`, log);
+  let worker: Worker | undefined;
+  let following: { run: string; closed: boolean } | undefined;
+
+  return {
+    async register(registration) {
+      const key = sensorKey(sensor);
+      const holder = registrationSchema.safeParse(parseEntry(await client.get(key)));
+      if (holder.success && holder.data.instance !== instance) throw new Failure('sensor-taken', { sensor });
+      await client.set(key, JSON.stringify(registration), 'PX', HEARTBEAT_EXPIRES_MS);
+    },
+
+    async onPlan(listener) {
+      worker = new Worker(
+        sensorQueue(sensor),
+        (job) => {
+          const parsed = prepareJobSchema.safeParse(job.data);
+          if (parsed.success) {
+            listener(parsed.data);
+            return Promise.resolve();
+          }
+          const reason = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
+          log.error({ job: job.id, reason }, 'refused a plan that does not fit its schema');
+          throw new UnrecoverableError(new Failure('job-invalid', { queue: sensorQueue(sensor), reason }).message);
+        },
+        { connection: optionsOf(redis), prefix: PREFIX },
+      );
+      worker.on('error', (error) => {
+        log.warn({ reason: error.message }, 'plan queue');
+      });
+      await worker.waitUntilReady();
+    },
+
+    async claim(run) {
+      const key = claimKey(run, sensor);
+      await client.set(key, instance, 'EX', RUN_KEYS_TTL_SECONDS, 'NX');
+      return (await client.get(key)) === instance;
+    },
+
+    async say(run, message) {
+      const key = fromSensorsKey(run);
+      await client
+        .multi()
+        .xadd(key, 'MAXLEN', '~', 100_000, '*', 'message', JSON.stringify(message))
+        .expire(key, RUN_KEYS_TTL_SECONDS)
+        .exec();
+    },
+
+    follow(run, listener) {
+      if (following) following.closed = true;
+      const current = (following = { run, closed: false });
+      void (async () => {
+        const reader = connect(redis, `replayer-${sensor}-run`, log);
+        let position = '0';
+        while (!current.closed) {
+          try {
+            for (const { id, fields } of await readStream(reader, toSensorsKey(run), position, FOLLOW_WAIT_MS)) {
+              position = id;
+              const parsed = toSensorsSchema.safeParse(parseEntry(fields['message']));
+              if (parsed.success && !current.closed) listener(parsed.data);
+              else if (!parsed.success) log.error({ run, id }, 'passed over a word that does not fit its schema');
+            }
+          } catch (error) {
+            log.warn({ run, reason: reasonOf(error) }, 'reading the run');
+            await new Promise((resolve) => setTimeout(resolve, FOLLOW_WAIT_MS));
+          }
+        }
+        reader.disconnect();
+      })();
+    },
+
+    async close() {
+      if (following) following.closed = true;
+      await worker?.close();
+      const holder = registrationSchema.safeParse(parseEntry(await client.get(sensorKey(sensor))));
+      if (holder.success && holder.data.instance === instance) await client.del(sensorKey(sensor));
+      client.disconnect();
+    },
+  };
+}

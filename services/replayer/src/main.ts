@@ -1,0 +1,53 @@
+// The replayer as a process: one agent for one sensor, until it is told to end or its parent is gone.
+import { randomUUID } from 'node:crypto';
+import { createLogger, type LogLevel } from '@capfleet/shared/log/logger';
+import { untilTold } from '@capfleet/shared/process/lifetime';
+import { disk } from '@capfleet/shared/source/disk';
+import { hostInterfaces } from './adapters/host-interfaces.ts';
+import { requireNative } from './adapters/native-pacer.ts';
+import { measureRedisClock } from './adapters/redis-clock.ts';
+import { redisCoordinatorChannel } from './adapters/redis-coordinator-channel.ts';
+import { parseLink } from './link.ts';
+import { runAgent } from './run-agent.ts';
+
+/** TIME_ERROR of adjtimex: nothing disciplines the clock. */
+const CLOCK_UNSYNCHRONISED = 5;
+
+export interface ReplayerProcessOptions {
+  readonly redis: string;
+  readonly sensor: string;
+  /** An interface, `null`, or `file:PATH`. */
+  readonly interface: string;
+  readonly roots: readonly string[];
+  readonly version: string;
+  readonly logLevel: LogLevel;
+}
+
+/** @throws Failure `native-missing`, `sensor-taken` */
+export async function runReplayer(options: ReplayerProcessOptions): Promise<void> {
+  const log = createLogger('replayer', options.logLevel);
+  const native = requireNative();
+  const instance = randomUUID();
+  const { redis, sensor, version } = options;
+  const agent = await runAgent({
+    sensor,
+    instance,
+    version,
+    channel: redisCoordinatorChannel(redis, { sensor, instance }, log),
+    prepare: {
+      link: parseLink(options.interface),
+      interfaces: hostInterfaces(native),
+      source: disk,
+      roots: options.roots,
+    },
+    measureClock: () => measureRedisClock(redis, log),
+    systemClock: () => {
+      const { state, maxErrorUs, taiOffset } = native.clockFacts();
+      return { synchronised: state !== CLOCK_UNSYNCHRONISED, maxErrorUs, taiOffset };
+    },
+    monotonicNow: () => native.monotonicNow(),
+    log,
+  });
+  await untilTold();
+  await agent.close();
+}

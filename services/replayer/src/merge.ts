@@ -1,0 +1,165 @@
+// All files of a sensor as one sequence by time: a stable k-way merge (ties: order of the files, then order in the
+// file). A file is opened when the sequence reaches its begin and closed when it is done, so the number of open
+// files follows the overlap, not the size of the set. Within a file the order stays as it is: a packet whose stamp
+// runs backwards comes right after the packet before it.
+import type { PacketReader } from '@capfleet/shared/capture/packet-reader';
+import { toSecondsAndNanos, type Nanos } from '@capfleet/shared/time/nanos';
+
+export interface MergeFile {
+  readonly earliest: Nanos;
+  open(): Promise<PacketReader>;
+  /** Called once when the file is done; `failure` where reading it failed. */
+  done(packets: number, reader: PacketReader | null, failure: unknown): void;
+}
+
+interface Stream {
+  readonly file: MergeFile;
+  readonly reader: PacketReader;
+  readonly order: number;
+  packets: number;
+  /** Place in the sequence: the latest stamp of the file so far. */
+  seconds: number;
+  nanos: number;
+}
+
+export class Merge {
+  /** Packets so far whose stamp was earlier than that of the packet before them in their file. */
+  backwards = 0;
+
+  /** Not yet opened, by begin; `#nextFile` is the first of them. */
+  readonly #files: readonly { file: MergeFile; order: number; seconds: number; nanos: number }[];
+  #nextFile = 0;
+  /** Binary heap of streams with a packet at hand. */
+  readonly #heap: Stream[] = [];
+  /** The stream whose packet was given last. */
+  #given: Stream | null = null;
+
+  constructor(files: readonly MergeFile[]) {
+    this.#files = files
+      .map((file, order) => ({ file, order, ...toSecondsAndNanos(file.earliest) }))
+      .sort((a, b) => a.seconds - b.seconds || a.nanos - b.nanos || a.order - b.order);
+  }
+
+  /**
+   * The reader that stands at the next packet, or null: call `settle` first. The packet is valid until the next call.
+   */
+  next(): PacketReader | null {
+    const given = this.#given;
+    if (given) {
+      if (!given.reader.advance()) return null;
+      this.#given = null;
+      this.#place(given);
+    }
+    const top = this.#heap[0];
+    if (!top || this.#mustOpen(top)) return null;
+    this.#pop();
+    this.#given = top;
+    top.packets += 1;
+    return top.reader;
+  }
+
+  /** Opens files and reads on. False: the sequence is over. */
+  async settle(): Promise<boolean> {
+    const given = this.#given;
+    if (given) {
+      this.#given = null;
+      await this.#refill(given);
+    }
+    for (;;) {
+      const top = this.#heap[0];
+      const entry = this.#files[this.#nextFile];
+      if (!entry || (top && !this.#mustOpen(top))) return top !== undefined;
+      this.#nextFile += 1;
+      await this.#open(entry.file, entry.order);
+    }
+  }
+
+  /** Closes what is open. */
+  async close(): Promise<void> {
+    const open = this.#given ? [...this.#heap, this.#given] : [...this.#heap];
+    this.#given = null;
+    this.#heap.length = 0;
+    await Promise.all(open.map(({ reader }) => reader.close()));
+  }
+
+  #mustOpen(top: Stream): boolean {
+    const entry = this.#files[this.#nextFile];
+    if (!entry) return false;
+    return entry.seconds < top.seconds || (entry.seconds === top.seconds && entry.nanos <= top.nanos);
+  }
+
+  async #open(file: MergeFile, order: number): Promise<void> {
+    let reader: PacketReader;
+    try {
+      reader = await file.open();
+    } catch (failure) {
+      file.done(0, null, failure);
+      return;
+    }
+    await this.#refill({ file, reader, order, packets: 0, seconds: Number.NEGATIVE_INFINITY, nanos: 0 });
+  }
+
+  /** Brings the stream's next packet up, or ends the stream. */
+  async #refill(stream: Stream): Promise<void> {
+    const { file, reader } = stream;
+    let failure: unknown;
+    try {
+      do {
+        if (reader.advance()) {
+          this.#place(stream);
+          return;
+        }
+      } while (await reader.fill());
+    } catch (thrown) {
+      failure = thrown;
+    }
+    await reader.close();
+    file.done(stream.packets, reader, failure);
+  }
+
+  #place(stream: Stream): void {
+    const { seconds, nanos } = stream.reader;
+    if (seconds > stream.seconds || (seconds === stream.seconds && nanos >= stream.nanos)) {
+      stream.seconds = seconds;
+      stream.nanos = nanos;
+    } else this.backwards += 1;
+    this.#push(stream);
+  }
+
+  #push(stream: Stream): void {
+    const heap = this.#heap;
+    let index = heap.length;
+    heap.push(stream);
+    while (index > 0) {
+      const parent = (index - 1) >> 1;
+      const above = heap[parent] as Stream;
+      if (!before(stream, above)) break;
+      heap[index] = above;
+      index = parent;
+    }
+    heap[index] = stream;
+  }
+
+  #pop(): void {
+    const heap = this.#heap;
+    const last = heap.pop();
+    if (last === undefined || heap.length === 0) return;
+    let index = 0;
+    for (;;) {
+      let child = 2 * index + 1;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && before(heap[child + 1] as Stream, heap[child] as Stream)) child += 1;
+      const below = heap[child] as Stream;
+      if (!before(below, last)) break;
+      heap[index] = below;
+      index = child;
+    }
+    heap[index] = last;
+  }
+}
+
+function before(a: Stream, b: Stream): boolean {
+  if (a.seconds !== b.seconds) return a.seconds < b.seconds;
+  if (a.nanos !== b.nanos) return a.nanos < b.nanos;
+  return a.order < b.order;
+}

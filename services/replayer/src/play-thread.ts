@@ -1,0 +1,127 @@
+// The worker thread of one play: owns the pacer and feeds it. Talks to its parent by messages only (see play.ts).
+import { parentPort, workerData } from 'node:worker_threads';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openCapture } from '@capfleet/shared/capture/open-capture';
+import { breakingKinds } from '@capfleet/shared/capture/warning';
+import type { SensorPlan } from '@capfleet/shared/dataset/replay-plan';
+import { asFailure, Failure, reasonOf } from '@capfleet/shared/errors/failure';
+import { disk } from '@capfleet/shared/source/disk';
+import { openNativePacer } from './adapters/native-pacer.ts';
+import { feed, type FeedCounts } from './feed.ts';
+import type { LinkChoice } from './link.ts';
+import type { MergeFile } from './merge.ts';
+import type { FromPlayThread, PlayOutcome, ToPlayThread } from './play.ts';
+import type { Pacer } from './ports/pacer.ts';
+
+const PROGRESS_INTERVAL_MS = 250;
+const DRAIN_PAUSE_MS = 5;
+/** Files whose reading failed are named up to this many. */
+const MOST_FILE_ERRORS = 20;
+
+if (!parentPort) throw new Error('play-thread runs as a worker thread');
+const port = parentPort;
+const { plan, link } = workerData as { plan: SensorPlan; link: LinkChoice };
+const say = (message: FromPlayThread): void => {
+  port.postMessage(message);
+};
+
+try {
+  await play();
+} catch (thrown) {
+  say({ type: 'failed', error: asFailure(thrown).toRecord() });
+} finally {
+  port.close();
+}
+
+async function play(): Promise<void> {
+  const pacer = openNativePacer(link);
+  const counts: FeedCounts = { read: 0, backwards: 0, loops: 0 };
+  const fileErrors: { path: string; message: string }[] = [];
+  let stopped = false;
+  let started: () => void = () => undefined;
+  const starting = new Promise<void>((resolve) => (started = resolve));
+  port.on('message', (message: ToPlayThread) => {
+    if (message.type === 'start') pacer.start(BigInt(message.at));
+    else {
+      stopped = true;
+      pacer.stop();
+    }
+    started();
+  });
+  const progress = setInterval(() => {
+    const { sent, sentBytes, refused, last } = pacer.counts();
+    const lost = Object.values(refused).reduce((sum, count) => sum + count, 0);
+    say({ type: 'progress', sent, sentBytes, refused: lost, lastDue: last ? String(last.due) : null, loops: counts.loops });
+  }, PROGRESS_INTERVAL_MS);
+  try {
+    await feed({
+      timeline: plan.timeline,
+      files: () => plan.files.map((file) => mergeFile(file, fileErrors)),
+      pacer,
+      counts,
+      onPrefilled: () => {
+        say({ type: 'prepared' });
+      },
+      stopped: () => stopped || pacer.counts().state === 'failed',
+    });
+    await starting;
+    await drained(pacer);
+    say({ type: 'ended', outcome: outcomeOf(pacer, counts, fileErrors) });
+  } finally {
+    clearInterval(progress);
+    pacer.close();
+  }
+}
+
+async function drained(pacer: Pacer): Promise<void> {
+  for (;;) {
+    const { state } = pacer.counts();
+    if (state === 'done' || state === 'stopped' || state === 'failed') return;
+    await sleep(DRAIN_PAUSE_MS);
+  }
+}
+
+function mergeFile(file: SensorPlan['files'][number], errors: { path: string; message: string }[]): MergeFile {
+  return {
+    earliest: BigInt(file.earliest),
+    open: async () => openCapture(await disk.open(file.path), file.path),
+    done(packets, reader, failure) {
+      if (errors.length >= MOST_FILE_ERRORS) return;
+      if (failure !== undefined) errors.push({ path: file.path, message: reasonOf(failure) });
+      else if (packets !== file.packets) {
+        const broken = reader?.warnings().find(({ kind }) => breakingKinds.has(kind));
+        errors.push({
+          path: file.path,
+          message: `${String(packets)} packets read, ${String(file.packets)} mapped${broken ? ` (${broken.message})` : ''}`,
+        });
+      }
+    },
+  };
+}
+
+function outcomeOf(pacer: Pacer, counts: FeedCounts, files: PlayOutcome['files']): PlayOutcome {
+  const { state, failure, sent, sentBytes, refused, first, last, starved } = pacer.counts();
+  const consumed = Object.values(refused).reduce((sum, count) => sum + count, sent);
+  const quantiles = pacer.latenessQuantiles([0.5, 0.9, 0.99, 0.999, 1]);
+  const [p50 = 0n, p90 = 0n, p99 = 0n, p999 = 0n, max = 0n] = quantiles ?? [];
+  const name = link.kind === 'af_packet' ? link.interface : link.kind;
+  return {
+    outcome: state === 'done' ? 'done' : state === 'stopped' ? 'stopped' : 'failed',
+    error: state === 'failed' ? new Failure('link-failed', { interface: name, reason: `errno ${String(failure)}` }).toRecord() : null,
+    accounts: {
+      read: counts.read,
+      sent,
+      sentBytes,
+      refused: { ...refused, stopped: counts.read - consumed },
+      backwards: counts.backwards,
+    },
+    lateness: quantiles && { p50: String(p50), p90: String(p90), p99: String(p99), p999: String(p999), max: String(max) },
+    startError: first && String(first.sent - first.due),
+    endDrift: last && String(last.sent - last.due),
+    firstSent: first && String(first.sent),
+    lastSent: last && String(last.sent),
+    loops: counts.loops,
+    starved,
+    files: [...files],
+  };
+}

@@ -1,0 +1,85 @@
+// One play as its agent sees it: a worker thread that has opened its link and filled its ring, waits for its start,
+// and tells how it goes. All instants are CLOCK_MONOTONIC.
+import { Worker } from 'node:worker_threads';
+import type { PlayResult } from '@capfleet/shared/contract/report';
+import type { SensorPlan } from '@capfleet/shared/dataset/replay-plan';
+import { Failure, reasonOf, type FailureRecord } from '@capfleet/shared/errors/failure';
+import type { Nanos } from '@capfleet/shared/time/nanos';
+import type { LinkChoice } from './link.ts';
+
+/** What the thread knows of its play; the agent adds what it knows of clocks. */
+export type PlayOutcome = Omit<PlayResult, 'clock' | 'clockAfter'>;
+
+export interface PlayProgress {
+  readonly sent: number;
+  readonly sentBytes: number;
+  readonly refused: number;
+  readonly lastDue: string | null;
+  readonly loops: number;
+}
+
+export type ToPlayThread = { readonly type: 'start'; readonly at: string } | { readonly type: 'stop' };
+
+export type FromPlayThread =
+  | { readonly type: 'prepared' }
+  | ({ readonly type: 'progress' } & PlayProgress)
+  | { readonly type: 'ended'; readonly outcome: PlayOutcome }
+  | { readonly type: 'failed'; readonly error: FailureRecord };
+
+export interface Play {
+  /** Starts at the instant; the first frame goes out no earlier. */
+  start(at: Nanos): void;
+  /** Ends the play within 50 ms; `ended` resolves with what was done. */
+  stop(): void;
+  readonly progress: PlayProgress;
+  /** Rejects where the thread itself failed. */
+  readonly ended: Promise<PlayOutcome>;
+}
+
+/** Opens and fills. @throws FailureRecord-carrying Failure where the link or the thread fails */
+export async function preparePlay(plan: SensorPlan, link: LinkChoice): Promise<Play> {
+  const thread = new Worker(new URL('./play-thread.js', import.meta.url), { workerData: { plan, link } });
+  let progress: PlayProgress = { sent: 0, sentBytes: 0, refused: 0, lastDue: null, loops: 0 };
+  let onPrepared: () => void = () => undefined;
+  const prepared = new Promise<void>((resolve) => (onPrepared = resolve));
+  const ended = new Promise<PlayOutcome>((resolve, reject) => {
+    thread.on('message', (message: FromPlayThread) => {
+      if (message.type === 'prepared') onPrepared();
+      else if (message.type === 'progress') progress = message;
+      else if (message.type === 'ended') resolve(message.outcome);
+      else reject(new PlayFailed(message.error));
+    });
+    thread.on('error', (error) => {
+      reject(new Failure('internal', { reason: reasonOf(error) }, { cause: error }));
+    });
+    thread.on('exit', () => {
+      reject(new Failure('internal', { reason: 'the play thread ended without a word' }));
+    });
+  });
+  await Promise.race([prepared, ended]);
+  const send = (message: ToPlayThread): void => {
+    thread.postMessage(message);
+  };
+  return {
+    start: (at) => {
+      send({ type: 'start', at: String(at) });
+    },
+    stop: () => {
+      send({ type: 'stop' });
+    },
+    get progress() {
+      return progress;
+    },
+    ended,
+  };
+}
+
+/** A failure that came out of the thread as a record. */
+export class PlayFailed extends Error {
+  readonly record: FailureRecord;
+
+  constructor(record: FailureRecord) {
+    super(record.message);
+    this.record = record;
+  }
+}

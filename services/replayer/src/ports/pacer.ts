@@ -1,0 +1,33 @@
+// The port to what sends at the right instant. Frames go in through shared memory as records (see ring-writer);
+// the pacer sends each when it is due and counts what became of it.
+import type { RefusalCause } from '@capfleet/shared/contract/report';
+import type { Nanos } from '@capfleet/shared/time/nanos';
+
+export interface PacerCounts {
+  readonly state: 'idle' | 'running' | 'done' | 'stopped' | 'failed';
+  /** errno of the state failed. */
+  readonly failure: number;
+  readonly sent: number;
+  readonly sentBytes: number;
+  readonly refused: Readonly<Record<Exclude<RefusalCause, 'stopped'>, number>>;
+  /** CLOCK_MONOTONIC, of the first and last frame sent; null before. */
+  readonly first: { readonly due: Nanos; readonly sent: Nanos } | null;
+  readonly last: { readonly due: Nanos; readonly sent: Nanos } | null;
+  readonly starved: number;
+}
+
+export interface Pacer {
+  readonly memory: ArrayBuffer;
+  /** Publishes all records below `head` (bytes ever written); returns the bytes ever consumed. */
+  commit(head: number): number;
+  /** Nothing comes after what is committed. */
+  end(): void;
+  /** Sends from `t0` (CLOCK_MONOTONIC) on; nothing goes out before. */
+  start(t0: Nanos): void;
+  /** Sends nothing more within 50 ms. Final. */
+  stop(): void;
+  counts(): PacerCounts;
+  /** Lateness below which the given share (0 … 1) of all sent frames lie, ns; null where none was sent. */
+  latenessQuantiles(shares: readonly number[]): Nanos[] | null;
+  close(): void;
+}

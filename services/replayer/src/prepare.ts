@@ -1,0 +1,97 @@
+// Checks before the start everything that could fail after it: the interface, the files, whether the one takes
+// what is in the others. The raw socket itself is tried when the play opens it.
+import { isInside } from '@capfleet/shared/source/disk';
+import type { Source } from '@capfleet/shared/source/source';
+import type { PlanFile, SensorPlan } from '@capfleet/shared/dataset/replay-plan';
+import { Failure } from '@capfleet/shared/errors/failure';
+import { openCapture } from '@capfleet/shared/capture/open-capture';
+import { linkName, type LinkChoice } from './link.ts';
+import type { Interfaces } from './ports/interfaces.ts';
+
+const LINKTYPE_ETHERNET = 1;
+const ETHERNET_HEADER = 14;
+/** A frame with an 802.1Q tag may be this much larger than the MTU and its header. */
+const VLAN_TAG = 4;
+const FILES_AT_ONCE = 32;
+
+export interface PrepareContext {
+  readonly link: LinkChoice;
+  readonly interfaces: Interfaces;
+  readonly source: Source;
+  /** Folders that plans may read from. */
+  readonly roots: readonly string[];
+}
+
+/**
+ * @throws Failure `interface-missing`, `interface-down`, `interface-default-route`, `interface-link-type`,
+ *   `frame-too-large`, `file-missing`, `file-forbidden`, `file-changed`, `file-outside-roots`, those of `openCapture`
+ */
+export async function checkPlan(plan: SensorPlan, context: PrepareContext): Promise<void> {
+  const largest = await checkLink(plan, context);
+  for (let start = 0; start < plan.files.length; start += FILES_AT_ONCE) {
+    await Promise.all(plan.files.slice(start, start + FILES_AT_ONCE).map((file) => checkFile(file, context, largest)));
+  }
+}
+
+/** Largest frame that the link takes, with the MTU it comes from; null where any goes. */
+type FrameLimit = { readonly limit: number; readonly mtu: number } | null;
+
+async function checkLink(plan: SensorPlan, { link, interfaces }: PrepareContext): Promise<FrameLimit> {
+  if (link.kind !== 'af_packet') return null;
+  const state = await interfaces.state(link.interface);
+  if (!state) {
+    throw new Failure('interface-missing', { interface: link.interface, known: (await interfaces.names()).join(', ') });
+  }
+  if (!state.up) throw new Failure('interface-down', { interface: link.interface });
+  if (state.defaultRoute && !plan.policies.allowDefaultRouteInterface) {
+    throw new Failure('interface-default-route', { interface: link.interface });
+  }
+  if (!state.ethernet) {
+    throw new Failure('interface-link-type', {
+      path: plan.files[0]?.path ?? 'the set',
+      linkType: LINKTYPE_ETHERNET,
+      interface: link.interface,
+      accepted: 'no Ethernet frames',
+    });
+  }
+  return { limit: state.mtu + ETHERNET_HEADER + VLAN_TAG, mtu: state.mtu };
+}
+
+async function checkFile(file: PlanFile, context: PrepareContext, largest: FrameLimit): Promise<void> {
+  const { path } = file;
+  const now = await context.source.stat(path);
+  if (!(await isInside(path, context.roots))) throw new Failure('file-outside-roots', { path });
+  if (file.fileSize !== null && now.size !== file.fileSize) {
+    throw new Failure('file-changed', { path, difference: `${String(now.size)} bytes, mapped with ${String(file.fileSize)}` });
+  }
+  if (file.modified !== null && now.modified !== file.modified) {
+    throw new Failure('file-changed', { path, difference: 'it was written after it was mapped' });
+  }
+  const linkTypes = file.linkTypes.length > 0 ? file.linkTypes : await readLinkTypes(file, context.source);
+  for (const linkType of linkTypes) {
+    if (linkType === LINKTYPE_ETHERNET) continue;
+    throw new Failure('interface-link-type', {
+      path,
+      linkType,
+      interface: linkName(context.link),
+      accepted: 'Ethernet (1)',
+    });
+  }
+  if (largest && file.maxCaptured !== null && file.maxCaptured > largest.limit) {
+    throw new Failure('frame-too-large', {
+      path,
+      frame: file.maxCaptured,
+      interface: linkName(context.link),
+      limit: largest.mtu + ETHERNET_HEADER,
+      mtu: largest.mtu,
+      needed: file.maxCaptured - ETHERNET_HEADER,
+    });
+  }
+}
+
+/** For mappings that do not tell the link type. */
+async function readLinkTypes(file: PlanFile, source: Source): Promise<number[]> {
+  const reader = await openCapture(await source.open(file.path), file.path);
+  await reader.close();
+  return [reader.info.linkType];
+}

@@ -1,0 +1,218 @@
+// Drives the agent's state machine: turns words, plans and the play's end into events, and carries out effects.
+// All of the agent's world comes in as arguments.
+import { hostname } from 'node:os';
+import type { ClockFacts, PlayResult } from '@capfleet/shared/contract/report';
+import { HEARTBEAT_EXPIRES_MS, HEARTBEAT_MS, MESSAGE_VERSION, type PrepareJob, type Registration } from '@capfleet/shared/contract/agent-messages';
+import { asFailure, Failure, type FailureRecord } from '@capfleet/shared/errors/failure';
+import type { Logger } from '@capfleet/shared/log/logger';
+import type { Nanos } from '@capfleet/shared/time/nanos';
+import { step, toMessage, type AgentEffect, type AgentEvent, type AgentState } from './agent.ts';
+import { linkName } from './link.ts';
+import { PlayFailed, preparePlay, type Play } from './play.ts';
+import type { CoordinatorChannel } from './ports/coordinator-channel.ts';
+import { checkPlan, type PrepareContext } from './prepare.ts';
+
+const PROGRESS_MS = 1000;
+
+export interface AgentWorld {
+  readonly sensor: string;
+  readonly instance: string;
+  readonly version: string;
+  readonly channel: CoordinatorChannel;
+  readonly prepare: PrepareContext;
+  readonly measureClock: () => Promise<ClockFacts>;
+  readonly systemClock: () => Registration['systemClock'];
+  readonly monotonicNow: () => Nanos;
+  readonly log: Logger;
+}
+
+export interface RunningAgent {
+  /** Stops a play that is under way, tells its report, and takes the registration back. */
+  close(): Promise<void>;
+}
+
+/** @throws Failure `sensor-taken` */
+export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
+  const { sensor, channel, log } = world;
+  const link = { interface: linkName(world.prepare.link), kind: world.prepare.link.kind };
+  let state: AgentState = { phase: 'idle' };
+  let play: Play | null = null;
+  let clock: ClockFacts | null = null;
+  let origin: Nanos = 0n;
+  let onIdle: () => void = () => undefined;
+
+  const handle = (event: AgentEvent): void => {
+    const next = step(state, event, sensor);
+    state = next.state;
+    for (const effect of next.effects) carryOut(effect);
+    if (state.phase === 'idle') onIdle();
+  };
+
+  function carryOut(effect: AgentEffect): void {
+    switch (effect.do) {
+      case 'prepare':
+        prepare(effect.job).catch((thrown: unknown) => {
+          handle({ type: 'failed', error: recordOf(thrown) });
+        });
+        return;
+      case 'say':
+        log.info({ run: effect.run, word: effect.what.type }, 'to the coordinator');
+        channel.say(effect.run, toMessage(effect, sensor, link)).catch((error: unknown) => {
+          log.error({ err: error }, 'telling the coordinator failed');
+        });
+        return;
+      case 'start':
+        origin = effect.start - BigInt(clock?.offset ?? 0);
+        play?.start(origin);
+        return;
+      case 'stop':
+        play?.stop();
+        return;
+      case 'abandon':
+        play?.ended.catch(() => undefined);
+        play?.stop();
+        play = null;
+    }
+  }
+
+  async function prepare(job: PrepareJob): Promise<void> {
+    const { run, epoch, plan } = job;
+    log.info({ run, files: plan.files.length }, 'preparing');
+    if (!(await channel.claim(run))) throw new Failure('run-fenced', { run, sensor });
+    channel.follow(run, (message) => {
+      log.info({ run, word: message.type }, 'from the coordinator');
+      if (message.type === 'commit') {
+        const start = BigInt(message.start);
+        const lead = start - BigInt(clock?.offset ?? 0) - world.monotonicNow();
+        handle({ type: 'commit', epoch: message.epoch, start, lead });
+      } else handle({ type: message.type, epoch: message.epoch });
+    });
+    await checkPlan(plan, world.prepare);
+    const prepared = await preparePlay(plan, world.prepare.link);
+    // Cancelled, or asked for a newer epoch meanwhile.
+    if (state.phase !== 'preparing' || state.run !== run || state.epoch !== epoch) {
+      prepared.ended.catch(() => undefined);
+      prepared.stop();
+      return;
+    }
+    play = prepared;
+    clock = await world.measureClock();
+    watch(prepared, run, epoch);
+    handle({ type: 'prepared', clock });
+  }
+
+  /** Follows a play to its end. */
+  function watch(prepared: Play, run: string, epoch: number): void {
+    const timer = setInterval(() => {
+      if (state.phase !== 'playing' && state.phase !== 'stopping') return;
+      const { sent, sentBytes, refused, lastDue, loops } = prepared.progress;
+      const position = lastDue === null ? '0' : String(BigInt(lastDue) - origin);
+      channel
+        .say(run, { type: 'progress', sensor, epoch, sent, sentBytes, refused, position, loops })
+        .catch(() => undefined);
+    }, PROGRESS_MS);
+    prepared.ended
+      .then(async (outcome): Promise<PlayResult> => {
+        const before = clock as ClockFacts;
+        const onReference = (instant: string | null): string | null =>
+          instant === null ? null : String(BigInt(instant) + BigInt(before.offset));
+        return {
+          ...outcome,
+          firstSent: onReference(outcome.firstSent),
+          lastSent: onReference(outcome.lastSent),
+          clock: before,
+          clockAfter: await clockAfter(),
+        };
+      })
+      .then(
+        (result) => {
+          play = null;
+          handle({ type: 'ended', result });
+        },
+        (thrown: unknown) => {
+          play = null;
+          handle({ type: 'failed', error: recordOf(thrown) });
+        },
+      )
+      .finally(() => {
+        clearInterval(timer);
+      })
+      .catch((error: unknown) => {
+        log.error({ err: error }, 'ending the play');
+      });
+  }
+
+  /** The clock once more, if Redis answers soon; the report must not wait for it. */
+  async function clockAfter(): Promise<ClockFacts | null> {
+    const late = new Promise<null>((resolve) =>
+      setTimeout(() => {
+        resolve(null);
+      }, 2000).unref(),
+    );
+    return Promise.race([world.measureClock().catch(() => null), late]);
+  }
+
+  async function register(): Promise<void> {
+    const { prepare: context } = world;
+    const facts =
+      context.link.kind === 'af_packet' ? await context.interfaces.state(context.link.interface) : { mtu: null, up: true };
+    await channel.register({
+      v: MESSAGE_VERSION,
+      sensor,
+      instance: world.instance,
+      version: world.version,
+      host: hostname(),
+      interface: link.interface,
+      link: context.link.kind,
+      mtu: facts?.mtu ?? null,
+      up: facts?.up ?? false,
+      clock,
+      systemClock: world.systemClock(),
+      busyWith: state.phase === 'idle' ? null : state.run,
+    });
+  }
+
+  await registerFirst(register);
+  const heartbeat = setInterval(() => {
+    register().catch((error: unknown) => {
+      log.warn({ reason: asFailure(error).message }, 'heartbeat');
+    });
+  }, HEARTBEAT_MS);
+  await channel.onPlan((job) => {
+    handle({ type: 'plan', job });
+  });
+  log.info({ sensor, interface: link.interface }, 'replayer ready');
+
+  return {
+    async close() {
+      clearInterval(heartbeat);
+      if (state.phase !== 'idle') {
+        const ended = new Promise<void>((resolve) => (onIdle = resolve));
+        handle({ type: 'stop', epoch: state.epoch });
+        await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 3000).unref())]);
+        // The report is on its way; the channel closes behind it.
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      await channel.close();
+      log.info('replayer ended');
+    },
+  };
+}
+
+/** A predecessor that was killed holds the name until its registration expires. */
+async function registerFirst(register: () => Promise<void>): Promise<void> {
+  const deadline = performance.now() + HEARTBEAT_EXPIRES_MS + HEARTBEAT_MS;
+  for (;;) {
+    try {
+      await register();
+      return;
+    } catch (thrown) {
+      if (!(thrown instanceof Failure) || thrown.code !== 'sensor-taken' || performance.now() > deadline) throw thrown;
+      await new Promise((resolve) => setTimeout(resolve, HEARTBEAT_MS / 2));
+    }
+  }
+}
+
+function recordOf(thrown: unknown): FailureRecord {
+  return thrown instanceof PlayFailed ? thrown.record : asFailure(thrown).toRecord();
+}

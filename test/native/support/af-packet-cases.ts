@@ -1,0 +1,202 @@
+/** Cases for the raw socket, each run in a new network namespace as `af-packet-cases.ts <name>`: near and far are a veth pair. */
+import assert from 'node:assert/strict';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { PacerHandle, PacerOptions } from '../../../services/replayer/src/native/binding.ts';
+import { createPacer, native } from './native.ts';
+import { waitFor, waitForState, type PacerStats } from './pacer-stats.ts';
+import { parsePcap } from './pcap.ts';
+import { ringWriter } from './ring-writer.ts';
+
+const MS = 1_000_000;
+const ENETDOWN = 100n;
+
+function ip(command: string): void {
+  execFileSync('ip', command.split(' '), { stdio: ['ignore', 'ignore', 'inherit'] });
+}
+
+/** Both ends up, and neither says anything by itself. */
+function makePair(): void {
+  ip('link add near type veth peer name far');
+  for (const name of ['near', 'far']) {
+    writeFileSync(`/proc/sys/net/ipv6/conf/${name}/disable_ipv6`, '1');
+    ip(`link set ${name} arp off up`);
+  }
+}
+
+function received(name: string): number {
+  const line = readFileSync('/proc/self/net/dev', 'utf8').split('\n').find((text) => text.trim().startsWith(`${name}:`));
+  return Number(line!.trim().split(/\s+/)[2]);
+}
+
+/** An Ethernet frame of a local experimental type; its number is in the payload. */
+function frame(length: number, number: number): Uint8Array {
+  const bytes = Buffer.alloc(length, number & 0xff);
+  bytes.write('020000000002020000000001', 0, 'hex');
+  bytes.writeUInt16BE(0x88b5, 12);
+  bytes.writeUInt32BE(number, 14);
+  return new Uint8Array(bytes);
+}
+
+function open(options: Partial<PacerOptions> = {}): PacerHandle {
+  return createPacer({ link: 'af_packet', interface: 'near', ringBytes: 1 << 22, ...options });
+}
+
+async function send(frames: readonly Uint8Array[], gap: number, options: Partial<PacerOptions> = {}): Promise<PacerStats> {
+  const handle = open(options);
+  native.start(handle, native.monotonicNow());
+  await ringWriter(handle).feed(frames.map((bytes, i) => ({ bytes, due: i * gap })));
+  native.end(handle);
+  const stats = await waitForState(handle, 'done');
+  native.close(handle);
+  return stats;
+}
+
+/** A second of frames, one per millisecond; `meanwhile` runs from 100 ms after the start. */
+async function sendDuring(meanwhile: () => Promise<void>): Promise<PacerStats> {
+  const handle = open();
+  const writer = ringWriter(handle);
+  for (let i = 0; i < 1000; i++) writer.frame(frame(60, i), i * MS);
+  writer.commit();
+  native.end(handle);
+  native.start(handle, native.monotonicNow());
+  await waitFor(handle, (stats) => stats.sentPackets >= 100n);
+  await meanwhile();
+  const stats = await waitForState(handle, 'done');
+  assert.equal(stats.consumedPackets, 1000n);
+  assert.ok(stats.lastSent - stats.firstSent < 3_000_000_000n, 'the timeline is kept');
+  return stats;
+}
+
+/** Runs `send` while tcpdump listens on far; the frames it saw, or null where there is no tcpdump. */
+async function captured(count: number, send: () => Promise<unknown>): Promise<readonly Uint8Array[] | null> {
+  if (spawnSync('tcpdump', ['--version']).status !== 0) {
+    process.stdout.write('no tcpdump here: frames are counted, not compared\n');
+    await send();
+    return null;
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'capfleet-af-packet-'));
+  try {
+    const path = join(folder, 'far.pcap');
+    const tcpdump = spawn('tcpdump', ['-i', 'far', '-w', path, '-U', '-B', '65536', '-Z', 'root', '--immediate-mode'], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    const ended = once(tcpdump, 'exit');
+    await once(tcpdump.stderr, 'data'); // listening on …
+    await send();
+    for (let i = 0; i < 200 && parsePcap(readFileSync(path)).packets.length < count; i++) await sleep(10);
+    tcpdump.kill('SIGINT');
+    await ended;
+    return parsePcap(readFileSync(path)).packets.map((packet) => packet.bytes);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+async function arrives(options: Partial<PacerOptions>): Promise<void> {
+  const frames = Array.from({ length: 2000 }, (_, i) => frame(60 + ((i * 37) % 1455), i));
+  const seen = await captured(frames.length, async () => {
+    const stats = await send(frames, 20_000, options);
+    assert.equal(stats.sentPackets, 2000n);
+    assert.equal(stats.sentBytes, BigInt(frames.reduce((sum, bytes) => sum + bytes.length, 0)));
+    assert.ok(stats.latenessMin >= 0n);
+  });
+  assert.equal(received('far'), 2000);
+  if (seen !== null) assert.deepEqual(seen, frames);
+}
+
+const CASES: Record<string, () => Promise<void>> = {
+  arrives: () => arrives({ qdiscBypass: true }),
+  'arrives-with-qdisc': () => arrives({ qdiscBypass: false }),
+  oversize: async () => {
+    const lengths = [60, 1515, 1514, 9000, 60];
+    const frames = lengths.map(frame);
+    const stats = await send(frames, 0);
+    assert.deepEqual([stats.sentPackets, stats.refusedOversize, stats.lastErrno], [3n, 2n, 90n]);
+    assert.equal(stats.sentBytes, 60n + 1514n + 60n);
+    assert.equal(received('far'), 3);
+  },
+  'too-short': async () => {
+    const stats = await send([frame(60, 0), new Uint8Array(5), new Uint8Array(0), frame(60, 1)], 0);
+    assert.deepEqual([stats.sentPackets, stats.refusedOther, stats.lastErrno], [2n, 2n, 22n]);
+    assert.equal(received('far'), 2);
+  },
+  'receives-nothing': async () => {
+    const handle = open();
+    const back = createPacer({ link: 'af_packet', interface: 'far' });
+    const writer = ringWriter(back);
+    for (let i = 0; i < 100; i++) writer.frame(frame(60, i), 0);
+    writer.commit();
+    native.end(back);
+    native.start(back, native.monotonicNow());
+    await waitForState(back, 'done');
+    assert.equal(received('near'), 100);
+    /* sk RefCnt Type Proto Iface R Rmem User Inode */
+    const sockets = readFileSync('/proc/self/net/packet', 'utf8').trim().split('\n').slice(1);
+    assert.deepEqual(sockets.map((line) => line.trim().split(/\s+/)).map((field) => [field[3], field[6]]), [
+      ['0000', '0'],
+      ['0000', '0'],
+    ]);
+    native.close(handle);
+  },
+  'down-and-up': async () => {
+    const stats = await sendDuring(async () => {
+      ip('link set near down');
+      await sleep(200);
+      ip('link set near up');
+    });
+    assert.ok(stats.refusedLinkDown >= 100n && stats.refusedLinkDown < 600n, `${stats.refusedLinkDown}`);
+    assert.equal(stats.lastErrno, ENETDOWN);
+    assert.equal(stats.sentPackets + stats.refusedLinkDown, 1000n);
+    assert.equal(received('far'), Number(stats.sentPackets));
+  },
+  'no-carrier': async () => {
+    const stats = await sendDuring(async () => {
+      ip('link set far down');
+      await sleep(200);
+      ip('link set far up');
+    });
+    assert.ok(stats.refusedLinkDown >= 100n && stats.refusedLinkDown < 600n, `${stats.refusedLinkDown}`);
+    assert.equal(stats.sentPackets + stats.refusedLinkDown, 1000n);
+    assert.equal(stats.refusedNoBuffers, 0n);
+  },
+  removed: async () => {
+    const stats = await sendDuring(async () => ip('link delete near'));
+    assert.ok(stats.refusedLinkDown >= 500n, `${stats.refusedLinkDown}`);
+    assert.equal(stats.sentPackets + stats.refusedLinkDown, 1000n);
+  },
+  'made-again': async () => {
+    const stats = await sendDuring(async () => {
+      ip('link delete near');
+      await sleep(100);
+      makePair();
+    });
+    assert.ok(stats.refusedLinkDown >= 50n && stats.refusedLinkDown < 700n, `${stats.refusedLinkDown}`);
+    assert.equal(stats.sentPackets + stats.refusedLinkDown, 1000n);
+    assert.ok(received('far') >= 200);
+  },
+  'opened-down': async () => {
+    ip('link set near down');
+    assert.throws(() => open(), { code: 'ENETDOWN', syscall: 'bind', link: 'af_packet' });
+  },
+  facts: async () => {
+    assert.equal(native.interfaceFacts('lo').up, false);
+    ip('link set near mtu 9000');
+    const { mtu, up, running, loopback, hardwareType } = native.interfaceFacts('near');
+    assert.deepEqual([mtu, up, running, loopback, hardwareType], [9000, true, true, false, 1]);
+    ip('link set far down');
+    assert.deepEqual([native.interfaceFacts('near').up, native.interfaceFacts('near').running], [true, false]);
+  },
+  'no-capability': async () => {
+    assert.throws(() => open({ interface: 'lo' }), { code: 'EPERM', syscall: 'socket', link: 'af_packet' });
+    assert.equal(native.interfaceFacts('lo').loopback, true);
+  },
+};
+
+const name = process.argv[2]!;
+if (name !== 'no-capability') makePair();
+await CASES[name]!();

@@ -54,7 +54,9 @@ function localHeaders(): string | undefined {
  */
 function buildEnvironment(headers: string | undefined): NodeJS.ProcessEnv {
   const env = Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !/^npm_(package_)?config_(node_gyp_)?nodedir$/i.test(name)),
+    Object.entries(process.env).filter(
+      ([name]) => !/^npm_(package_)?config_(node_gyp_)?nodedir$/i.test(name),
+    ),
   );
   return headers === undefined ? env : { ...env, npm_config_nodedir: headers };
 }
@@ -103,7 +105,11 @@ function tryToLoad({ folder }: Addon): Attempt {
   const binaries = existsSync(release) ? readdirSync(release).filter((name) => name.endsWith('.node')) : [];
   if (binaries.length === 0) return { ok: false, output: `no .node file in ${release}` };
   return run(
-    ['-e', 'process.argv.slice(1).forEach((file) => require(file))', ...binaries.map((name) => join(release, name))],
+    [
+      '-e',
+      'process.argv.slice(1).forEach((file) => require(file))',
+      ...binaries.map((name) => join(release, name)),
+    ],
     process.env,
   );
 }

@@ -27,10 +27,13 @@ interface Check {
 const ROOT = resolve(import.meta.dirname, '..');
 /** Longer than any file takes; a file that is still there then hangs, and is ended. */
 const FILE_LIMIT_MS = 180_000;
-const MEASURES_TIME = /^test\/replay\//;
+const MEASURING = 'test/replay/';
 const CHECKS: Check[] = [
   { name: 'eslint', args: ['node_modules/eslint/bin/eslint.js', '.', '--max-warnings', '0'] },
-  { name: 'type check of tests and scripts', args: ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.test.json'] },
+  {
+    name: 'type check of tests and scripts',
+    args: ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.test.json'],
+  },
   { name: 'prettier', args: ['node_modules/prettier/bin/prettier.cjs', '--check', '--log-level=warn', '.'] },
 ];
 
@@ -117,7 +120,8 @@ async function runFile(file: string, namePattern: string | undefined): Promise<v
   }
   if (limit.aborted) problem = `did not end within ${FILE_LIMIT_MS / 1000} s, and was ended`;
   else if (problem !== '') tally.failed += 1;
-  print(`${problem === '' ? '' : '✖ '}${file} (${seconds(started)})${problem === '' ? '' : `: ${problem}`}`);
+  if (problem === '') print(`${file} (${seconds(started)})`);
+  else print(`✖ ${file} (${seconds(started)}): ${problem}`);
   for (const event of kept) reporter.write(event);
 }
 
@@ -134,10 +138,9 @@ async function inParallel(jobs: (() => Promise<void>)[], width: number): Promise
 function choose(filters: string[]): string[] {
   const all = globSync('test/**/*.test.ts', { cwd: ROOT }).sort();
   if (filters.length === 0) return all;
-  // A path as the caller's shell completes it, or any part of one.
-  const wanted = filters.map((filter) => relative(ROOT, resolve(filter)));
+  // Any part of a path, or a path as the caller's shell completes it.
   return all.filter((file) =>
-    filters.some((filter, i) => file.includes(filter) || file.startsWith(`${wanted[i] ?? filter}`)),
+    filters.some((filter) => file.includes(filter) || file.startsWith(relative(ROOT, resolve(filter)))),
   );
 }
 
@@ -160,11 +163,11 @@ const started = performance.now();
 await inParallel(
   [
     ...checks.map((check) => () => runCheck(check)),
-    ...files.filter((file) => !MEASURES_TIME.test(file)).map((file) => () => runFile(file, values.name)),
+    ...files.filter((file) => !file.startsWith(MEASURING)).map((file) => () => runFile(file, values.name)),
   ],
   Math.min(4, Math.max(2, availableParallelism())),
 );
-for (const file of files.filter((name) => MEASURES_TIME.test(name))) await runFile(file, values.name);
+for (const file of files.filter((name) => name.startsWith(MEASURING))) await runFile(file, values.name);
 
 reporter.end();
 await finished(reporter);

@@ -7,7 +7,6 @@
 import { execFile, type ChildProcess, type SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createNamespace, removeNamespace, runIn, spawnIn, vethPair } from '../../test/support/netns.ts';
@@ -32,10 +31,12 @@ export interface LiveCapture {
   packets: number;
   /** Captured bytes. */
   bytes: number;
-  /** From the first packet to the last. */
+  /** From the earliest packet to the latest. */
   seconds: number;
   /** Bytes of the largest frame. */
   largestFrame: number;
+  /** Packets with a stamp before that of the packet in front of them: two processors write to one capture. */
+  outOfOrder: number;
 }
 
 const CLIENT = { name: 'client0', address: '10.77.0.1' };
@@ -52,7 +53,7 @@ export async function makeLiveCapture(options: LiveCaptureOptions): Promise<Live
   const path = join(dir, 'live.pcap');
   const undo: (() => Promise<unknown>)[] = [];
   try {
-    const secrets = await mkdtemp(join(tmpdir(), 'capfleet-live-'));
+    const secrets = await mkdtemp(join(dir, 'live-'));
     undo.push(() => rm(secrets, { recursive: true, force: true }));
     const { key, certificate } = await makeCertificate(secrets);
     for (const ns of [client, server]) {
@@ -143,13 +144,14 @@ async function kill(child: ChildProcess): Promise<void> {
 
 async function factsOf(path: string): Promise<LiveCapture> {
   const { packets } = readPcap(await readFile(path));
-  const first = packets[0]?.time ?? 0n;
-  const last = packets.at(-1)?.time ?? first;
+  const times = packets.map(({ time }) => time);
+  const ordered = times.toSorted((a, b) => Number(a - b));
   return {
     path,
     packets: packets.length,
     bytes: packets.reduce((sum, { data }) => sum + data.length, 0),
-    seconds: Number(last - first) / 1e9,
+    seconds: Number((ordered.at(-1) ?? 0n) - (ordered[0] ?? 0n)) / 1e9,
     largestFrame: packets.reduce((largest, { wireLength }) => Math.max(largest, wireLength), 0),
+    outOfOrder: times.filter((time, i) => time < (times[i - 1] ?? time)).length,
   };
 }

@@ -8,9 +8,13 @@ import { createPacer } from './support/native.ts';
 const NAMESPACE = ['unshare', '--net', '--mount', '--'];
 
 function whyNot(): string | false {
-  for (const command of [[...NAMESPACE, 'true'], ['ip', '-V']]) {
+  for (const command of [
+    [...NAMESPACE, 'true'],
+    ['ip', '-V'],
+  ]) {
     const { status, error, stderr } = spawnSync(command[0]!, command.slice(1), { encoding: 'utf8' });
-    if (status !== 0) return `needs root, unshare and iproute2: ${command.join(' ')}: ${error?.message ?? stderr.trim()}`;
+    if (status !== 0)
+      return `needs root, unshare and iproute2: ${command.join(' ')}: ${error?.message ?? stderr.trim()}`;
   }
   return false;
 }
@@ -34,7 +38,9 @@ const CASES = {
 
 for (const [name, key] of Object.entries(CASES)) {
   test(name, { skip }, async (t) => {
-    const ended = await runCase(new URL('support/af-packet-cases.ts', import.meta.url), key, { wrapper: NAMESPACE });
+    const ended = await runCase(new URL('support/af-packet-cases.ts', import.meta.url), key, {
+      wrapper: NAMESPACE,
+    });
     if (ended.output !== '') t.diagnostic(ended.output);
     assert.deepEqual({ code: ended.code, signal: ended.signal }, { code: 0, signal: null }, ended.output);
   });
@@ -50,6 +56,8 @@ test('an interface that is not there is ENODEV', { skip }, () => {
 
 test('without the capability it is EPERM', { skip }, async () => {
   const wrapper = ['setpriv', '--bounding-set=-net_raw', '--inh-caps=-net_raw', '--'];
-  const ended = await runCase(new URL('support/af-packet-cases.ts', import.meta.url), 'no-capability', { wrapper });
+  const ended = await runCase(new URL('support/af-packet-cases.ts', import.meta.url), 'no-capability', {
+    wrapper,
+  });
   assert.equal(ended.code, 0, ended.output);
 });

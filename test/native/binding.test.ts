@@ -3,15 +3,26 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { test } from 'node:test';
-import { HISTOGRAM_BUCKETS, STAT, STAT_COUNT, type PacerHandle } from '../../services/replayer/src/native/binding.ts';
+import {
+  HISTOGRAM_BUCKETS,
+  STAT,
+  STAT_COUNT,
+  type PacerHandle,
+} from '../../services/replayer/src/native/binding.ts';
 import { createPacer, native } from './support/native.ts';
 
 test('STAT names the places that pacer.h does, in the same order', () => {
-  const header = readFileSync(new URL('../../services/replayer/native/include/pacer.h', import.meta.url), 'utf8');
+  const header = readFileSync(
+    new URL('../../services/replayer/native/include/pacer.h', import.meta.url),
+    'utf8',
+  );
   const inHeader = [...header.matchAll(/^ {4}STAT_(\w+),/gm)].map((match) => match[1]);
   const inBinding = Object.keys(STAT).map((name) => name.replace(/[A-Z]/g, '_$&').toUpperCase());
   assert.deepEqual(inBinding, inHeader.slice(0, -1));
-  assert.deepEqual(Object.values(STAT), Array.from({ length: STAT_COUNT }, (_, place) => place));
+  assert.deepEqual(
+    Object.values(STAT),
+    Array.from({ length: STAT_COUNT }, (_, place) => place),
+  );
 });
 
 test('HISTOGRAM_BUCKETS is the number of buckets that have a bound', () => {
@@ -22,15 +33,44 @@ test('HISTOGRAM_BUCKETS is the number of buckets that have a bound', () => {
 
 test('a value of the wrong type is a TypeError, whatever it is', () => {
   const handle = createPacer();
-  const values: unknown[] = [undefined, null, true, 1, 1n, 'x', Symbol('x'), {}, [], () => 0, new Float64Array(9999)];
+  const values: unknown[] = [
+    undefined,
+    null,
+    true,
+    1,
+    1n,
+    'x',
+    Symbol('x'),
+    {},
+    [],
+    () => 0,
+    new Float64Array(9999),
+  ];
   const takesHandle = ['ring', 'commit', 'end', 'start', 'stop', 'stats', 'histogram', 'close'] as const;
   for (const value of values) {
     for (const name of takesHandle) {
       assert.throws(() => (native[name] as (...a: unknown[]) => unknown)(value, value), TypeError, name);
     }
     assert.throws(() => native.createPacer(value as never), TypeError);
-    for (const key of ['link', 'interface', 'qdiscBypass', 'path', 'linkType', 'ringBytes', 'spin', 'lateDropNs', 'maxBatch']) {
-      const fits = { qdiscBypass: 'boolean', linkType: 'number', ringBytes: 'number', lateDropNs: 'number', maxBatch: 'number' }[key] ?? 'string';
+    for (const key of [
+      'link',
+      'interface',
+      'qdiscBypass',
+      'path',
+      'linkType',
+      'ringBytes',
+      'spin',
+      'lateDropNs',
+      'maxBatch',
+    ]) {
+      const fits =
+        {
+          qdiscBypass: 'boolean',
+          linkType: 'number',
+          ringBytes: 'number',
+          lateDropNs: 'number',
+          maxBatch: 'number',
+        }[key] ?? 'string';
       if (typeof value === fits && key !== 'link' && key !== 'spin') continue;
       assert.throws(() => createPacer({ [key]: value }), TypeError, key);
     }
@@ -48,7 +88,11 @@ test('a value of the wrong type is a TypeError, whatever it is', () => {
 });
 
 test('an exception of a getter in the options comes through', () => {
-  const options = { get link(): never { throw new RangeError('mine'); } };
+  const options = {
+    get link(): never {
+      throw new RangeError('mine');
+    },
+  };
   assert.throws(() => native.createPacer(options as never), { name: 'RangeError', message: 'mine' });
 });
 
@@ -83,7 +127,10 @@ test('the ring is one ArrayBuffer of the size asked for', () => {
 test('interfaceFacts knows the loopback interface and no unknown one', () => {
   assert.ok('lo' in networkInterfaces());
   const { index, mtu, up, loopback, hardwareType } = native.interfaceFacts('lo');
-  assert.deepEqual({ index, up, loopback, hardwareType }, { index: 1, up: true, loopback: true, hardwareType: 772 });
+  assert.deepEqual(
+    { index, up, loopback, hardwareType },
+    { index: 1, up: true, loopback: true, hardwareType: 772 },
+  );
   assert.ok(mtu > 0);
   for (const name of ['', 'no-such-if', 'a-name-longer-than-any-interface-has'.repeat(9)]) {
     assert.throws(() => native.interfaceFacts(name), { code: 'ENODEV', errno: -19, syscall: 'ioctl' });
@@ -91,7 +138,8 @@ test('interfaceFacts knows the loopback interface and no unknown one', () => {
 });
 
 test('clockFacts are numbers and monotonicNow goes forward', () => {
-  for (const [name, value] of Object.entries(native.clockFacts())) assert.ok(Number.isSafeInteger(value), name);
+  for (const [name, value] of Object.entries(native.clockFacts()))
+    assert.ok(Number.isSafeInteger(value), name);
   const before = native.monotonicNow();
   assert.ok(native.monotonicNow() >= before);
   assert.ok(before - process.hrtime.bigint() < 1_000_000_000n);

@@ -36,7 +36,11 @@ function oddFrames(count: number, largest: number): Uint8Array[] {
   });
 }
 
-for (const [largest, count] of [[40, 20_000], [1514, 5000], [30_000, 1000]] as const) {
+for (const [largest, count] of [
+  [40, 20_000],
+  [1514, 5000],
+  [30_000, 1000],
+] as const) {
   test(`frames of 0 to ${largest} bytes arrive whole and in order over many laps`, async (t) => {
     const path = newFile(t);
     const handle = createPacer({ link: 'file', path, linkType: 1 });
@@ -71,7 +75,7 @@ test('the file is a nanosecond pcap of the link type given, stamped with the tim
   const { magic, linkType, packets } = parsePcap(readFileSync(path));
   assert.deepEqual([magic, linkType], [0xa1b2_3c4d, 113]);
   const stamps = packets.map((packet) => packet.ns);
-  assert.ok(stamps[0]! >= before && stamps[2]! <= after, `${before} ${stamps} ${after}`);
+  assert.ok(stamps[0]! >= before && stamps[2]! <= after, `${before} ${stamps.join(' ')} ${after}`);
 });
 
 test('a frame larger than readers accept is refused as oversize', async (t) => {
@@ -84,7 +88,10 @@ test('a frame larger than readers accept is refused as oversize', async (t) => {
   native.start(handle, native.monotonicNow());
   const stats = await waitForState(handle, 'done');
   assert.deepEqual([stats.sentPackets, stats.refusedOversize, stats.lastErrno], [2n, 1n, 90n]);
-  assert.deepEqual(parsePcap(readFileSync(path)).packets.map((packet) => packet.bytes.length), [10, 262_144]);
+  assert.deepEqual(
+    parsePcap(readFileSync(path)).packets.map((packet) => packet.bytes.length),
+    [10, 262_144],
+  );
 });
 
 test('a disk that takes no more is a refusal with its errno, and the file ends after a whole frame', async (t) => {
@@ -100,5 +107,8 @@ test('a disk that takes no more is a refusal with its errno, and the file ends a
   assert.equal(rest, 0);
   assert.equal(packets.length, Number(told.sentPackets));
   assert.ok(packets.length > 0 && packets.length < 100);
-  assert.deepEqual([told.state, told.refusedOther, told.lastErrno], ['2', String(100 - packets.length), '27']);
+  assert.deepEqual(
+    [told.state, told.refusedOther, told.lastErrno],
+    ['2', String(100 - packets.length), '27'],
+  );
 });

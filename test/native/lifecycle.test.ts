@@ -25,7 +25,11 @@ for (const [name, key] of Object.entries(CASES)) {
       killAfterMs: 10_000,
     });
     const expected = key === 'uncaught-exception' ? 1 : 0;
-    assert.deepEqual({ code: ended.code, signal: ended.signal }, { code: expected, signal: null }, ended.output);
+    assert.deepEqual(
+      { code: ended.code, signal: ended.signal },
+      { code: expected, signal: null },
+      ended.output,
+    );
     assert.ok(ended.ms < 5000, `${ended.ms} ms`);
   });
 }

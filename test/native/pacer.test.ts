@@ -2,7 +2,11 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
-import { HISTOGRAM_BUCKETS, PACER_STATE, type PacerHandle } from '../../services/replayer/src/native/binding.ts';
+import {
+  HISTOGRAM_BUCKETS,
+  PACER_STATE,
+  type PacerHandle,
+} from '../../services/replayer/src/native/binding.ts';
 import { createPacer, native } from './support/native.ts';
 import { statsOf, waitFor, waitForState, type PacerStats } from './support/pacer-stats.ts';
 import { ringWriter, type RingWriter } from './support/ring-writer.ts';
@@ -75,7 +79,11 @@ test('nothing is sent before start', async () => {
 });
 
 test('frames of one instant leave as one batch, at most maxBatch long', async () => {
-  for (const [maxBatch, batches] of [[64, 1n], [4, 3n], [1, 10n]] as const) {
+  for (const [maxBatch, batches] of [
+    [64, 1n],
+    [4, 3n],
+    [1, 10n],
+  ] as const) {
     const { handle, writer } = setUp({ maxBatch });
     for (let i = 0; i < 10; i++) writer.frame(FRAME, 5 * MS);
     writer.commit();

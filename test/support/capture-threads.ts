@@ -15,18 +15,12 @@ import { join } from 'node:path';
 import { openCaptureFile, type CaptureFile } from './capture-file.ts';
 import { describeSet, emptyTruthFile, truthTime, type Truth, type TruthFile } from './capture-truth.ts';
 import { flowHash } from './flow-hash.ts';
+import { moments, type TimedPackets, type TimedPacket } from './timed-packets.ts';
 import { plainPcap, type PcapHeader, type PcapRecord } from './pcap-writer.ts';
 
-export interface TimedPacket {
-  /** Nanoseconds since the epoch. */
-  time: bigint;
-  data: Uint8Array;
-  wireLength?: number;
-}
-
 export interface CaptureThreadsOptions {
-  /** Sorted by time; equal times are fine. */
-  packets: Iterable<TimedPacket> | AsyncIterable<TimedPacket>;
+  /** Sorted by time (see `sortedByTime`); equal times are fine. */
+  packets: TimedPackets;
   threads: number;
   /** One per thread: bytes of uncompressed file after which it rotates. */
   rotateBytes: readonly number[];
@@ -160,26 +154,6 @@ function makeThreads({ threads, rotateBytes }: CaptureThreadsOptions): Thread[] 
 
 function isFull({ current, rotateBytes }: Thread): boolean {
   return current !== undefined && current.writer.rawSize() >= rotateBytes;
-}
-
-/** All packets that have one stamp once it is in the unit of the file, so that a rotation sees all their threads. */
-async function* moments(
-  all: CaptureThreadsOptions['packets'],
-  unit: bigint,
-): AsyncGenerator<{ time: bigint; packets: TimedPacket[] }, void, undefined> {
-  let time = -1n;
-  let packets: TimedPacket[] = [];
-  for await (const packet of all) {
-    const stamp = packet.time - (packet.time % unit);
-    if (stamp < time) throw new RangeError('packets must be sorted by time');
-    if (stamp > time) {
-      if (packets.length > 0) yield { time, packets };
-      packets = [];
-      time = stamp;
-    }
-    packets.push(packet);
-  }
-  if (packets.length > 0) yield { time, packets };
 }
 
 function toRecord({ data, wireLength }: TimedPacket, time: bigint, unit: bigint): PcapRecord {

@@ -58,7 +58,8 @@ export function commandInNamespaces(mode: NamespaceMode, command: string, args: 
   if (mode === 'root') {
     return { command: 'unshare', args: ['-n', '-m', '--', 'sh', '-ec', MOUNT + START, ...inner], env };
   }
-  const user = process.getuid?.() || 1000;
+  const uid = process.getuid?.() ?? 0;
+  const user = uid === 0 ? 1000 : uid;
   const script = ['sh', '-ec', MOUNT_THEN_START, mode, START, String(user), command, ...args];
   return { command: 'unshare', args: ['-U', '-r', '-m', '--', ...script], env };
 }
@@ -117,8 +118,10 @@ export async function reexecInNamespaces(
 export async function enterNamespaces(meta: ImportMeta): Promise<string | false> {
   if (inPrivateNamespaces() !== null) return false;
   const script = process.argv[1];
+  // With `node --test --test-isolation=none` the process is also that of the other test files.
+  const alone = !process.execArgv.includes('--test') && script !== undefined;
   const found =
-    script !== undefined && realpathSync(script) === meta.filename
+    alone && realpathSync(script) === meta.filename
       ? findNamespaceMode()
       : { reason: 'this file needs a process of its own to enter network namespaces' };
   if ('reason' in found) {

@@ -2,10 +2,11 @@
  * A whole capture set from a seed: made traffic written by several capture threads, without network or
  * privileges. The same options give the same files, byte for byte.
  */
-import { writeCaptureThreads, threadOf, type TimedPacket } from './capture-threads.ts';
+import { writeCaptureThreads } from './capture-threads.ts';
 import type { Truth } from './capture-truth.ts';
-import { PCAP_HEADER_LENGTH, PCAP_RECORD_HEADER_LENGTH } from './pcap-writer.ts';
+import { rotateBytesFor } from './rotate-bytes.ts';
 import { syntheticTraffic } from './synthetic-traffic.ts';
+import type { TimedPacket } from './timed-packets.ts';
 
 export interface SyntheticSetOptions {
   seed: number;
@@ -13,10 +14,11 @@ export interface SyntheticSetOptions {
   dir: string;
   /** Length of the traffic, within some percent; the number of packets is exactly seconds × packetsPerSecond. */
   seconds: number;
-  packetsPerSecond: number;
+  /** 2,000 when left out. */
+  packetsPerSecond?: number;
   threads?: number;
-  /** Files of every thread; a thread that finds few moments to rotate may have fewer. */
-  filesPerThread?: number;
+  /** Files of every thread, or of each; a thread that finds few moments to rotate may have fewer. */
+  filesPerThread?: number | readonly number[];
   /** Instead of filesPerThread: one size for each thread. */
   rotateBytes?: readonly number[];
   resolution?: 'us' | 'ns';
@@ -36,7 +38,7 @@ export async function makeSyntheticSet(options: SyntheticSetOptions): Promise<Tr
   return writeCaptureThreads({
     packets: traffic(),
     threads,
-    rotateBytes: options.rotateBytes ?? paces(traffic(), threads, options.filesPerThread ?? 4),
+    rotateBytes: options.rotateBytes ?? rotateBytesFor(traffic(), threads, options.filesPerThread ?? 4),
     dir,
     header: { magic: resolution, byteOrder },
     ...(options.gzip === undefined ? {} : { gzip: options.gzip }),
@@ -48,7 +50,7 @@ export async function makeSyntheticSet(options: SyntheticSetOptions): Promise<Tr
 
 /** The packets of that set, to compare with what a reader or a replay makes of the files. */
 export function syntheticPackets(options: Omit<SyntheticSetOptions, 'dir'>): Generator<TimedPacket> {
-  const { seed, seconds, packetsPerSecond, start, resolution = 'us', largestFrame } = options;
+  const { seed, seconds, packetsPerSecond = 2000, start, resolution = 'us', largestFrame } = options;
   return syntheticTraffic({
     seed,
     packets: Math.round(seconds * packetsPerSecond),
@@ -57,14 +59,4 @@ export function syntheticPackets(options: Omit<SyntheticSetOptions, 'dir'>): Gen
     ...(start === undefined ? {} : { start }),
     ...(largestFrame === undefined ? {} : { largestFrame }),
   });
-}
-
-/** Sizes at which each thread makes so many files: the traffic is run once only to weigh it. */
-function paces(packets: Iterable<TimedPacket>, threads: number, files: number): number[] {
-  const bytes = new Array<number>(threads).fill(0);
-  for (const { data } of packets) {
-    const thread = threadOf(data, threads);
-    bytes[thread] = (bytes[thread] ?? 0) + PCAP_RECORD_HEADER_LENGTH + data.length;
-  }
-  return bytes.map((sum) => PCAP_HEADER_LENGTH + Math.floor(sum / files));
 }

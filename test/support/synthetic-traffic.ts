@@ -3,10 +3,10 @@
  * bursts, small UDP requests and answers, a little IPv6, VLAN and ARP, pauses of up to two seconds, equal stamps
  * and microsecond distances inside bursts. One seed gives one stream; memory holds only the flows under way.
  */
-import type { TimedPacket } from './capture-threads.ts';
 import { createPrng } from './prng.ts';
 import { makeFlow, makeWorld, type Step } from './synthetic-flows.ts';
 import { createTimeQueue } from './time-queue.ts';
+import type { TimedPacket } from './timed-packets.ts';
 
 export interface SyntheticTrafficOptions {
   seed: number;

@@ -29,7 +29,9 @@ function makePair(): void {
 }
 
 function received(name: string): number {
-  const line = readFileSync('/proc/self/net/dev', 'utf8').split('\n').find((text) => text.trim().startsWith(`${name}:`));
+  const line = readFileSync('/proc/self/net/dev', 'utf8')
+    .split('\n')
+    .find((text) => text.trim().startsWith(`${name}:`));
   return Number(line!.trim().split(/\s+/)[2]);
 }
 
@@ -46,7 +48,11 @@ function open(options: Partial<PacerOptions> = {}): PacerHandle {
   return createPacer({ link: 'af_packet', interface: 'near', ringBytes: 1 << 22, ...options });
 }
 
-async function send(frames: readonly Uint8Array[], gap: number, options: Partial<PacerOptions> = {}): Promise<PacerStats> {
+async function send(
+  frames: readonly Uint8Array[],
+  gap: number,
+  options: Partial<PacerOptions> = {},
+): Promise<PacerStats> {
   const handle = open(options);
   native.start(handle, native.monotonicNow());
   await ringWriter(handle).feed(frames.map((bytes, i) => ({ bytes, due: i * gap })));
@@ -82,9 +88,13 @@ async function captured(count: number, send: () => Promise<unknown>): Promise<re
   const folder = mkdtempSync(join(tmpdir(), 'capfleet-af-packet-'));
   try {
     const path = join(folder, 'far.pcap');
-    const tcpdump = spawn('tcpdump', ['-i', 'far', '-w', path, '-U', '-B', '65536', '-Z', 'root', '--immediate-mode'], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
+    const tcpdump = spawn(
+      'tcpdump',
+      ['-i', 'far', '-w', path, '-U', '-B', '65536', '-Z', 'root', '--immediate-mode'],
+      {
+        stdio: ['ignore', 'ignore', 'pipe'],
+      },
+    );
     const ended = once(tcpdump, 'exit');
     await once(tcpdump.stderr, 'data'); // listening on …
     await send();
@@ -137,10 +147,13 @@ const CASES: Record<string, () => Promise<void>> = {
     assert.equal(received('near'), 100);
     /* sk RefCnt Type Proto Iface R Rmem User Inode */
     const sockets = readFileSync('/proc/self/net/packet', 'utf8').trim().split('\n').slice(1);
-    assert.deepEqual(sockets.map((line) => line.trim().split(/\s+/)).map((field) => [field[3], field[6]]), [
-      ['0000', '0'],
-      ['0000', '0'],
-    ]);
+    assert.deepEqual(
+      sockets.map((line) => line.trim().split(/\s+/)).map((field) => [field[3], field[6]]),
+      [
+        ['0000', '0'],
+        ['0000', '0'],
+      ],
+    );
     native.close(handle);
   },
   'down-and-up': async () => {
@@ -189,7 +202,10 @@ const CASES: Record<string, () => Promise<void>> = {
     const { mtu, up, running, loopback, hardwareType } = native.interfaceFacts('near');
     assert.deepEqual([mtu, up, running, loopback, hardwareType], [9000, true, true, false, 1]);
     ip('link set far down');
-    assert.deepEqual([native.interfaceFacts('near').up, native.interfaceFacts('near').running], [true, false]);
+    assert.deepEqual(
+      [native.interfaceFacts('near').up, native.interfaceFacts('near').running],
+      [true, false],
+    );
   },
   'no-capability': async () => {
     assert.throws(() => open({ interface: 'lo' }), { code: 'EPERM', syscall: 'socket', link: 'af_packet' });

@@ -29,8 +29,9 @@ export function runCase(script: URL, name: string, options: CaseOptions = {}): P
     const child = spawn(command[0]!, command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
     const timer = setTimeout(() => child.kill('SIGKILL'), options.killAfterMs ?? 20_000);
     let output = '';
-    child.stdout.on('data', (chunk) => (output += chunk));
-    child.stderr.on('data', (chunk) => (output += chunk));
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => (output += text));
+    }
     child.on('error', reject);
     child.on('close', (code, signal) => {
       clearTimeout(timer);

@@ -10,4 +10,6 @@ writer.commit();
 native.end(handle);
 native.start(handle, native.monotonicNow());
 const stats = await waitForState(handle, 'done');
-process.stdout.write(JSON.stringify(stats, (_, value) => (typeof value === 'bigint' ? String(value) : value)));
+process.stdout.write(
+  JSON.stringify(stats, (_, value) => (typeof value === 'bigint' ? String(value) : value)),
+);

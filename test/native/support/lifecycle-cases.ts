@@ -23,7 +23,9 @@ async function sending(): Promise<PacerHandle> {
 
 /** Pacing threads of this process. */
 function threads(): number {
-  const names = readdirSync('/proc/self/task').map((id) => readFileSync(`/proc/self/task/${id}/comm`, 'utf8'));
+  const names = readdirSync('/proc/self/task').map((id) =>
+    readFileSync(`/proc/self/task/${id}/comm`, 'utf8'),
+  );
   return names.filter((name) => name.trim() === 'capfleet-pacer').length;
 }
 
@@ -97,10 +99,10 @@ const CASES: Record<string, () => Promise<void>> = {
     const workers = await Promise.all([workerThatSends('stay'), workerThatSends('stay')]);
     const own = await sending();
     assert.equal(threads(), 3);
-    await workers[0]!.terminate();
+    await workers[0].terminate();
     assert.equal(threads(), 2);
     native.close(own);
-    await workers[1]!.terminate();
+    await workers[1].terminate();
     assert.equal(threads(), 0);
   },
   collected: async () => {

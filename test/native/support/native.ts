@@ -1,9 +1,15 @@
 /** The built binding, or a failure that says how to build it: these tests have nothing to say without. */
-import { loadNative, type NativeBinding, type PacerHandle, type PacerOptions } from '../../../services/replayer/src/native/binding.ts';
+import {
+  loadNative,
+  type NativeBinding,
+  type PacerHandle,
+  type PacerOptions,
+} from '../../../services/replayer/src/native/binding.ts';
 
 function builtOrThrow(): NativeBinding {
   const native = loadNative();
-  if (native === null) throw new Error('the native core is not built: node-gyp rebuild -C services/replayer/native');
+  if (native === null)
+    throw new Error('the native core is not built: node-gyp rebuild -C services/replayer/native');
   return native;
 }
 

@@ -1,6 +1,11 @@
 /** Statistics of a pacer by name, and waiting for its state. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { PACER_STATE, STAT, STAT_COUNT, type PacerHandle } from '../../../services/replayer/src/native/binding.ts';
+import {
+  PACER_STATE,
+  STAT,
+  STAT_COUNT,
+  type PacerHandle,
+} from '../../../services/replayer/src/native/binding.ts';
 import { native } from './native.ts';
 
 export type PacerStats = Record<keyof typeof STAT, bigint>;

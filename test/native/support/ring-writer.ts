@@ -1,7 +1,11 @@
 /** Writes records into a pacer's ring, as the format in binding.ts has it. */
 import { endianness } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { RECORD, RECORD_HEADER_BYTES, type PacerHandle } from '../../../services/replayer/src/native/binding.ts';
+import {
+  RECORD,
+  RECORD_HEADER_BYTES,
+  type PacerHandle,
+} from '../../../services/replayer/src/native/binding.ts';
 import { native } from './native.ts';
 
 const LITTLE = endianness() === 'LE';

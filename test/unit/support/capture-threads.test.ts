@@ -5,7 +5,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
-import { threadOf, writeCaptureThreads, type TimedPacket } from '../../support/capture-threads.ts';
+import { threadOf, writeCaptureThreads } from '../../support/capture-threads.ts';
 import { parseTruthTime, type Truth, type TruthFile } from '../../support/capture-truth.ts';
 import { numberedFrame } from '../../support/frames.ts';
 import { host } from '../../support/hosts.ts';
@@ -13,6 +13,7 @@ import { readPcap, type ReadPacket } from '../../support/pcap-reader.ts';
 import { createPrng } from '../../support/prng.ts';
 import { makeSyntheticSet, syntheticPackets } from '../../support/synthetic-set.ts';
 import { tempDir } from '../../support/temp-dir.ts';
+import type { TimedPacket } from '../../support/timed-packets.ts';
 
 async function packetsOf(dir: string, { file }: TruthFile): Promise<ReadPacket[]> {
   const bytes = await readFile(join(dir, file));
@@ -124,6 +125,16 @@ describe('a synthetic set', () => {
     assert.deepEqual(one, again);
     assert.notDeepEqual(one, other);
   });
+});
+
+test('each thread has the wanted number of files', async (t) => {
+  const dir = await tempDir(t);
+  const filesPerThread = [2, 3, 5, 7];
+  const truth = await makeSyntheticSet({ seed: 5, dir, seconds: 4, packetsPerSecond: 3000, filesPerThread });
+  assert.deepEqual(
+    Object.values(truth.chains).map((chain) => chain.length),
+    filesPerThread,
+  );
 });
 
 test('the threads of fifty sets are found from the times of their files alone', async (t) => {

@@ -12,10 +12,6 @@ static int64_t clamp(int64_t value, int64_t low, int64_t high) {
     return value < low ? low : value > high ? high : value;
 }
 
-static int64_t distance(int64_t a, int64_t b) {
-    return a > b ? a - b : b - a;
-}
-
 static inline void relax(void) {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();
@@ -28,8 +24,6 @@ void wait_init(struct wait *wait, enum wait_spin spin) {
     static const int64_t first[] = {
         [WAIT_SPIN_NONE] = 0, [WAIT_SPIN_AUTO] = MARGIN_FIRST, [WAIT_SPIN_MAX] = MARGIN_MAX};
     wait->spin = spin;
-    wait->overshoot = MARGIN_FIRST / 2;
-    wait->deviation = MARGIN_FIRST / 8;
     atomic_init(&wait->margin, first[spin]);
 }
 
@@ -37,14 +31,15 @@ int64_t wait_margin(const struct wait *wait) {
     return atomic_load_explicit(&wait->margin, memory_order_relaxed);
 }
 
-/* Mean plus four mean deviations, as TCP estimates its round trip (RFC 6298); one wild sample weighs at most 1 ms. */
+/*
+ * Tracks the 99th percentile of the overshoot: a step up for each wake-up later than the margin, a hundredth of it down
+ * for each in time. One wild sample is one step, however wild.
+ */
 static void calibrate(struct wait *wait, int64_t overshoot) {
     if (wait->spin != WAIT_SPIN_AUTO) return;
-    overshoot = clamp(overshoot, 0, MARGIN_MAX);
-    wait->deviation += (distance(overshoot, wait->overshoot) - wait->deviation) / 4;
-    wait->overshoot += (overshoot - wait->overshoot) / 8;
-    int64_t margin = clamp(wait->overshoot + 4 * wait->deviation, MARGIN_MIN, MARGIN_MAX);
-    atomic_store_explicit(&wait->margin, margin, memory_order_relaxed);
+    int64_t margin = wait_margin(wait);
+    margin += overshoot > margin ? margin / 4 : -margin / 400;
+    atomic_store_explicit(&wait->margin, clamp(margin, MARGIN_MIN, MARGIN_MAX), memory_order_relaxed);
 }
 
 bool wait_until(struct wait *wait, int64_t due, const atomic_bool *stop) {

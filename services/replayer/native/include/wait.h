@@ -21,9 +21,7 @@ enum wait_spin {
 
 struct wait {
     enum wait_spin spin;
-    int64_t overshoot; /* running mean, ns */
-    int64_t deviation; /* running mean distance from it, ns */
-    _Atomic int64_t margin;
+    _Atomic int64_t margin; /* ns */
 };
 
 void wait_init(struct wait *wait, enum wait_spin spin);

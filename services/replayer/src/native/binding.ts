@@ -4,8 +4,12 @@
  */
 import { createRequire } from 'node:module';
 
+declare const pacer: unique symbol;
+
 /** Opaque; collecting it closes it. Belongs to the thread that made it. */
-export type PacerHandle = { readonly __pacer: never };
+export interface PacerHandle {
+  readonly [pacer]: never;
+}
 
 export interface PacerOptions {
   readonly link: 'af_packet' | 'null' | 'file';

@@ -1,0 +1,47 @@
+// The set that the demo plays: a folder of yours, or traffic made on the spot and spread over four capture threads.
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { writeCaptureThreads } from '../../test/support/capture-threads.ts';
+import type { Truth } from '../../test/support/capture-truth.ts';
+import { readPcap } from '../../test/support/pcap-reader.ts';
+import { makeSyntheticSet } from '../../test/support/synthetic-set.ts';
+import { makeLiveCapture } from './live-traffic.ts';
+import type { DemoOptions } from './run-demo.ts';
+
+const THREADS = 4;
+/** Files of the busiest pace; the other threads rotate less often. */
+const FILES_PER_THREAD = 6;
+
+/** `truth` tells which thread wrote which file; null for a folder of yours. */
+export async function makeSet(
+  options: DemoOptions,
+  work: string,
+  say: (text: string) => void,
+): Promise<{ folder: string; truth: Truth | null }> {
+  if (options.captures !== null) return { folder: resolve(options.captures), truth: null };
+  const folder = join(work, 'captures');
+  mkdirSync(folder);
+  if (!options.namespaces) {
+    return {
+      folder,
+      truth: await makeSyntheticSet({ seed: 1, dir: folder, seconds: options.seconds, packetsPerSecond: 1500, threads: THREADS }),
+    };
+  }
+  say('== capture: four threads, each rotating its own files, names that do not tell the thread');
+  const live = await makeLiveCapture({ dir: work, seconds: options.seconds, log: say });
+  // Two processors may deliver packets in another order than they stamped them.
+  const packets = readPcap(readFileSync(live.path)).packets.sort((a, b) => Number(a.time - b.time));
+  const share = live.bytes / THREADS;
+  const rotateBytes = Array.from({ length: THREADS }, (_, thread) =>
+    Math.ceil(share / (FILES_PER_THREAD - 0.7 * thread)),
+  );
+  const truth = await writeCaptureThreads({
+    packets,
+    threads: THREADS,
+    rotateBytes,
+    dir: folder,
+    header: { magic: 'ns' },
+  });
+  say(`${String(truth.files.length)} files in ${folder}`);
+  return { folder, truth };
+}

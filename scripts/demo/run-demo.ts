@@ -1,0 +1,223 @@
+// The demo's story, step by step. It uses the program as a person would, through its commands.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { startPrivateRedis } from '@capfleet/cli/local/private-redis';
+import type { RunReport } from '@capfleet/shared/contract/report';
+import type { DataSet } from '@capfleet/shared/dataset/dataset';
+import { readDump } from '@capfleet/shared/dataset/gophercap-json';
+import { planReplay } from '@capfleet/shared/dataset/replay-plan';
+import { parseRational, type Rational } from '@capfleet/shared/time/rational';
+import type { Truth } from '../../test/support/capture-truth.ts';
+import { compareReplay, type Comparison } from '../../test/support/compare-replay.ts';
+import { createNamespace, spawnIn, vethPair } from '../../test/support/netns.ts';
+import { startReceiver, type Receiver } from '../../test/support/receive.ts';
+import { makeSet } from './make-set.ts';
+import { judge, showComparison } from './verdict.ts';
+
+export interface DemoOptions {
+  /** A folder of captures; null: traffic made on the spot. */
+  readonly captures: string | null;
+  readonly speed: string | null;
+  readonly seconds: number;
+  /** This process is in private namespaces. */
+  readonly namespaces: boolean;
+}
+
+interface Sensor {
+  readonly name: string;
+  readonly interface: string;
+  readonly received: string;
+  readonly receiver: Receiver | null;
+}
+
+const root = resolve(import.meta.dirname, '../..');
+const program = join(root, 'services/cli/bin/capfleet.mjs');
+const work = join(root, '.demo');
+const sensorNames = ['a', 'b'];
+const LONGEST_AT_ONE = 30_000_000_000n;
+const ETHERNET_HEADER = 14;
+const SMALLEST_MTU = 1500;
+
+/** Resolves with the exit code: 0 only if the verdict holds. */
+export async function runDemo(options: DemoOptions): Promise<number> {
+  rmSync(work, { recursive: true, force: true });
+  mkdirSync(work, { recursive: true });
+  const children: ChildProcess[] = [];
+  const { folder, truth } = await makeSet(options, work, say);
+
+  const redis = await startPrivateRedis();
+  try {
+    title('map: two mapper workers pull one job per file');
+    const dump = join(work, 'map.json');
+    for (let worker = 0; worker < 2; worker += 1) {
+      children.push(capfleetInBackground(['mapper', '--redis', redis.url, '--log-level', 'warn']));
+    }
+    const suffix =
+      options.captures === null
+        ? ['--file-suffix', 'pcap.gz']
+        : ['--file-suffix', '', '--file-regexp', '\\.(pcap|cap)(\\.gz)?$'];
+    await capfleet(['map', '--dir-src', folder, ...suffix, '--redis', redis.url, '--dump-json', dump]);
+    const set = readDump(readFileSync(dump, 'utf8'), dump);
+    const lanesRight = truth === null ? null : lanesMatch(set, truth);
+
+    const speed = chooseSpeed(options.speed, set);
+    title(`replay: sensors a and b, ${speed} × the original speed, one instant`);
+    const sensors: Sensor[] = [];
+    for (const name of sensorNames) sensors.push(await makeSensor(name, set, options.namespaces));
+    for (const { name, interface: iface } of sensors) {
+      const args = [
+        'replayer',
+        '--sensor',
+        name,
+        '--interface',
+        iface,
+        '--redis',
+        redis.url,
+        '--log-level',
+        'warn',
+      ];
+      children.push(
+        options.namespaces
+          ? spawnIn(`sensor-${name}`, process.execPath, [program, ...args], {
+              stdio: ['ignore', 'inherit', 'inherit'],
+            })
+          : capfleetInBackground(args),
+      );
+    }
+    const replayArgs = [
+      '--sensors',
+      sensorNames.join(','),
+      '--dump-json',
+      dump,
+      '--redis',
+      redis.url,
+      '--time-modifier',
+      speed,
+    ];
+    const reportText = await capfleet(['replay', ...replayArgs, '--json'], 'quiet', [0, 4]);
+    const report = JSON.parse(reportText) as RunReport;
+    for (const { receiver } of sensors) await receiver?.stop();
+
+    title('verdict: what arrived at the far ends, against the source');
+    const comparison = await compare(set, sensors, speed);
+    const verdict = judge({ report, comparison, lanesRight, speed: ratioOf(speed) });
+    say(showComparison({ report, comparison }));
+    for (const { holds, text } of verdict) say(`${holds ? '  holds ' : '  FAILS '} ${text}`);
+    const holds = verdict.every((line) => line.holds);
+    const json = join(work, 'verdict.json');
+    writeFileSync(json, `${JSON.stringify({ holds, verdict, comparison, report }, bigintAsText, 2)}\n`);
+    say(`\n${holds ? 'The verdict holds.' : 'The verdict does not hold.'} All figures: ${json}`);
+    return holds ? 0 : 1;
+  } finally {
+    await Promise.all(children.map(end));
+    await redis.close();
+  }
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+function title(text: string): void {
+  say(`\n== ${text}`);
+}
+
+function capfleetInBackground(args: readonly string[]): ChildProcess {
+  return spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'inherit', 'inherit'] });
+}
+
+/** Runs the program to its end and gives its standard output, which is also shown unless asked not to. */
+async function capfleet(
+  args: readonly string[],
+  show: 'shown' | 'quiet' = 'shown',
+  accepted = [0],
+): Promise<string> {
+  say(`$ npx capfleet ${args.map((arg) => (/^[\w./:=,-]+$/.test(arg) ? arg : `'${arg}'`)).join(' ')}`);
+  const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+    if (show === 'shown') process.stdout.write(text);
+  });
+  const [code] = (await once(child, 'close')) as [number | null];
+  if (code === null || !accepted.includes(code)) {
+    if (show === 'quiet') process.stdout.write(output);
+    throw new Error(`capfleet ${args[0] ?? ''} ended with ${String(code)}`);
+  }
+  return output;
+}
+
+/** True where every thread's files make up one lane, and no lane has others. */
+function lanesMatch(set: DataSet, truth: Truth): boolean {
+  const found = new Map<number, string[]>();
+  for (const { lane, map } of set.files) found.set(lane, [...(found.get(lane) ?? []), map.name]);
+  const asText = (groups: Iterable<string[]>): string =>
+    JSON.stringify([...groups].map((names) => [...names].sort()).sort());
+  return asText(found.values()) === asText(Object.values(truth.chains));
+}
+
+/** As asked; else the power of ten that plays the set in half a minute. */
+function chooseSpeed(asked: string | null, set: DataSet): string {
+  if (asked !== null) return asked;
+  const duration = set.span ? set.span.latest - set.span.earliest : 0n;
+  let speed = 1n;
+  while (duration / speed > LONGEST_AT_ONE) speed *= 10n;
+  return String(speed);
+}
+
+function ratioOf(text: string): Rational {
+  const ratio = parseRational(text);
+  if (!ratio) throw new Error(`--speed ${text} is no positive ratio`);
+  return ratio;
+}
+
+async function makeSensor(name: string, set: DataSet, namespaces: boolean): Promise<Sensor> {
+  const received = join(work, `received-${name}.pcap`);
+  if (!namespaces) return { name, interface: `file:${received}`, received, receiver: null };
+  const largest = set.files.reduce((most, { map }) => Math.max(most, map.maxCaptured), 0);
+  const mtu = Math.max(SMALLEST_MTU, largest - ETHERNET_HEADER);
+  await createNamespace(`sensor-${name}`);
+  await createNamespace(`far-${name}`);
+  const iface = 'replay0';
+  await vethPair({
+    a: { ns: `sensor-${name}`, name: iface, mtu },
+    b: { ns: `far-${name}`, name: 'far0', mtu },
+  });
+  const receiver = await startReceiver({ ns: `far-${name}`, iface: 'far0', file: received });
+  say(
+    `sensor ${name}: network namespace, ${iface} with an MTU of ${String(mtu)}, captured at the far end by tcpdump`,
+  );
+  return { name, interface: iface, received, receiver };
+}
+
+async function compare(set: DataSet, sensors: readonly Sensor[], speed: string): Promise<Comparison> {
+  const ratio = ratioOf(speed);
+  const policies = { allowDefaultRouteInterface: false };
+  const request = { sensors: sensorNames, rule: { by: 'lane' } as const, speed: ratio, loops: 1, policies };
+  const plans = planReplay(set, request, 'the demo');
+  const { numerator, denominator } = ratio;
+  const wireMillisecond = (1_000_000n * BigInt(numerator)) / BigInt(denominator);
+  return compareReplay({
+    sensors: sensors.map(({ name, received }) => ({
+      sensor: name,
+      received,
+      files: plans.find(({ sensor }) => sensor === name)?.files.map(({ path }) => path) ?? [],
+    })),
+    speed: { numerator: BigInt(numerator), denominator: BigInt(denominator) },
+    base: set.span?.earliest ?? 0n,
+    distances: [...new Set([1_000_000n, wireMillisecond])],
+  });
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill('SIGTERM');
+  await ended;
+}
+
+function bigintAsText(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? String(value) : value;
+}

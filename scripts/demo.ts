@@ -3,7 +3,11 @@
 // which thread; two sensors replay their shares at one instant; what arrives at their far ends is held against the
 // source. `npm run demo -- --captures DIR` does the same with captures of yours.
 import { parseArgs } from 'node:util';
-import { findNamespaceMode, inPrivateNamespaces, reexecInNamespaces } from '../test/support/enter-namespaces.ts';
+import {
+  findNamespaceMode,
+  inPrivateNamespaces,
+  reexecInNamespaces,
+} from '../test/support/enter-namespaces.ts';
 import { runDemo, type DemoOptions } from './demo/run-demo.ts';
 
 const help = `npm run demo -- [options]

@@ -200,13 +200,13 @@ fi
 
 # ---- Node -----------------------------------------------------------------------------------------------
 
-# What npm puts before PATH for its scripts may hold our own link to Node; what counts is the machine's.
+# PATH may lead to the Node in this checkout, by npm's doing or by ours; what counts is the machine's.
 machine_path=''
 old_ifs=$IFS
 IFS=:
 for entry in $PATH; do
   case $entry in
-    "$root/node_modules/.bin") ;;
+    "$root"/*) ;;
     *) machine_path="$machine_path${machine_path:+:}$entry" ;;
   esac
 done

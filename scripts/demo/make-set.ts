@@ -4,13 +4,15 @@ import { join, resolve } from 'node:path';
 import { writeCaptureThreads } from '../../test/support/capture-threads.ts';
 import type { Truth } from '../../test/support/capture-truth.ts';
 import { readPcap } from '../../test/support/pcap-reader.ts';
+import { rotateBytesFor } from '../../test/support/rotate-bytes.ts';
 import { makeSyntheticSet } from '../../test/support/synthetic-set.ts';
+import { sortedByTime } from '../../test/support/timed-packets.ts';
 import { makeLiveCapture } from './live-traffic.ts';
 import type { DemoOptions } from './run-demo.ts';
 
 const THREADS = 4;
-/** Files of the busiest pace; the other threads rotate less often. */
-const FILES_PER_THREAD = 6;
+/** Each thread has its own pace. */
+const FILES_PER_THREAD = [7, 6, 5, 4];
 
 /** `truth` tells which thread wrote which file; null for a folder of yours. */
 export async function makeSet(
@@ -24,17 +26,20 @@ export async function makeSet(
   if (!options.namespaces) {
     return {
       folder,
-      truth: await makeSyntheticSet({ seed: 1, dir: folder, seconds: options.seconds, packetsPerSecond: 1500, threads: THREADS }),
+      truth: await makeSyntheticSet({
+        seed: 1,
+        dir: folder,
+        seconds: options.seconds,
+        packetsPerSecond: 1500,
+        threads: THREADS,
+      }),
     };
   }
   say('== capture: four threads, each rotating its own files, names that do not tell the thread');
   const live = await makeLiveCapture({ dir: work, seconds: options.seconds, log: say });
   // Two processors may deliver packets in another order than they stamped them.
-  const packets = readPcap(readFileSync(live.path)).packets.sort((a, b) => Number(a.time - b.time));
-  const share = live.bytes / THREADS;
-  const rotateBytes = Array.from({ length: THREADS }, (_, thread) =>
-    Math.ceil(share / (FILES_PER_THREAD - 0.7 * thread)),
-  );
+  const packets = sortedByTime(readPcap(readFileSync(live.path)).packets);
+  const rotateBytes = rotateBytesFor(packets, THREADS, FILES_PER_THREAD);
   const truth = await writeCaptureThreads({
     packets,
     threads: THREADS,

@@ -63,7 +63,7 @@ interface Arrival {
 }
 
 export async function compareReplay(options: CompareOptions): Promise<Comparison> {
-  const compared = [];
+  const compared: Awaited<ReturnType<typeof compareSensor>>[] = [];
   for (const sensor of options.sensors) compared.push(await compareSensor(sensor, options));
   const starts = compared.map(({ comparison }) => comparison.start).sort(ascending);
   return {

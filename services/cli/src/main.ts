@@ -30,7 +30,9 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
   };
 
   const program = new Command('capfleet')
-    .description('maps packet-capture data sets across a cluster and replays them on many sensors at one instant')
+    .description(
+      'maps packet-capture data sets across a cluster and replays them on many sensors at one instant',
+    )
     .version(version)
     .exitOverride()
     .showHelpAfterError('(see --help)')
@@ -50,10 +52,12 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
       return exitCode.interrupted;
     }
     const failure = asFailure(thrown);
-    if (argv.includes('--json')) process.stdout.write(`${JSON.stringify({ error: failure.toRecord() }, null, 2)}\n`);
+    if (argv.includes('--json'))
+      process.stdout.write(`${JSON.stringify({ error: failure.toRecord() }, null, 2)}\n`);
     process.stderr.write(`capfleet: ${failure.message}\n`);
     if (failure.hint !== '') process.stderr.write(`          ${failure.hint}\n`);
-    if (failure.code === 'internal' && thrown instanceof Error) process.stderr.write(`${thrown.stack ?? ''}\n`);
+    if (failure.code === 'internal' && thrown instanceof Error)
+      process.stderr.write(`${thrown.stack ?? ''}\n`);
     return failure.exit;
   }
 }

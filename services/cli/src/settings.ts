@@ -22,7 +22,9 @@ export function parsePattern(text: string): RegExp {
   try {
     return new RegExp(text);
   } catch (error) {
-    throw new InvalidArgumentError(error instanceof Error ? `${error.message}.` : 'it is no regular expression.');
+    throw new InvalidArgumentError(
+      error instanceof Error ? `${error.message}.` : 'it is no regular expression.',
+    );
   }
 }
 
@@ -55,7 +57,10 @@ export function parseLoops(text: string): number {
 }
 
 /** `sensor=regexp`, once per occurrence of the option. */
-export function parseAssignments(text: string, before: readonly SensorPattern[] | undefined): SensorPattern[] {
+export function parseAssignments(
+  text: string,
+  before: readonly SensorPattern[] | undefined,
+): SensorPattern[] {
   const equals = text.indexOf('=');
   if (equals < 1) throw new InvalidArgumentError(`"${text}" is not of the form sensor=regexp.`);
   const sensor = parseSensorName(text.slice(0, equals));
@@ -64,14 +69,18 @@ export function parseAssignments(text: string, before: readonly SensorPattern[] 
 
 export function parseRedis(text: string): string {
   if (!isRedisUrl(text)) {
-    throw new InvalidArgumentError(`"${text}" is no Redis URL such as redis://host:6379 or unix:/run/redis.sock.`);
+    throw new InvalidArgumentError(
+      `"${text}" is no Redis URL such as redis://host:6379 or unix:/run/redis.sock.`,
+    );
   }
   return text;
 }
 
 export function parseSensorName(text: string): string {
   if (!/^[\w.-]{1,64}$/.test(text)) {
-    throw new InvalidArgumentError(`"${text}" is no sensor name (letters, digits, ".", "_", "-"; at most 64).`);
+    throw new InvalidArgumentError(
+      `"${text}" is no sensor name (letters, digits, ".", "_", "-"; at most 64).`,
+    );
   }
   return text;
 }
@@ -82,10 +91,13 @@ export function parseSensorNames(text: string): string[] {
   return names;
 }
 
-export const jsonOption = (): Option => new Option('--json', 'print the result as JSON on stdout').default(false);
+export const jsonOption = (): Option =>
+  new Option('--json', 'print the result as JSON on stdout').default(false);
 
 export const logLevelOption = (level: (typeof logLevels)[number]): Option =>
   new Option('--log-level <level>', 'log lines on stderr').choices([...logLevels]).default(level);
 
 export const redisOption = (): Option =>
-  new Option('--redis <url>', 'Redis of the cluster (redis://…, rediss://…, unix:/path)').argParser(parseRedis);
+  new Option('--redis <url>', 'Redis of the cluster (redis://…, rediss://…, unix:/path)').argParser(
+    parseRedis,
+  );

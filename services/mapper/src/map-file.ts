@@ -15,7 +15,11 @@ export interface MapFileOptions {
 }
 
 /** @throws Failure where it is retryable; any other failure is the result's `error` */
-export async function mapFile(source: Source, file: SourceFile, options: MapFileOptions = {}): Promise<FileMap> {
+export async function mapFile(
+  source: Source,
+  file: SourceFile,
+  options: MapFileOptions = {},
+): Promise<FileMap> {
   try {
     return await readThrough(source, file, options);
   } catch (thrown) {
@@ -84,6 +88,8 @@ async function assertUnchanged(source: Source, file: SourceFile): Promise<void> 
   throw new Failure('file-changed', {
     path: file.path,
     difference:
-      now.size === file.size ? 'it was written meanwhile' : `${String(now.size)} bytes, listed with ${String(file.size)}`,
+      now.size === file.size
+        ? 'it was written meanwhile'
+        : `${String(now.size)} bytes, listed with ${String(file.size)}`,
   });
 }

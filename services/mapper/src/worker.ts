@@ -64,7 +64,9 @@ export async function startMapper(options: MapperOptions): Promise<Mapper> {
   return {
     async close() {
       const deadline = setTimeout(() => {
-        stopping.abort(new Failure('read-failed', { path: 'the file', reason: 'the mapper is shutting down' }));
+        stopping.abort(
+          new Failure('read-failed', { path: 'the file', reason: 'the mapper is shutting down' }),
+        );
       }, CLOSE_DEADLINE_MS);
       await worker.close();
       clearTimeout(deadline);
@@ -99,7 +101,13 @@ async function processJob(job: Job, context: JobContext): Promise<void> {
     .expire(key, RUN_KEYS_TTL_SECONDS)
     .exec();
   context.log.info(
-    { job: job.id, request, path: file.path, status: map.status, ms: Math.round(performance.now() - started) },
+    {
+      job: job.id,
+      request,
+      path: file.path,
+      status: map.status,
+      ms: Math.round(performance.now() - started),
+    },
     'mapped',
   );
 }
@@ -111,7 +119,8 @@ async function mapOrFail(job: Job, { file }: MapJob, context: JobContext): Promi
       () => null,
       (thrown: unknown) => asFailure(thrown),
     );
-    if (missing === null) context.log.warn({ job: job.id, path: file.path }, 'refused a path outside the roots');
+    if (missing === null)
+      context.log.warn({ job: job.id, path: file.path }, 'refused a path outside the roots');
     return failedFile(file, missing ?? new Failure('file-outside-roots', { path: file.path }));
   }
   let reported = performance.now();

@@ -10,7 +10,11 @@ import type { Nanos } from '@capfleet/shared/time/nanos';
 
 export type AgentState =
   | { readonly phase: 'idle' }
-  | { readonly phase: 'preparing' | 'ready' | 'playing' | 'stopping'; readonly run: string; readonly epoch: number };
+  | {
+      readonly phase: 'preparing' | 'ready' | 'playing' | 'stopping';
+      readonly run: string;
+      readonly epoch: number;
+    };
 
 export type AgentEvent =
   | { readonly type: 'plan'; readonly job: PrepareJob }
@@ -67,7 +71,10 @@ export function step(state: AgentState, event: AgentEvent, sensor: string): Agen
     case 'commit':
       if (state.phase !== 'ready') return stay;
       if (event.lead < SHORTEST_LEAD) {
-        const error = new Failure('start-missed', { sensor, milliseconds: Number(event.lead / 1_000_000n) }).toRecord();
+        const error = new Failure('start-missed', {
+          sensor,
+          milliseconds: Number(event.lead / 1_000_000n),
+        }).toRecord();
         return { state: idle, effects: [say({ type: 'refused', error }), { do: 'abandon' }] };
       }
       return {
@@ -76,11 +83,13 @@ export function step(state: AgentState, event: AgentEvent, sensor: string): Agen
       };
     case 'cancel':
       // An armed play is stopped rather than dropped: it may have begun, and then there is something to report.
-      if (state.phase === 'playing') return { state: { ...state, phase: 'stopping' }, effects: [{ do: 'stop' }] };
+      if (state.phase === 'playing')
+        return { state: { ...state, phase: 'stopping' }, effects: [{ do: 'stop' }] };
       return state.phase === 'stopping' ? stay : { state: idle, effects: [{ do: 'abandon' }] };
     case 'stop':
       if (state.phase === 'stopping') return stay;
-      if (state.phase === 'playing') return { state: { ...state, phase: 'stopping' }, effects: [{ do: 'stop' }] };
+      if (state.phase === 'playing')
+        return { state: { ...state, phase: 'stopping' }, effects: [{ do: 'stop' }] };
       return { state: idle, effects: [{ do: 'abandon' }] };
     case 'ended':
       if (state.phase !== 'playing' && state.phase !== 'stopping') return stay;
@@ -96,14 +105,21 @@ function takePlan(state: AgentState, job: PrepareJob, sensor: string): AgentStep
   // The same plan again (the queue delivers at least once) changes nothing.
   if (state.run === run && epoch <= state.epoch) return { state, effects: [] };
   if (state.run === run && state.phase !== 'playing' && state.phase !== 'stopping') {
-    return { state: { phase: 'preparing', run, epoch }, effects: [{ do: 'abandon' }, { do: 'prepare', job }] };
+    return {
+      state: { phase: 'preparing', run, epoch },
+      effects: [{ do: 'abandon' }, { do: 'prepare', job }],
+    };
   }
   const error = new Failure('sensor-busy', { sensor, run: state.run }).toRecord();
   return { state, effects: [{ do: 'say', run, epoch, what: { type: 'refused', error } }] };
 }
 
 /** What an agent says, as the message on the run's stream. */
-export function toMessage(effect: Extract<AgentEffect, { do: 'say' }>, sensor: string, link: { interface: string; kind: string }): FromSensor {
+export function toMessage(
+  effect: Extract<AgentEffect, { do: 'say' }>,
+  sensor: string,
+  link: { interface: string; kind: string },
+): FromSensor {
   const head = { sensor, epoch: effect.epoch };
   const { what } = effect;
   return what.type === 'ready'

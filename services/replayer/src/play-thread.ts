@@ -51,7 +51,14 @@ async function play(): Promise<void> {
   const progress = setInterval(() => {
     const { sent, sentBytes, refused, last } = pacer.counts();
     const lost = Object.values(refused).reduce((sum, count) => sum + count, 0);
-    say({ type: 'progress', sent, sentBytes, refused: lost, lastDue: last ? String(last.due) : null, loops: counts.loops });
+    say({
+      type: 'progress',
+      sent,
+      sentBytes,
+      refused: lost,
+      lastDue: last ? String(last.due) : null,
+      loops: counts.loops,
+    });
   }, PROGRESS_INTERVAL_MS);
   try {
     await feed({
@@ -81,7 +88,10 @@ async function drained(pacer: Pacer): Promise<void> {
   }
 }
 
-function mergeFile(file: SensorPlan['files'][number], errors: { path: string; message: string }[]): MergeFile {
+function mergeFile(
+  file: SensorPlan['files'][number],
+  errors: { path: string; message: string }[],
+): MergeFile {
   return {
     earliest: BigInt(file.earliest),
     open: async () => openCapture(await disk.open(file.path), file.path),
@@ -107,7 +117,10 @@ function outcomeOf(pacer: Pacer, counts: FeedCounts, files: PlayOutcome['files']
   const name = link.kind === 'af_packet' ? link.interface : link.kind;
   return {
     outcome: state === 'done' ? 'done' : state === 'stopped' ? 'stopped' : 'failed',
-    error: state === 'failed' ? new Failure('link-failed', { interface: name, reason: `errno ${String(failure)}` }).toRecord() : null,
+    error:
+      state === 'failed'
+        ? new Failure('link-failed', { interface: name, reason: `errno ${String(failure)}` }).toRecord()
+        : null,
     accounts: {
       read: counts.read,
       sent,
@@ -115,7 +128,13 @@ function outcomeOf(pacer: Pacer, counts: FeedCounts, files: PlayOutcome['files']
       refused: { ...refused, stopped: counts.read - consumed },
       backwards: counts.backwards,
     },
-    lateness: quantiles && { p50: String(p50), p90: String(p90), p99: String(p99), p999: String(p999), max: String(max) },
+    lateness: quantiles && {
+      p50: String(p50),
+      p90: String(p90),
+      p99: String(p99),
+      p999: String(p999),
+      max: String(max),
+    },
     startError: first && String(first.sent - first.due),
     endDrift: last && String(last.sent - last.due),
     firstSent: first && String(first.sent),

@@ -29,7 +29,9 @@ export interface PrepareContext {
 export async function checkPlan(plan: SensorPlan, context: PrepareContext): Promise<void> {
   const largest = await checkLink(plan, context);
   for (let start = 0; start < plan.files.length; start += FILES_AT_ONCE) {
-    await Promise.all(plan.files.slice(start, start + FILES_AT_ONCE).map((file) => checkFile(file, context, largest)));
+    await Promise.all(
+      plan.files.slice(start, start + FILES_AT_ONCE).map((file) => checkFile(file, context, largest)),
+    );
   }
 }
 
@@ -40,7 +42,10 @@ async function checkLink(plan: SensorPlan, { link, interfaces }: PrepareContext)
   if (link.kind !== 'af_packet') return null;
   const state = await interfaces.state(link.interface);
   if (!state) {
-    throw new Failure('interface-missing', { interface: link.interface, known: (await interfaces.names()).join(', ') });
+    throw new Failure('interface-missing', {
+      interface: link.interface,
+      known: (await interfaces.names()).join(', '),
+    });
   }
   if (!state.up) throw new Failure('interface-down', { interface: link.interface });
   if (state.defaultRoute && !plan.policies.allowDefaultRouteInterface) {
@@ -62,7 +67,10 @@ async function checkFile(file: PlanFile, context: PrepareContext, largest: Frame
   const now = await context.source.stat(path);
   if (!(await isInside(path, context.roots))) throw new Failure('file-outside-roots', { path });
   if (file.fileSize !== null && now.size !== file.fileSize) {
-    throw new Failure('file-changed', { path, difference: `${String(now.size)} bytes, mapped with ${String(file.fileSize)}` });
+    throw new Failure('file-changed', {
+      path,
+      difference: `${String(now.size)} bytes, mapped with ${String(file.fileSize)}`,
+    });
   }
   if (file.modified !== null && now.modified !== file.modified) {
     throw new Failure('file-changed', { path, difference: 'it was written after it was mapped' });

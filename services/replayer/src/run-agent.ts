@@ -2,7 +2,13 @@
 // All of the agent's world comes in as arguments.
 import { hostname } from 'node:os';
 import type { ClockFacts, PlayResult } from '@capfleet/shared/contract/report';
-import { HEARTBEAT_EXPIRES_MS, HEARTBEAT_MS, MESSAGE_VERSION, type PrepareJob, type Registration } from '@capfleet/shared/contract/agent-messages';
+import {
+  HEARTBEAT_EXPIRES_MS,
+  HEARTBEAT_MS,
+  MESSAGE_VERSION,
+  type PrepareJob,
+  type Registration,
+} from '@capfleet/shared/contract/agent-messages';
 import { asFailure, Failure, type FailureRecord } from '@capfleet/shared/errors/failure';
 import type { Logger } from '@capfleet/shared/log/logger';
 import type { Nanos } from '@capfleet/shared/time/nanos';
@@ -155,7 +161,9 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
   async function register(): Promise<void> {
     const { prepare: context } = world;
     const facts =
-      context.link.kind === 'af_packet' ? await context.interfaces.state(context.link.interface) : { mtu: null, up: true };
+      context.link.kind === 'af_packet'
+        ? await context.interfaces.state(context.link.interface)
+        : { mtu: null, up: true };
     await channel.register({
       v: MESSAGE_VERSION,
       sensor,
@@ -207,7 +215,8 @@ async function registerFirst(register: () => Promise<void>): Promise<void> {
       await register();
       return;
     } catch (thrown) {
-      if (!(thrown instanceof Failure) || thrown.code !== 'sensor-taken' || performance.now() > deadline) throw thrown;
+      if (!(thrown instanceof Failure) || thrown.code !== 'sensor-taken' || performance.now() > deadline)
+        throw thrown;
       await new Promise((resolve) => setTimeout(resolve, HEARTBEAT_MS / 2));
     }
   }

@@ -143,7 +143,10 @@ class ClassicPcapReader implements PacketReader {
     if (this.#over) return false;
     if (this.#wanted > RECORD_HEADER_BYTES + this.#maxCaptured) {
       const claimed = String(this.#wanted - RECORD_HEADER_BYTES);
-      this.#break('record-too-long', `a record claims ${claimed} bytes, the bound is ${String(this.#maxCaptured)}`);
+      this.#break(
+        'record-too-long',
+        `a record claims ${claimed} bytes, the bound is ${String(this.#maxCaptured)}`,
+      );
       return false;
     }
     this.#makeRoom();
@@ -151,7 +154,11 @@ class ClassicPcapReader implements PacketReader {
       while (this.#end < this.#wanted) {
         const count = await this.#bytes.read(this.window, this.#end, this.window.length - this.#end);
         if (count === 0) {
-          if (this.#end > 0) this.#break('cut-off-record', `the last record has ${String(this.#end)} of ${String(this.#wanted)} bytes`);
+          if (this.#end > 0)
+            this.#break(
+              'cut-off-record',
+              `the last record has ${String(this.#end)} of ${String(this.#wanted)} bytes`,
+            );
           this.#over = true;
           return false;
         }

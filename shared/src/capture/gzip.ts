@@ -33,7 +33,8 @@ export function gunzip(compressed: ByteReader, path: string): ByteReader {
     await new Promise<void>((resolve) => {
       taken = resolve;
       if (count === 0) inflater.end(resolve);
-      else inflater.write(slice.subarray(0, count), () => {
+      else
+        inflater.write(slice.subarray(0, count), () => {
           resolve();
         });
     });

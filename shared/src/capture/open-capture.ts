@@ -47,7 +47,8 @@ async function openByMagic(bytes: ByteReader, path: string): Promise<PacketReade
   const headerLength = await readFully(plain, header);
   const start = header.subarray(0, headerLength);
   const magic = pcapMagic(start);
-  if (magic && headerLength === FILE_HEADER_BYTES) return openClassicPcap(header, magic, plain, { path, compression });
+  if (magic && headerLength === FILE_HEADER_BYTES)
+    return openClassicPcap(header, magic, plain, { path, compression });
   const hex = start.toString('hex');
   const other = otherFormats.find(([, prefix]) => hex.startsWith(prefix));
   if (other) throw new Failure('capture-unsupported', { path, format: other[0] });

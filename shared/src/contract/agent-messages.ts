@@ -69,7 +69,14 @@ const progressSchema = z.object({
 
 /** Sensor → coordinator. */
 export const fromSensorSchema = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('ready'), sensor: sensorName, epoch: count, interface: z.string(), link: z.string(), clock: clockFactsSchema }),
+  z.object({
+    type: z.literal('ready'),
+    sensor: sensorName,
+    epoch: count,
+    interface: z.string(),
+    link: z.string(),
+    clock: clockFactsSchema,
+  }),
   z.object({ type: z.literal('refused'), sensor: sensorName, epoch: count, error: failureSchema }),
   z.object({ type: z.literal('acknowledged'), sensor: sensorName, epoch: count }),
   progressSchema,

@@ -21,7 +21,11 @@ export type Shares = ReadonlyMap<string, readonly TimedFile[]>;
  * @param sensors in the order the user gave; each is a key of the result, even with an empty share
  * @throws Failure `assignment-uncovered`, `assignment-sensor`
  */
-export function assign(files: readonly TimedFile[], sensors: readonly string[], rule: AssignmentRule): Shares {
+export function assign(
+  files: readonly TimedFile[],
+  sensors: readonly string[],
+  rule: AssignmentRule,
+): Shares {
   switch (rule.by) {
     case 'pattern':
       return assignByPattern(files, sensors, rule.patterns);

@@ -34,17 +34,29 @@ export function buildDataSet(maps: readonly FileMap[]): DataSet {
     else timed.push({ map, earliest: BigInt(map.earliest), latest: BigInt(map.latest) });
   }
   timed.sort(
-    (a, b) => compare(a.earliest, b.earliest) || compare(a.latest, b.latest) || compare(a.map.path, b.map.path),
+    (a, b) =>
+      compare(a.earliest, b.earliest) || compare(a.latest, b.latest) || compare(a.map.path, b.map.path),
   );
   failed.sort((a, b) => compare(a.path, b.path));
   empty.sort((a, b) => compare(a.path, b.path));
   const lanes = inferLanes(timed);
   const files = timed.map((file, index) => ({ ...file, lane: lanes[index] ?? 0 }));
-  return { files, empty, failed, span: spanOf(files), lanes: lanes.reduce((most, lane) => Math.max(most, lane + 1), 0) };
+  return {
+    files,
+    empty,
+    failed,
+    span: spanOf(files),
+    lanes: lanes.reduce((most, lane) => Math.max(most, lane + 1), 0),
+  };
 }
 
 /** Totals over the files with packets. */
-export function totals(set: DataSet): { packets: number; capturedBytes: number; wireBytes: number; fileBytes: number } {
+export function totals(set: DataSet): {
+  packets: number;
+  capturedBytes: number;
+  wireBytes: number;
+  fileBytes: number;
+} {
   const sum = { packets: 0, capturedBytes: 0, wireBytes: 0, fileBytes: 0 };
   for (const { map } of set.files) {
     sum.packets += map.packets;

@@ -122,7 +122,8 @@ function fromGopherCap(file: z.infer<typeof gopherCapFile>, dump: string): Mappe
     throw new Failure('dump-invalid', { path: dump, reason: `${file.path} begins at ${file.beginning}` });
   }
   const end = file.end.startsWith('0001-01-01') ? first : parseInstant(file.end);
-  if (end === null) throw new Failure('dump-invalid', { path: dump, reason: `${file.path} ends at ${file.end}` });
+  if (end === null)
+    throw new Failure('dump-invalid', { path: dump, reason: `${file.path} ends at ${file.end}` });
   return {
     path: file.path,
     name: file.path.slice(file.path.lastIndexOf('/') + 1),

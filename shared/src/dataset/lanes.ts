@@ -14,7 +14,9 @@ export interface Span {
  *   not depend on how the files are named. Files that touch in one instant do not overlap.
  */
 export function inferLanes(spans: readonly Span[]): number[] {
-  const order = spans.map((_, index) => index).sort((a, b) => compareSpans(at(spans, a), at(spans, b)) || a - b);
+  const order = spans
+    .map((_, index) => index)
+    .sort((a, b) => compareSpans(at(spans, a), at(spans, b)) || a - b);
   const lanes: number[] = new Array<number>(spans.length).fill(0);
   /** Ends of the lanes, ascending, with the lane's number. */
   const ends: { end: Nanos; lane: number }[] = [];

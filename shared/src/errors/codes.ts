@@ -39,7 +39,10 @@ export const errorTable = {
     'change --file-suffix or --file-regexp; an empty --file-suffix takes every file',
   ),
   'file-missing': failed('no such file: {path}', 'map the folder again if files were moved or removed'),
-  'file-forbidden': failed('not allowed to read {path}', 'give the user that runs Capfleet read access to it'),
+  'file-forbidden': failed(
+    'not allowed to read {path}',
+    'give the user that runs Capfleet read access to it',
+  ),
   'file-changed': failed(
     '{path} is not the file that was mapped: {difference}',
     'map the folder again, then replay with the new dump',
@@ -51,7 +54,10 @@ export const errorTable = {
   'read-failed': passing('reading {path} failed: {reason}', 'check the disk or the network mount'),
 
   // Captures
-  'capture-empty': failed('{path} is empty (0 bytes)', 'remove it from the set, or find out why nothing was written'),
+  'capture-empty': failed(
+    '{path} is empty (0 bytes)',
+    'remove it from the set, or find out why nothing was written',
+  ),
   'capture-too-short': failed(
     '{path} is too short to be a capture ({size} bytes)',
     'it was probably cut off while it was written or copied',
@@ -64,17 +70,29 @@ export const errorTable = {
     '{path} is {format}, which this version does not read',
     'convert it with `editcap -F pcap`, or gunzip/recompress it with gzip',
   ),
-  'capture-version': failed('{path} has pcap version {version}; only 2.x is known', 'check where the file comes from'),
+  'capture-version': failed(
+    '{path} has pcap version {version}; only 2.x is known',
+    'check where the file comes from',
+  ),
   'compression-damaged': failed(
     'the compressed data of {path} are damaged at byte {offset}: {reason}',
     'fetch the file again from where it was recorded',
   ),
 
   // Data sets
-  'dump-missing': failed('no such mapping: {path}', 'write one with `capfleet map --dir-src DIR --dump-json {path}`'),
+  'dump-missing': failed(
+    'no such mapping: {path}',
+    'write one with `capfleet map --dir-src DIR --dump-json {path}`',
+  ),
   'dump-invalid': failed('{path} is not a mapping: {reason}', 'write it anew with `capfleet map`'),
-  'dump-unwritable': failed('cannot write {path}: {reason}', 'choose another --dump-json; an old file there is unchanged'),
-  'set-empty': failed('{path} holds no packet to replay', 'map a folder that has captures with packets in them'),
+  'dump-unwritable': failed(
+    'cannot write {path}: {reason}',
+    'choose another --dump-json; an old file there is unchanged',
+  ),
+  'set-empty': failed(
+    '{path} holds no packet to replay',
+    'map a folder that has captures with packets in them',
+  ),
   'nothing-mapped': failed(
     'none of the {files} files could be mapped; first: {reason}',
     'see the list above; `file NAME` tells what a file is',
@@ -108,11 +126,11 @@ export const errorTable = {
     '{count} files match no sensor, the first is {path}',
     'add a pattern that takes them, for example --assign "{sensor}=.*"',
   ),
-  'assignment-sensor': usage('--assign names sensor {sensor}, which is not among --sensors', 'add it to --sensors'),
-  'start-missed': failed(
-    'sensor {sensor} got the start only {milliseconds} ms before it',
-    'raise --lead',
+  'assignment-sensor': usage(
+    '--assign names sensor {sensor}, which is not among --sensors',
+    'add it to --sensors',
   ),
+  'start-missed': failed('sensor {sensor} got the start only {milliseconds} ms before it', 'raise --lead'),
   'run-fenced': failed(
     'run {run} was already played by another agent of sensor {sensor}',
     'a run is never played twice; start a new one',
@@ -120,7 +138,10 @@ export const errorTable = {
   'run-cancelled': failed('the run was cancelled before its start: {reason}', 'see the reason'),
 
   // Replay: interface and link
-  'interface-missing': failed('no interface {interface}; there are: {known}', 'check --out-interface, and the network namespace'),
+  'interface-missing': failed(
+    'no interface {interface}; there are: {known}',
+    'check --out-interface, and the network namespace',
+  ),
   'interface-down': failed('interface {interface} is down', 'bring it up: `ip link set {interface} up`'),
   'interface-default-route': failed(
     'interface {interface} carries the default route of this host',
@@ -150,7 +171,10 @@ export const errorTable = {
     'install it (`apt-get install redis-server`) or give a running one with --redis URL',
   ),
   'redis-start': failed('the private redis-server did not start: {reason}', 'see the reason'),
-  'redis-unreachable': passing('cannot reach Redis at {url}: {reason}', 'check --redis and that the server runs'),
+  'redis-unreachable': passing(
+    'cannot reach Redis at {url}: {reason}',
+    'check --redis and that the server runs',
+  ),
   'no-mapper': failed(
     'no mapper took a job within {seconds} s',
     'start one: `capfleet mapper --redis {url}`, or raise --worker-timeout',
@@ -159,7 +183,10 @@ export const errorTable = {
     'the mapper stopped {times} times while it read {path}',
     'look at the log of the mapper; the file may make it run out of memory',
   ),
-  'job-invalid': failed('a job in queue {queue} does not fit its schema: {reason}', 'see who else writes to this Redis'),
+  'job-invalid': failed(
+    'a job in queue {queue} does not fit its schema: {reason}',
+    'see who else writes to this Redis',
+  ),
 
   // Command line
   'setting-missing': usage('{setting} is needed {why}', 'see `capfleet {command} --help`'),

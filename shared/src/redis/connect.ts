@@ -86,7 +86,11 @@ export async function checkReachable(url: string, timeoutMs = 3000): Promise<voi
     await client.connect();
     await client.ping();
   } catch (error) {
-    throw new Failure('redis-unreachable', { url: redactUrl(url), reason: reasonOf(last ?? error) }, { cause: error });
+    throw new Failure(
+      'redis-unreachable',
+      { url: redactUrl(url), reason: reasonOf(last ?? error) },
+      { cause: error },
+    );
   } finally {
     client.disconnect();
   }

@@ -9,7 +9,8 @@ export const disk: Source = {
   async *list(folder, filter) {
     const root = resolve(folder);
     const facts = await stat(root).catch((error: unknown) => {
-      if (errnoOf(error) === 'ENOENT') throw new Failure('folder-missing', { path: folder, setting: '--dir-src' });
+      if (errnoOf(error) === 'ENOENT')
+        throw new Failure('folder-missing', { path: folder, setting: '--dir-src' });
       throw systemFailure(error, folder);
     });
     if (!facts.isDirectory()) throw new Failure('not-a-folder', { path: folder, setting: '--dir-src' });
@@ -51,14 +52,21 @@ export async function isInside(path: string, roots: readonly string[]): Promise<
   if (real === null) return false;
   for (const root of roots) {
     const realRoot = await realpath(root).catch(() => null);
-    if (realRoot !== null && (real === realRoot || real.startsWith(realRoot.endsWith(sep) ? realRoot : realRoot + sep))) {
+    if (
+      realRoot !== null &&
+      (real === realRoot || real.startsWith(realRoot.endsWith(sep) ? realRoot : realRoot + sep))
+    ) {
       return true;
     }
   }
   return false;
 }
 
-async function* walk(root: string, folder: string, wanted: (path: string) => boolean): AsyncIterable<SourceFile> {
+async function* walk(
+  root: string,
+  folder: string,
+  wanted: (path: string) => boolean,
+): AsyncIterable<SourceFile> {
   const entries = await opendir(folder).catch((error: unknown) => {
     throw systemFailure(error, folder);
   });

@@ -39,7 +39,8 @@ export function parseInstant(text: string): Nanos | null {
   const match = instantPattern.exec(text);
   if (!match) return null;
   const [, day = '', clock = '', fraction = '', zone = ''] = match;
-  const zoneText = zone.toUpperCase() === 'Z' ? 'Z' : zone.includes(':') ? zone : `${zone.slice(0, 3)}:${zone.slice(3)}`;
+  const zoneText =
+    zone.toUpperCase() === 'Z' ? 'Z' : zone.includes(':') ? zone : `${zone.slice(0, 3)}:${zone.slice(3)}`;
   const milliseconds = Date.parse(`${day}T${clock}${zoneText}`);
   if (Number.isNaN(milliseconds)) return null;
   return BigInt(milliseconds) * MILLISECOND + BigInt(fraction.padEnd(9, '0'));
@@ -56,7 +57,8 @@ export function formatGoDuration(duration: Nanos): string {
   const hours = span / (3600n * SECOND);
   const minutes = (span / (60n * SECOND)) % 60n;
   const seconds = decimal(span % (60n * SECOND), SECOND);
-  const head = hours > 0n ? `${String(hours)}h${String(minutes)}m` : minutes > 0n ? `${String(minutes)}m` : '';
+  const head =
+    hours > 0n ? `${String(hours)}h${String(minutes)}m` : minutes > 0n ? `${String(minutes)}m` : '';
   return `${sign}${head}${seconds}s`;
 }
 
@@ -88,7 +90,7 @@ const durationUnits: Readonly<Record<string, Nanos>> = {
 /** Reads `250ms`, `1.5s`, `1h30m` and the like; null where the text is no duration. */
 export function parseDuration(text: string): Nanos | null {
   const parts = text.match(/\d+(?:\.\d+)?[a-zµ]+/g);
-  if (!parts || parts.join('') !== text) return null;
+  if (parts?.join('') !== text) return null;
   let total = 0n;
   for (const part of parts) {
     const match = durationPattern.exec(part);
@@ -101,7 +103,9 @@ export function parseDuration(text: string): Nanos | null {
 }
 
 function decimal(span: bigint, unit: bigint): string {
-  const fraction = String(span % unit).padStart(String(unit).length - 1, '0').replace(/0+$/, '');
+  const fraction = String(span % unit)
+    .padStart(String(unit).length - 1, '0')
+    .replace(/0+$/, '');
   return fraction === '' ? String(span / unit) : `${String(span / unit)}.${fraction}`;
 }
 

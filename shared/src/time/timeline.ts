@@ -31,7 +31,8 @@ export class Timeline {
    * @param speed exact ratio; 2 plays twice as fast
    */
   constructor(base: Nanos, period: Nanos, speed: Rational) {
-    if (speed.numerator / speed.denominator < SLOWEST) throw new RangeError('speed is too slow for the timeline');
+    if (speed.numerator / speed.denominator < SLOWEST)
+      throw new RangeError('speed is too slow for the timeline');
     this.#base = base;
     this.#period = period;
     this.#numerator = speed.numerator;
@@ -76,11 +77,13 @@ export class Timeline {
   #anchor(seconds: number): void {
     const base = toSecondsAndNanos(this.#base);
     this.#anchorNanos = base.nanos;
-    this.#anchorSeconds = Number.isNaN(this.#anchorSeconds) && seconds - base.seconds < this.#segmentSeconds && seconds >= base.seconds
-      ? base.seconds
-      : seconds;
-    const distance =
-      BigInt(this.#anchorSeconds - base.seconds) * SECOND + BigInt(this.#loop) * this.#period;
+    this.#anchorSeconds =
+      Number.isNaN(this.#anchorSeconds) &&
+      seconds - base.seconds < this.#segmentSeconds &&
+      seconds >= base.seconds
+        ? base.seconds
+        : seconds;
+    const distance = BigInt(this.#anchorSeconds - base.seconds) * SECOND + BigInt(this.#loop) * this.#period;
     const scaled = distance * BigInt(this.#denominator);
     const numerator = BigInt(this.#numerator);
     let remainder = scaled % numerator;

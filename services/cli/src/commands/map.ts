@@ -46,9 +46,10 @@ export function mapCommand(run: (action: (world: World) => Promise<ExitCode>) =>
     .option('--file-suffix <suffix>', 'only files with this ending; "" takes all', 'pcap.gz')
     .addOption(new Option('--file-regexp <re>', 'only files whose path matches').argParser(parsePattern))
     .addOption(
-      new Option('--file-workers <n>', 'mapper processes to start; default: one per core, 0 with --redis').argParser(
-        parseCount,
-      ),
+      new Option(
+        '--file-workers <n>',
+        'mapper processes to start; default: one per core, 0 with --redis',
+      ).argParser(parseCount),
     )
     .option('--dump-json <file>', 'where to write the mapping; - is stdout', 'capfleet.json')
     .addOption(redisOption())
@@ -112,7 +113,12 @@ async function mapThroughQueue(options: MapOptions, world: World): Promise<DataS
   }
 }
 
-async function write(set: DataSet, dump: AtomicFile | null, options: MapOptions, world: World): Promise<void> {
+async function write(
+  set: DataSet,
+  dump: AtomicFile | null,
+  options: MapOptions,
+  world: World,
+): Promise<void> {
   const text = writeDump(set);
   if (!dump) {
     world.stderr.write(showMapResult(set));

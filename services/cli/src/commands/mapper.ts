@@ -22,7 +22,9 @@ export function mapperCommand(run: (action: (world: World) => Promise<ExitCode>)
     )
     .option('--root <dir...>', 'folders that jobs may read from', ['/'])
     .addOption(
-      new Option('--concurrency <n>', 'files mapped side by side in this process').argParser(parsePositive).default(1),
+      new Option('--concurrency <n>', 'files mapped side by side in this process')
+        .argParser(parsePositive)
+        .default(1),
     )
     .addOption(
       new Option('--job-lock <duration>', 'a killed mapper keeps its file from the others this long')

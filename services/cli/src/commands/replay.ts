@@ -64,14 +64,18 @@ export function replayCommand(run: (action: (world: World) => Promise<ExitCode>)
     .description('play a mapped data set with its original timing, and report how well that went')
     .option('--dump-json <file>', 'mapping written by `capfleet map` (or GopherCap)', 'capfleet.json')
     .option('--out-interface <if>', 'play from this host into this interface; or null, or file:PATH')
-    .addOption(new Option('--sensors <names>', 'play from these sensors, comma-separated').argParser(parseSensorNames))
+    .addOption(
+      new Option('--sensors <names>', 'play from these sensors, comma-separated').argParser(parseSensorNames),
+    )
     .addOption(
       new Option('--assign-by <rule>', 'what stays together on one sensor')
         .choices(['lane', 'folder', 'size'])
         .default('lane'),
     )
     .addOption(
-      new Option('--assign <sensor=regexp>', 'files of a sensor by their path; repeatable').argParser(parseAssignments),
+      new Option('--assign <sensor=regexp>', 'files of a sensor by their path; repeatable').argParser(
+        parseAssignments,
+      ),
     )
     .addOption(
       new Option('--time-modifier <ratio>', 'speed: 2 is twice as fast, 0.37 or 1/3 is slower')
@@ -79,13 +83,17 @@ export function replayCommand(run: (action: (world: World) => Promise<ExitCode>)
         .default(ONE, '1'),
     )
     .addOption(
-      new Option('--loop-count <n>', 'times the set is played; 0 or less is without end').argParser(parseLoops).default(1),
+      new Option('--loop-count <n>', 'times the set is played; 0 or less is without end')
+        .argParser(parseLoops)
+        .default(1),
     )
     .option('--loop-infinite', 'play without end, until Ctrl-C', false)
     .addOption(redisOption())
     .addOption(span('--lead <duration>', 'from the commit to the start', 1_000_000_000n, '1s'))
     .addOption(span('--max-clock-bound <duration>', 'worst clock a sensor may have', 5_000_000n, '5ms'))
-    .addOption(span('--sensor-timeout <duration>', 'how long to wait for sensors to register', 10_000_000_000n, '10s'))
+    .addOption(
+      span('--sensor-timeout <duration>', 'how long to wait for sensors to register', 10_000_000_000n, '10s'),
+    )
     .addOption(span('--prepare-timeout <duration>', 'how long sensors may prepare', 60_000_000_000n, '60s'))
     .option('--allow-default-route-interface', "allow the interface of this host's default route", false)
     .addOption(jsonOption())
@@ -101,7 +109,9 @@ function span(flags: string, meaning: string, value: bigint, text: string): Opti
 async function replay(options: ReplayOptions, world: World): Promise<ExitCode> {
   const sensors = chooseSensors(options);
   const set = await loadDump(options.dumpJson);
-  const rule: AssignmentRule = options.assign ? { by: 'pattern', patterns: options.assign } : { by: options.assignBy };
+  const rule: AssignmentRule = options.assign
+    ? { by: 'pattern', patterns: options.assign }
+    : { by: options.assignBy };
   const plans = planReplay(
     set,
     {
@@ -121,14 +131,23 @@ async function replay(options: ReplayOptions, world: World): Promise<ExitCode> {
 function chooseSensors({ outInterface, sensors, redis }: ReplayOptions): readonly string[] {
   const command = 'replay';
   if (sensors && outInterface !== undefined) {
-    throw new Failure('setting-invalid', { setting: '--out-interface', reason: 'not together with --sensors', command });
+    throw new Failure('setting-invalid', {
+      setting: '--out-interface',
+      reason: 'not together with --sensors',
+      command,
+    });
   }
   if (sensors) {
-    if (redis === undefined) throw new Failure('setting-missing', { setting: '--redis', why: 'with --sensors', command });
+    if (redis === undefined)
+      throw new Failure('setting-missing', { setting: '--redis', why: 'with --sensors', command });
     return sensors;
   }
   if (outInterface === undefined) {
-    throw new Failure('setting-missing', { setting: '--out-interface or --sensors', why: 'to know where to play', command });
+    throw new Failure('setting-missing', {
+      setting: '--out-interface or --sensors',
+      why: 'to know where to play',
+      command,
+    });
   }
   return [LOCAL_SENSOR];
 }
@@ -153,12 +172,25 @@ async function play(plans: readonly SensorPlan[], options: ReplayOptions, world:
       ? null
       : startLocal(
           world.program,
-          ['replayer', '--redis', redis, '--sensor', LOCAL_SENSOR, '--interface', options.outInterface, '--log-level', options.logLevel],
+          [
+            'replayer',
+            '--redis',
+            redis,
+            '--sensor',
+            LOCAL_SENSOR,
+            '--interface',
+            options.outInterface,
+            '--log-level',
+            options.logLevel,
+          ],
           { restart: false },
         );
   const channel = redisSensorChannel(redis, createLogger('replay', options.logLevel));
   const [first] = plans;
-  const bar = replayProgressBar(world.stderr, first ? wireDuration(first.timeline) * BigInt(first.timeline.loops) : 0n);
+  const bar = replayProgressBar(
+    world.stderr,
+    first ? wireDuration(first.timeline) * BigInt(first.timeline.loops) : 0n,
+  );
   try {
     return await replayRun(channel, {
       run: randomUUID(),

@@ -12,11 +12,18 @@ interface ReplayerCommandOptions extends CommonOptions {
   readonly root: readonly string[];
 }
 
-export function replayerCommand(run: (action: (world: World) => Promise<ExitCode>) => Promise<void>): Command {
+export function replayerCommand(
+  run: (action: (world: World) => Promise<ExitCode>) => Promise<void>,
+): Command {
   return new Command('replayer')
     .description('run the replay agent of one sensor: takes plans from a Redis until it is stopped')
-    .addOption(new Option('--sensor <name>', 'name of the sensor').argParser(parseSensorName).makeOptionMandatory())
-    .requiredOption('--interface <if>', 'interface to send into; or null, or file:PATH (a pcap of what goes out)')
+    .addOption(
+      new Option('--sensor <name>', 'name of the sensor').argParser(parseSensorName).makeOptionMandatory(),
+    )
+    .requiredOption(
+      '--interface <if>',
+      'interface to send into; or null, or file:PATH (a pcap of what goes out)',
+    )
     .addOption(
       new Option('--redis <url>', 'Redis of the cluster (redis://…, rediss://…, unix:/path)')
         .argParser(parseRedis)

@@ -16,7 +16,11 @@ export interface LocalService {
  * @param args as typed after `capfleet`
  * @param restart starts it again where it ends on its own (a crash)
  */
-export function startLocal(program: string, args: readonly string[], options: { restart: boolean }): LocalService {
+export function startLocal(
+  program: string,
+  args: readonly string[],
+  options: { restart: boolean },
+): LocalService {
   let closing = false;
   let restarts = 0;
   let child = start();
@@ -38,9 +42,11 @@ export function startLocal(program: string, args: readonly string[], options: { 
     async close() {
       closing = true;
       if (child.exitCode !== null || child.signalCode !== null) return;
-      const ended = new Promise<void>((resolve) => child.once('exit', () => {
+      const ended = new Promise<void>((resolve) =>
+        child.once('exit', () => {
           resolve();
-        }));
+        }),
+      );
       child.kill('SIGTERM');
       const killer = setTimeout(() => child.kill('SIGKILL'), CLOSE_DEADLINE_MS);
       await ended;

@@ -46,7 +46,8 @@ function showTrouble(set: DataSet): string {
   const shown = rows.slice(0, MOST_TROUBLED).map(([status = '', name = '', message = '', hint = '']) => {
     return [`  ${status}`, name, hint === '' ? message : `${message}; ${hint}`];
   });
-  const more = rows.length > shown.length ? `  … and ${formatCount(rows.length - shown.length)} more in the dump\n` : '';
+  const more =
+    rows.length > shown.length ? `  … and ${formatCount(rows.length - shown.length)} more in the dump\n` : '';
   return `\n${formatTable(shown)}${more}`;
 }
 

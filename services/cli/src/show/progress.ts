@@ -65,7 +65,11 @@ export function replayProgressBar(stream: NodeJS.WriteStream, duration: bigint):
         if (BigInt(progress.position) > place) place = BigInt(progress.position);
       }
       const share = duration > 0n ? Number((place * 1000n) / duration) : 0;
-      bar.update(Math.min(share, 1000), { phase: state.phase, place: formatDuration(place), sent: formatCount(sent) });
+      bar.update(Math.min(share, 1000), {
+        phase: state.phase,
+        place: formatDuration(place),
+        sent: formatCount(sent),
+      });
     },
     stop() {
       bar.stop();

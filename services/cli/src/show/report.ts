@@ -4,7 +4,9 @@ import { formatDuration } from '@capfleet/shared/time/nanos';
 import { formatBytes, formatCount, formatTable } from './text.ts';
 
 export function showReport(report: RunReport): string {
-  return [headline(report), sensorTable(report), skewLine(report), findings(report)].filter((part) => part !== '').join('\n');
+  return [headline(report), sensorTable(report), skewLine(report), findings(report)]
+    .filter((part) => part !== '')
+    .join('\n');
 }
 
 function headline({ outcome, verdict, start, totals }: RunReport): string {
@@ -15,7 +17,20 @@ function headline({ outcome, verdict, start, totals }: RunReport): string {
   return `${outcome}: ${formatCount(totals.sent)} of ${formatCount(totals.read, 'packet')} sent${lost} (${formatBytes(totals.sentBytes)}), ${holds}\nstart ${start ?? '-'}\n`;
 }
 
-const columns = ['sensor', 'interface', 'read', 'sent', 'start error', 'clock ±', 'late p50', 'p90', 'p99', 'p99.9', 'max', 'end drift'];
+const columns = [
+  'sensor',
+  'interface',
+  'read',
+  'sent',
+  'start error',
+  'clock ±',
+  'late p50',
+  'p90',
+  'p99',
+  'p99.9',
+  'max',
+  'end drift',
+];
 
 function sensorTable({ sensors, outcome }: RunReport): string {
   if (outcome === 'cancelled') return '';
@@ -26,7 +41,8 @@ function sensorTable({ sensors, outcome }: RunReport): string {
 function sensorRow({ sensor, interface: name, result }: SensorReport): string[] {
   if (!result) return [sensor, name, ...columns.slice(2).map(() => '-')];
   const { accounts, lateness } = result;
-  const span = (value: string | null | undefined): string => (value == null ? '-' : formatDuration(BigInt(value)));
+  const span = (value: string | null | undefined): string =>
+    value == null ? '-' : formatDuration(BigInt(value));
   return [
     sensor,
     name,
@@ -57,9 +73,14 @@ function findings({ verdict, sensors }: RunReport): string {
     if (error) lines.push(`  ${sensor}: ${error.message}\n      ${error.hint}\n`);
     if (!result) continue;
     const refused = refusalCauses.filter((cause) => result.accounts.refused[cause] > 0);
-    for (const cause of refused) lines.push(`  ${sensor}: ${formatCount(result.accounts.refused[cause], 'packet')} not sent: ${cause}\n`);
+    for (const cause of refused)
+      lines.push(
+        `  ${sensor}: ${formatCount(result.accounts.refused[cause], 'packet')} not sent: ${cause}\n`,
+      );
     if (result.accounts.backwards > 0) {
-      lines.push(`  ${sensor}: ${formatCount(result.accounts.backwards, 'stamp')} ran backwards; sent at once\n`);
+      lines.push(
+        `  ${sensor}: ${formatCount(result.accounts.backwards, 'stamp')} ran backwards; sent at once\n`,
+      );
     }
   }
   return [...new Set(lines)].join('');

@@ -1,7 +1,13 @@
 // Map jobs over BullMQ and a results stream in Redis.
 import { Queue, QueueEvents, type JobsOptions } from 'bullmq';
 import { mapQueue, mapResultsKey, PREFIX } from '@capfleet/shared/contract/keys';
-import { MAP_ATTEMPTS, MAP_BACKOFF_MS, MAP_JOB_VERSION, mapJobId, type MapJob } from '@capfleet/shared/contract/map-job';
+import {
+  MAP_ATTEMPTS,
+  MAP_BACKOFF_MS,
+  MAP_JOB_VERSION,
+  mapJobId,
+  type MapJob,
+} from '@capfleet/shared/contract/map-job';
 import { failedFile, fileMapSchema, type FileMap } from '@capfleet/shared/dataset/file-map';
 import { Failure } from '@capfleet/shared/errors/failure';
 import type { Logger } from '@capfleet/shared/log/logger';
@@ -58,7 +64,11 @@ export async function bullmqMapJobs(redis: string, request: string, log: Logger)
         if (parsed.success) {
           maps.push(parsed.data);
           open.delete(mapJobId(request, { ...parsed.data, size: 0, modified: '' }));
-        } else log.error({ id, issues: parsed.error.issues.length }, 'passed over a result that does not fit its schema');
+        } else
+          log.error(
+            { id, issues: parsed.error.issues.length },
+            'passed over a result that does not fit its schema',
+          );
       }
       return maps;
     },
@@ -78,7 +88,9 @@ export async function bullmqMapJobs(redis: string, request: string, log: Logger)
       const left = [...open.keys()];
       for (let start = 0; start < left.length; start += REMOVE_AT_ONCE) {
         // A job that a mapper has begun is locked and stays; its result goes to a stream that nobody reads.
-        await Promise.all(left.slice(start, start + REMOVE_AT_ONCE).map((id) => queue.remove(id).catch(() => 0)));
+        await Promise.all(
+          left.slice(start, start + REMOVE_AT_ONCE).map((id) => queue.remove(id).catch(() => 0)),
+        );
       }
       await client.del(mapResultsKey(request));
       await events.close();

@@ -44,7 +44,9 @@ export function redisSensorChannel(redis: string, log: Logger): SensorChannel {
     },
 
     async prepare(sensor, job) {
-      const queue = queues.get(sensor) ?? new Queue(sensorQueue(sensor), { connection: optionsOf(redis), prefix: PREFIX });
+      const queue =
+        queues.get(sensor) ??
+        new Queue(sensorQueue(sensor), { connection: optionsOf(redis), prefix: PREFIX });
       queues.set(sensor, queue);
       queue.on('error', (error: Error) => {
         log.warn({ sensor, reason: error.message }, 'plan queue');
@@ -60,7 +62,11 @@ export function redisSensorChannel(redis: string, log: Logger): SensorChannel {
 
     async say(run, message) {
       const key = toSensorsKey(run);
-      await client.multi().xadd(key, '*', 'message', JSON.stringify(message)).expire(key, RUN_KEYS_TTL_SECONDS).exec();
+      await client
+        .multi()
+        .xadd(key, '*', 'message', JSON.stringify(message))
+        .expire(key, RUN_KEYS_TTL_SECONDS)
+        .exec();
     },
 
     async listen(run) {

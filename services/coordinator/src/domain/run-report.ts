@@ -47,7 +47,12 @@ export function reportRun(
   const startSkew = skewOf(sensors);
   const findings = state.cancelled === null ? findingsOf(state, sensors, plans, startSkew, thresholds) : [];
   if (state.cancelled !== null) {
-    findings.push({ check: 'started', sensor: null, holds: false, text: `the run was cancelled: ${state.cancelled}` });
+    findings.push({
+      check: 'started',
+      sensor: null,
+      holds: false,
+      text: `the run was cancelled: ${state.cancelled}`,
+    });
   }
   const [timeline] = plans;
   return {
@@ -59,7 +64,10 @@ export function reportRun(
     loops: timeline?.timeline.loops ?? 1,
     sensors,
     totals,
-    startSkew: startSkew && { measured: String(startSkew.measured), clockBound: String(startSkew.clockBound) },
+    startSkew: startSkew && {
+      measured: String(startSkew.measured),
+      clockBound: String(startSkew.clockBound),
+    },
     verdict: { holds: findings.every(({ holds }) => holds), findings },
   };
 }
@@ -80,7 +88,7 @@ function skewOf(sensors: readonly SensorReport[]): Skew | null {
   const errors: Nanos[] = [];
   const bounds: Nanos[] = [];
   for (const { result } of sensors) {
-    if (!result || result.startError === null) continue;
+    if (result?.startError == null) continue;
     errors.push(BigInt(result.startError));
     bounds.push(BigInt(result.clock.bound));
   }
@@ -117,14 +125,17 @@ function findingsOf(
       continue;
     }
     const { accounts } = result;
-    const refused = refusalCauses.filter((cause) => accounts.refused[cause] > 0 && !(cause === 'stopped' && state.stopAsked));
+    const refused = refusalCauses.filter(
+      (cause) => accounts.refused[cause] > 0 && !(cause === 'stopped' && state.stopAsked),
+    );
     findings.push({
       check: 'accounts',
       sensor,
       holds: addsUp(accounts) && refused.length === 0,
-      text: refused.length === 0
-        ? `${String(accounts.sent)} of ${String(accounts.read)} packets sent`
-        : `not sent: ${refused.map((cause) => `${String(accounts.refused[cause])} ${cause}`).join(', ')}`,
+      text:
+        refused.length === 0
+          ? `${String(accounts.sent)} of ${String(accounts.read)} packets sent`
+          : `not sent: ${refused.map((cause) => `${String(accounts.refused[cause])} ${cause}`).join(', ')}`,
     });
     const plan = plans.find((candidate) => candidate.sensor === sensor);
     if (plan && result.outcome === 'done') {
@@ -139,7 +150,12 @@ function findingsOf(
       });
     }
     if (result.outcome === 'failed') {
-      findings.push({ check: 'played', sensor, holds: false, text: result.error?.message ?? 'the play failed' });
+      findings.push({
+        check: 'played',
+        sensor,
+        holds: false,
+        text: result.error?.message ?? 'the play failed',
+      });
     }
     if (result.startError !== null) {
       within('start error', sensor, BigInt(result.startError), thresholds.startError, 'first packet off by');

@@ -101,7 +101,10 @@ function hear(state: RunState, message: FromSensor): RunStep {
       const next = update(state, message.sensor, {
         ready: { interface: message.interface, link: message.link, clock: message.clock },
       });
-      return { state: next, effects: every(next, ({ ready }) => ready !== null) ? [{ do: 'decide-start' }] : [] };
+      return {
+        state: next,
+        effects: every(next, ({ ready }) => ready !== null) ? [{ do: 'decide-start' }] : [],
+      };
     }
     case 'acknowledged': {
       const next = update(state, message.sensor, { acknowledged: true });
@@ -120,7 +123,7 @@ function hear(state: RunState, message: FromSensor): RunStep {
 /** A sensor is out: before the start the run is off for all, afterwards the others play on. */
 function fail(state: RunState, sensor: string, error: FailureRecord): RunStep {
   const known = state.sensors.get(sensor);
-  if (!known || known.result !== null || known.error !== null) return { state, effects: [] };
+  if (known?.result !== null || known.error !== null) return { state, effects: [] };
   const next = update(state, sensor, { error });
   if (state.phase === 'preparing' || state.phase === 'committing') return cancel(next, error.message);
   return settle(next);

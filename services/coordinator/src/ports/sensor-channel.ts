@@ -1,5 +1,10 @@
 // The port to the sensors of one run.
-import type { FromSensor, PrepareJob, Registration, ToSensors } from '@capfleet/shared/contract/agent-messages';
+import type {
+  FromSensor,
+  PrepareJob,
+  Registration,
+  ToSensors,
+} from '@capfleet/shared/contract/agent-messages';
 import type { Nanos } from '@capfleet/shared/time/nanos';
 
 export interface SensorChannel {

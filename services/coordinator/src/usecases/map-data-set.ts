@@ -72,25 +72,27 @@ async function gather(
   gathering: Gathering,
   listing: Promise<void>,
 ): Promise<void> {
-  let listingFailed = false;
-  listing.catch(() => (listingFailed = true));
+  const listed = { failed: false };
+  listing.catch(() => (listed.failed = true));
   let workerSeen = false;
-  let lastSign = performance.now();
-  while (!gathering.complete && !listingFailed) {
+  const since = performance.now();
+  while (!gathering.complete && !listed.failed) {
     request.signal.throwIfAborted();
     const maps = await jobs.take();
     for (const map of maps) gathering.done(map);
     if (workerSeen || gathering.files === 0) continue;
     if (maps.length > 0 || (await jobs.countWorkers()) > 0) workerSeen = true;
-    else if (performance.now() - lastSign > request.workerTimeoutMs) {
+    else if (performance.now() - since > request.workerTimeoutMs) {
       throw new Failure('no-mapper', { seconds: request.workerTimeoutMs / 1000, url: request.redis });
     }
-    if (workerSeen) lastSign = performance.now();
   }
 }
 
 function describe({ suffix, pattern }: SourceFilter): string {
-  const parts = [suffix === '' ? null : `suffix "${suffix}"`, pattern === null ? null : `regexp ${String(pattern)}`];
+  const parts = [
+    suffix === '' ? null : `suffix "${suffix}"`,
+    pattern === null ? null : `regexp ${String(pattern)}`,
+  ];
   const said = parts.filter((part) => part !== null);
   return said.length > 0 ? said.join(' and ') : 'anything';
 }

@@ -6,7 +6,14 @@ import type { SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import { asFailure, Failure } from '@capfleet/shared/errors/failure';
 import type { Nanos } from '@capfleet/shared/time/nanos';
 import { reportRun } from '../domain/run-report.ts';
-import { beginRun, step, type Phase, type RunEffect, type RunEvent, type RunState } from '../domain/run-state.ts';
+import {
+  beginRun,
+  step,
+  type Phase,
+  type RunEffect,
+  type RunEvent,
+  type RunState,
+} from '../domain/run-state.ts';
 import { decideStart } from '../domain/start-time.ts';
 import type { SensorChannel } from '../ports/sensor-channel.ts';
 
@@ -42,9 +49,13 @@ export async function replayRun(channel: SensorChannel, request: RunRequest): Pr
   const queue: RunEvent[] = [];
   let listening: ReturnType<SensorChannel['listen']> | null = null;
   const interruption = new Promise<typeof INTERRUPTED>((resolve) => {
-    interrupted.addEventListener('abort', () => {
-      resolve(INTERRUPTED);
-    }, { once: true });
+    interrupted.addEventListener(
+      'abort',
+      () => {
+        resolve(INTERRUPTED);
+      },
+      { once: true },
+    );
   });
 
   const apply = async (event: RunEvent): Promise<void> => {
@@ -111,10 +122,15 @@ async function waitForSensors(
 }
 
 async function chooseStart(channel: SensorChannel, state: RunState, request: RunRequest): Promise<RunEvent> {
-  const clocks = new Map([...state.sensors].flatMap(([name, { ready }]) => (ready ? [[name, ready.clock]] : [])));
+  const clocks = new Map(
+    [...state.sensors].flatMap(([name, { ready }]) => (ready ? [[name, ready.clock]] : [])),
+  );
   try {
     const { lead, maxClockBound } = request;
-    return { type: 'start-decided', start: decideStart({ now: await channel.now(), lead, maxClockBound, clocks }) };
+    return {
+      type: 'start-decided',
+      start: decideStart({ now: await channel.now(), lead, maxClockBound, clocks }),
+    };
   } catch (thrown) {
     return { type: 'start-refused', error: asFailure(thrown).toRecord() };
   }

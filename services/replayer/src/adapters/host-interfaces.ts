@@ -38,7 +38,11 @@ async function interfaceNames(): Promise<string[]> {
   try {
     const pcap = createRequire(import.meta.url)('pcap') as Libpcap;
     const pseudo = /^(any|nflog|nfqueue|bluetooth|usbmon|dbus)/;
-    return pcap.findalldevs().map(({ name }) => name).filter((name) => !pseudo.test(name)).sort();
+    return pcap
+      .findalldevs()
+      .map(({ name }) => name)
+      .filter((name) => !pseudo.test(name))
+      .sort();
   } catch {
     const table = await readFile('/proc/net/dev', 'utf8').catch(() => '');
     return [...table.matchAll(/^\s*([^\s:|]+):/gm)].map((match) => match[1] ?? '').sort();
@@ -57,7 +61,8 @@ async function defaultRouteInterfaces(): Promise<Set<string>> {
   for (const line of (v6 ?? '').split('\n')) {
     const fields = line.trim().split(/\s+/);
     const name = fields[9];
-    if (name !== undefined && name !== 'lo' && /^0{32}$/.test(fields[0] ?? '') && fields[1] === '00') names.add(name);
+    if (name !== undefined && name !== 'lo' && /^0{32}$/.test(fields[0] ?? '') && fields[1] === '00')
+      names.add(name);
   }
   return names;
 }

@@ -1,6 +1,13 @@
 // The native pacing core as a Pacer.
 import { Failure, errnoOf, reasonOf } from '@capfleet/shared/errors/failure';
-import { HISTOGRAM_BUCKETS, loadNative, PACER_STATE, STAT, STAT_COUNT, type NativeBinding } from '../native/binding.ts';
+import {
+  HISTOGRAM_BUCKETS,
+  loadNative,
+  PACER_STATE,
+  STAT,
+  STAT_COUNT,
+  type NativeBinding,
+} from '../native/binding.ts';
 import type { Pacer, PacerCounts } from '../ports/pacer.ts';
 import type { LinkChoice } from '../link.ts';
 
@@ -103,7 +110,9 @@ function create(native: NativeBinding, link: LinkChoice): ReturnType<NativeBindi
     switch (errnoOf(error)) {
       case 'EPERM':
       case 'EACCES':
-        throw new Failure(link.kind === 'file' ? 'link-failed' : 'raw-socket-forbidden', fields, { cause: error });
+        throw new Failure(link.kind === 'file' ? 'link-failed' : 'raw-socket-forbidden', fields, {
+          cause: error,
+        });
       case 'ENETDOWN':
         throw new Failure('interface-down', fields, { cause: error });
       default:

@@ -1,10 +1,12 @@
 // The coordinator's channel over Redis: registration as an expiring key, plans by BullMQ, words by streams.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { UnrecoverableError, Worker } from 'bullmq';
 import {
   HEARTBEAT_EXPIRES_MS,
   prepareJobSchema,
   registrationSchema,
   toSensorsSchema,
+  type ToSensors,
 } from '@capfleet/shared/contract/agent-messages';
 import {
   claimKey,
@@ -31,7 +33,7 @@ export function redisCoordinatorChannel(
   const { sensor, instance } = identity;
   const client = connect(redis, `replayer-${sensor}`, log);
   let worker: Worker | undefined;
-  let following: { run: string; closed: boolean } | undefined;
+  let following: AbortController | undefined;
 
   return {
     async register(registration) {
@@ -50,9 +52,13 @@ export function redisCoordinatorChannel(
             listener(parsed.data);
             return Promise.resolve();
           }
-          const reason = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
+          const reason = parsed.error.issues
+            .map((issue) => `${issue.path.join('.')}: ${issue.message}`)
+            .join('; ');
           log.error({ job: job.id, reason }, 'refused a plan that does not fit its schema');
-          throw new UnrecoverableError(new Failure('job-invalid', { queue: sensorQueue(sensor), reason }).message);
+          throw new UnrecoverableError(
+            new Failure('job-invalid', { queue: sensorQueue(sensor), reason }).message,
+          );
         },
         { connection: optionsOf(redis), prefix: PREFIX },
       );
@@ -78,34 +84,37 @@ export function redisCoordinatorChannel(
     },
 
     follow(run, listener) {
-      if (following) following.closed = true;
-      const current = (following = { run, closed: false });
-      void (async () => {
-        const reader = connect(redis, `replayer-${sensor}-run`, log);
-        let position = '0';
-        while (!current.closed) {
-          try {
-            for (const { id, fields } of await readStream(reader, toSensorsKey(run), position, FOLLOW_WAIT_MS)) {
-              position = id;
-              const parsed = toSensorsSchema.safeParse(parseEntry(fields['message']));
-              if (parsed.success && !current.closed) listener(parsed.data);
-              else if (!parsed.success) log.error({ run, id }, 'passed over a word that does not fit its schema');
-            }
-          } catch (error) {
-            log.warn({ run, reason: reasonOf(error) }, 'reading the run');
-            await new Promise((resolve) => setTimeout(resolve, FOLLOW_WAIT_MS));
-          }
-        }
-        reader.disconnect();
-      })();
+      following?.abort();
+      following = new AbortController();
+      void listen(run, listener, following.signal);
     },
 
     async close() {
-      if (following) following.closed = true;
+      following?.abort();
       await worker?.close();
       const holder = registrationSchema.safeParse(parseEntry(await client.get(sensorKey(sensor))));
       if (holder.success && holder.data.instance === instance) await client.del(sensorKey(sensor));
       client.disconnect();
     },
   };
+  async function listen(run: string, listener: (message: ToSensors) => void, ended: AbortSignal): Promise<void> {
+    const reader = connect(redis, `replayer-${sensor}-run`, log);
+    let position = '0';
+    while (!ended.aborted) {
+      try {
+        const entries = await readStream(reader, toSensorsKey(run), position, FOLLOW_WAIT_MS);
+        for (const { id, fields } of entries) {
+          if (ended.aborted) break;
+          position = id;
+          const parsed = toSensorsSchema.safeParse(parseEntry(fields['message']));
+          if (parsed.success) listener(parsed.data);
+          else log.error({ run, id }, 'passed over a word that does not fit its schema');
+        }
+      } catch (error) {
+        log.warn({ run, reason: reasonOf(error) }, 'reading the run');
+        await sleep(FOLLOW_WAIT_MS);
+      }
+    }
+    reader.disconnect();
+  }
 }

@@ -1,5 +1,10 @@
 // The port to the coordinator: a sensor's registration, its plans, the words of a run both ways.
-import type { FromSensor, PrepareJob, Registration, ToSensors } from '@capfleet/shared/contract/agent-messages';
+import type {
+  FromSensor,
+  PrepareJob,
+  Registration,
+  ToSensors,
+} from '@capfleet/shared/contract/agent-messages';
 
 export interface CoordinatorChannel {
   /**

@@ -5,7 +5,17 @@
 
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -21,18 +31,19 @@ type Attempt = { ok: true } | { ok: false; output: string };
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const NODE_GYP = join(ROOT, 'node_modules/node-gyp/bin/node-gyp.js');
+/** The one that must not fail comes last, so that its output ends the log. */
 const ADDONS: Addon[] = [
-  {
-    name: 'replayer core',
-    folder: join(ROOT, 'services/replayer/native'),
-    optional: false,
-    loss: 'sending packets does not work',
-  },
   {
     name: 'npm package pcap',
     folder: join(ROOT, 'node_modules/pcap'),
     optional: true,
     loss: 'its link and capturing through it are not available',
+  },
+  {
+    name: 'replayer core',
+    folder: join(ROOT, 'services/replayer/native'),
+    optional: false,
+    loss: 'sending packets does not work',
   },
 ];
 
@@ -94,9 +105,17 @@ function run(args: string[], env: NodeJS.ProcessEnv): Attempt {
 
 function compile({ folder }: Addon): Attempt {
   const headers = localHeaders();
-  const env = buildEnvironment(headers);
-  const from = headers === undefined ? [] : [`--nodedir=${headers}`];
-  return run([NODE_GYP, 'rebuild', '-C', folder, '--jobs=max', ...from], env);
+  const rebuild = [NODE_GYP, 'rebuild', '-C', folder, '--jobs=max'];
+  if (headers === undefined) return run(rebuild, buildEnvironment(undefined));
+  // Through a link, because make cannot cope with a checkout whose path has a space.
+  const scratch = mkdtempSync(join(tmpdir(), 'capfleet-build-'));
+  try {
+    const link = join(scratch, 'node');
+    symlinkSync(headers, link);
+    return run([...rebuild, `--nodedir=${link}`], buildEnvironment(link));
+  } finally {
+    rmSync(scratch, { recursive: true });
+  }
 }
 
 /** A binary built against another Node's headers compiles well and fails here. */

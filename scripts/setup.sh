@@ -205,7 +205,7 @@ machine_path=''
 old_ifs=$IFS
 IFS=:
 for entry in $PATH; do
-  case $entry in
+  case $(cd "${entry:-.}" 2>/dev/null && pwd -P) in
     "$root"/*) ;;
     *) machine_path="$machine_path${machine_path:+:}$entry" ;;
   esac

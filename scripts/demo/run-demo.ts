@@ -11,8 +11,14 @@ import { planReplay } from '@capfleet/shared/dataset/replay-plan';
 import { parseRational, type Rational } from '@capfleet/shared/time/rational';
 import type { Truth } from '../../test/support/capture-truth.ts';
 import { compareReplay, type Comparison } from '../../test/support/compare-replay.ts';
-import { createNamespace, spawnIn, vethPair } from '../../test/support/netns.ts';
-import { startReceiver, type Receiver } from '../../test/support/receive.ts';
+import {
+  end,
+  makeSensorHost,
+  program,
+  REPLAY_INTERFACE,
+  startAgent,
+  type SensorHost,
+} from '../../test/support/sensor-hosts.ts';
 import { makeSet } from './make-set.ts';
 import { judge, showComparison } from './verdict.ts';
 
@@ -27,18 +33,15 @@ export interface DemoOptions {
 
 interface Sensor {
   readonly name: string;
-  readonly interface: string;
   readonly received: string;
-  readonly receiver: Receiver | null;
+  /** Null where it replays into a file. */
+  readonly host: SensorHost | null;
 }
 
 const root = resolve(import.meta.dirname, '../..');
-const program = join(root, 'services/cli/bin/capfleet.mjs');
 const work = join(root, '.demo');
 const sensorNames = ['a', 'b'];
 const LONGEST_AT_ONE = 30_000_000_000n;
-const ETHERNET_HEADER = 14;
-const SMALLEST_MTU = 1500;
 
 /** Resolves with the exit code: 0 only if the verdict holds. */
 export async function runDemo(options: DemoOptions): Promise<number> {
@@ -66,26 +69,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     title(`replay: sensors a and b, ${speed} × the original speed, one instant`);
     const sensors: Sensor[] = [];
     for (const name of sensorNames) sensors.push(await makeSensor(name, set, options.namespaces));
-    for (const { name, interface: iface } of sensors) {
-      const args = [
-        'replayer',
-        '--sensor',
-        name,
-        '--interface',
-        iface,
-        '--redis',
-        redis.url,
-        '--log-level',
-        'warn',
-      ];
-      children.push(
-        options.namespaces
-          ? spawnIn(`sensor-${name}`, process.execPath, [program, ...args], {
-              stdio: ['ignore', 'inherit', 'inherit'],
-            })
-          : capfleetInBackground(args),
-      );
-    }
+    for (const sensor of sensors) children.push(startSensor(sensor, redis.url));
     const replayArgs = [
       '--sensors',
       sensorNames.join(','),
@@ -98,7 +82,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     ];
     const reportText = await capfleet(['replay', ...replayArgs, '--json'], 'quiet', [0, 4]);
     const report = JSON.parse(reportText) as RunReport;
-    for (const { receiver } of sensors) await receiver?.stop();
+    for (const { host } of sensors) await host?.receiver.stop();
 
     title('verdict: what arrived at the far ends, against the source');
     const comparison = await compare(set, sensors, speed);
@@ -174,22 +158,22 @@ function ratioOf(text: string): Rational {
 }
 
 async function makeSensor(name: string, set: DataSet, namespaces: boolean): Promise<Sensor> {
-  const received = join(work, `received-${name}.pcap`);
-  if (!namespaces) return { name, interface: `file:${received}`, received, receiver: null };
+  if (!namespaces) {
+    const received = join(work, `received-${name}.pcap`);
+    return { name, received, host: null };
+  }
   const largest = set.files.reduce((most, { map }) => Math.max(most, map.maxCaptured), 0);
-  const mtu = Math.max(SMALLEST_MTU, largest - ETHERNET_HEADER);
-  await createNamespace(`sensor-${name}`);
-  await createNamespace(`far-${name}`);
-  const iface = 'replay0';
-  await vethPair({
-    a: { ns: `sensor-${name}`, name: iface, mtu },
-    b: { ns: `far-${name}`, name: 'far0', mtu },
-  });
-  const receiver = await startReceiver({ ns: `far-${name}`, iface: 'far0', file: received });
+  const host = await makeSensorHost(name, largest, work);
   say(
-    `sensor ${name}: network namespace, ${iface} with an MTU of ${String(mtu)}, captured at the far end by tcpdump`,
+    `sensor ${name}: a network namespace with ${REPLAY_INTERFACE}, MTU ${String(host.mtu)}; tcpdump at the far end`,
   );
-  return { name, interface: iface, received, receiver };
+  return { name, received: host.received, host };
+}
+
+function startSensor({ name, received, host }: Sensor, redis: string): ChildProcess {
+  if (host) return startAgent(host, redis);
+  const args = ['replayer', '--sensor', name, '--interface', `file:${received}`, '--redis', redis];
+  return capfleetInBackground([...args, '--log-level', 'warn']);
 }
 
 async function compare(set: DataSet, sensors: readonly Sensor[], speed: string): Promise<Comparison> {
@@ -209,13 +193,6 @@ async function compare(set: DataSet, sensors: readonly Sensor[], speed: string):
     base: set.span?.earliest ?? 0n,
     distances: [...new Set([1_000_000n, wireMillisecond])],
   });
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = once(child, 'exit');
-  child.kill('SIGTERM');
-  await ended;
 }
 
 function bigintAsText(_key: string, value: unknown): unknown {

@@ -9,6 +9,7 @@ import { describe, test } from 'node:test';
 import { tempDir } from '../support/temp-dir.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
+const LINK = join(ROOT, 'node_modules/.bin/node');
 /** Enough for the script itself; gcc, redis-server and the like are not among them. */
 const TOOLS = [
   'cat',
@@ -69,14 +70,15 @@ describe('setup.sh', () => {
   });
 
   test('has next to nothing to do the second time', () => {
+    const linked = existsSync(LINK);
     assert.equal(runSetup(ROOT, ['demo'], process.env).status, 0);
     const started = performance.now();
     const { status, stdout, stderr } = runSetup(ROOT, ['demo'], process.env);
     assert.equal(status, 0, stderr);
     assert.equal(stdout, '');
     assert.ok(performance.now() - started < 5000);
-    // The tests run on the very Node that set-up chose; it must not take that for the machine's own.
-    assert.equal(realpathSync(join(ROOT, 'node_modules/.bin/node')), realpathSync(process.execPath));
+    // The tests may run on the Node that set-up fetched; it must not take that for the machine's own.
+    assert.equal(existsSync(LINK), linked);
   });
 
   test('asks for a purpose', () => {

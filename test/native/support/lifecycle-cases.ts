@@ -8,12 +8,12 @@ import { createPacer, native } from './native.ts';
 import { statsOf, waitFor } from './pacer-stats.ts';
 import { ringWriter } from './ring-writer.ts';
 
-/** A pacer in full flow: far more due frames than it gets through in the time of a case, and one far in the future. */
+/** A pacer in full flow for seconds, and waiting for a far-off frame after that. */
 async function sending(): Promise<PacerHandle> {
-  const handle = createPacer({ ringBytes: 1 << 26, maxBatch: 1 });
+  const handle = createPacer({ ringBytes: 1 << 23 });
   const writer = ringWriter(handle);
   const frame = new Uint8Array(60);
-  for (let i = 0; i < 500_000; i++) writer.frame(frame, i * 10_000);
+  for (let i = 0; i < 100_000; i++) writer.frame(frame, i * 50_000);
   writer.frame(frame, 2 ** 52);
   writer.commit();
   native.start(handle, native.monotonicNow());

@@ -5,11 +5,14 @@
  * interface without carrier accepts frames and discards them.
  */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
+#include <linux/ethtool.h>
 #include <linux/if_packet.h>
+#include <linux/sockios.h>
+#include <net/if.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,7 +29,7 @@
 struct link {
     int fd;
     int64_t rebind_after;
-    char *interface;
+    char interface[IFNAMSIZ];
     struct mmsghdr messages[LINK_BATCH_MAX];
     struct iovec vectors[LINK_BATCH_MAX];
 };
@@ -68,16 +71,13 @@ static int af_packet_open(const struct link_options *options, struct link **out,
         return error;
     }
     struct link *link = calloc(1, sizeof *link);
-    char *interface = strdup(options->interface);
-    if (link == NULL || interface == NULL) {
-        *syscall = "malloc";
-        free(link);
-        free(interface);
+    if (link == NULL) {
+        *syscall = "calloc";
         close(fd);
         return ENOMEM;
     }
     link->fd = fd;
-    link->interface = interface;
+    strncpy(link->interface, options->interface, IFNAMSIZ - 1); /* fits: there is such an interface */
     for (size_t i = 0; i < LINK_BATCH_MAX; i++) {
         link->messages[i].msg_hdr.msg_iov = &link->vectors[i];
         link->messages[i].msg_hdr.msg_iovlen = 1;
@@ -96,7 +96,12 @@ static void rebind(struct link *link) {
     if (interface_facts_at(link->fd, link->interface, &facts, &syscall) == 0) bind_to(link->fd, facts.index);
 }
 
+/* The driver is asked, because IFF_RUNNING follows the carrier with a delay; it stands in where there is no answer. */
 static bool has_carrier(struct link *link) {
+    struct ethtool_value value = {.cmd = ETHTOOL_GLINK};
+    struct ifreq request = {.ifr_data = (char *)&value};
+    memcpy(request.ifr_name, link->interface, IFNAMSIZ);
+    if (ioctl(link->fd, SIOCETHTOOL, &request) == 0) return value.data != 0;
     struct interface_facts facts;
     const char *syscall;
     return interface_facts_at(link->fd, link->interface, &facts, &syscall) == 0 && facts.running;
@@ -151,7 +156,6 @@ static size_t af_packet_send_batch(struct link *link, struct link_frame *frames,
 
 static void af_packet_close(struct link *link) {
     close(link->fd);
-    free(link->interface);
     free(link);
 }
 

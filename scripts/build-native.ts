@@ -133,9 +133,10 @@ function tryToLoad({ folder }: Addon): Attempt {
   );
 }
 
-/** Whether the program can go on without a doubt about this addon. */
+/** False if the build as a whole has failed with this addon. */
 function bringUpToDate(addon: Addon, force: boolean): boolean {
-  if (!existsSync(join(addon.folder, 'binding.gyp'))) return addon.optional;
+  // npm leaves an optional package out where it was told to.
+  if (addon.optional && !existsSync(addon.folder)) return true;
   const stampFile = join(addon.folder, 'build/.capfleet-stamp');
   const wanted = fingerprint(addon.folder);
   const stamp = existsSync(stampFile) ? readFileSync(stampFile, 'utf8') : '';

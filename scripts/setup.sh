@@ -53,7 +53,7 @@ run_step() {
   [ $step_quiet = yes ] || printf 'failed\n' >&2
   tail -n 25 "$step_log" | sed 's/^/    /' >&2
   say "failed: $step_what (exit code $step_code); whole log: $step_log"
-  say "$step_advice"
+  [ -z "$step_advice" ] || say "$step_advice"
   return 1
 }
 
@@ -162,7 +162,7 @@ esac
 '
 
 if [ -n "$missing$optional" ]; then
-  as_root=''
+  as_root='' via=''
   if [ "$(id -u)" -eq 0 ]; then
     as_root=env
   elif have sudo && sudo -n true 2>/dev/null; then
@@ -170,20 +170,20 @@ if [ -n "$missing$optional" ]; then
   elif have sudo && [ -z "${CI:-}" ] && [ -t 0 ] && [ -t 2 ]; then
     as_root=sudo
   fi
+  case $as_root in sudo*) via=' through sudo' ;; esac
   if [ -n "$as_root" ] && is_debian; then
-    say "installing with apt-get${as_root#env}: $reasons"
+    say "installing with apt-get$via: $reasons"
     if [ "$as_root" = sudo ]; then sudo -v; fi
     advice='install them by hand, then run the same command again'
     # shellcheck disable=SC2086 # lists of package names, and a command with an option
     if ! run_step 'system packages' system-packages "${missing:+$advice}" \
       $as_root sh -c "$install_packages" sh $missing $optional; then
-      if [ -n "$optional" ] && [ -n "$missing" ]; then
+      if [ -z "$optional" ]; then exit 1; fi
+      if [ -n "$missing" ]; then
         run_step "system packages without $optional" system-packages "$advice" \
           $as_root sh -c "$install_packages" sh $missing
-      elif [ -n "$missing" ]; then
-        exit 1
       fi
-      say "going on without $optional"
+      say "going on without $optional (a comparison with capinfos will be skipped)"
     fi
   elif [ -n "$missing" ]; then
     if is_debian; then

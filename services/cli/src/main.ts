@@ -71,4 +71,5 @@ function interruptOnSignals(interruption: AbortController): void {
   }
 }
 
-process.exitCode = await main(process.argv.slice(2));
+// All is closed by now; what clients keep waiting for (their own time limits) must not hold the process back.
+process.exit(await main(process.argv.slice(2)));

@@ -89,8 +89,8 @@ have gcc || need gcc 'building the sender'
 have g++ || need g++ 'building the sender'
 have make || need make 'building the sender'
 have python3 || need python3 'building the sender'
-if [ "$purpose" != demo ] && ! have capinfos; then
-  # Only a comparison with capinfos needs it, and that test says so and skips.
+if [ "$purpose" != demo ] && ! have capinfos && ! [ -e .node/without-wireshark-common ]; then
+  # Only a comparison with capinfos needs it, and that test says so and skips. So one failure is enough.
   optional=wireshark-common
   reasons="$reasons${reasons:+, }$optional (a comparison with capinfos)"
 fi
@@ -183,7 +183,8 @@ if [ -n "$missing$optional" ]; then
         run_step "system packages without $optional" system-packages "$advice" \
           $as_root sh -c "$install_packages" sh $missing
       fi
-      say "going on without $optional (a comparison with capinfos will be skipped)"
+      : >".node/without-$optional"
+      say "going on without $optional, now and later (remove .node/without-$optional to have it tried again)"
     fi
   elif [ -n "$missing" ]; then
     if is_debian; then

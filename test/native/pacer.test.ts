@@ -244,6 +244,22 @@ test('commits may come one by one while the thread runs', async () => {
   assert.equal(native.commit(handle, writer.head()), writer.head());
 });
 
+test('a filler committed alone is consumed, so that a record as large as the ring has room after it', async () => {
+  const { handle, writer } = setUp();
+  const capacity = 1 << 16;
+  writer.frame(FRAME, 0);
+  writer.commit();
+  native.start(handle, native.monotonicNow());
+  const view = new DataView(native.ring(handle));
+  putHeader(view, writer.head(), 0, 1, 0);
+  while (native.commit(handle, capacity) < capacity) await sleep(1);
+  putHeader(view, 0, capacity - 16, 0, 0);
+  native.commit(handle, 2 * capacity);
+  native.end(handle);
+  const stats = await waitForState(handle, 'done');
+  assert.deepEqual([stats.sentPackets, stats.sentBytes], [2n, BigInt(60 + capacity - 16)]);
+});
+
 const MALFORMED: Record<string, (view: DataView, header: typeof putHeader) => number> = {
   'a length beyond the ring': (view, header) => header(view, 0, 1 << 17, 0, 0) + 32,
   'the greatest length': (view, header) => header(view, 0, 0xffff_ffff, 0, 0) + 32,

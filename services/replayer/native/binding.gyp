@@ -10,6 +10,7 @@
         'core/link_file.c',
         'core/link_null.c',
         'core/pacer.c',
+        'core/priority.c',
         'core/ring.c',
         'core/wait.c',
         'glue/addon.c',

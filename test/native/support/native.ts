@@ -23,6 +23,7 @@ const PLAIN: PacerOptions = {
   linkType: 1,
   ringBytes: 1 << 16,
   spin: 'auto',
+  realtime: false,
   lateDropNs: 0,
   maxBatch: 64,
 };

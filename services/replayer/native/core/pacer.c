@@ -7,16 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "histogram.h"
 #include "monotonic.h"
+#include "priority.h"
 
 #define THREAD_NAME "capfleet-pacer" /* 15 bytes at most */
 #define THREAD_STACK ((size_t)256 << 10)
-#define THREAD_NICE (-20)
 
 /* How long to look away from an empty ring: doubled each time nothing is there. */
 #define NAP_MIN (50 * NS_PER_US)
@@ -50,6 +49,8 @@ struct pacer {
 
     /* The pacing thread's. */
     struct wait wait;
+    struct priority priority;
+    bool realtime;
     int64_t late_drop_ns;
     size_t max_batch;
     int64_t t0;
@@ -140,10 +141,10 @@ static void note_arrival(struct pacer *pacer, int64_t due) {
         pacer->starving = false;
 }
 
-static enum ring_peek peek(struct pacer *pacer, struct ring_record *record) {
+static enum ring_peek peek(struct pacer *pacer, int64_t now, struct ring_record *record) {
     uint64_t seen = pacer->cursor.head;
     enum ring_peek found = ring_peek(pacer->ring, &pacer->cursor, record);
-    if (pacer->cursor.head != seen) pacer->visible_at = monotonic_now();
+    if (pacer->cursor.head != seen) pacer->visible_at = now;
     return found;
 }
 
@@ -161,7 +162,7 @@ static enum gathered gather(struct pacer *pacer, int64_t now, int64_t *next) {
     batch->count = 0;
     for (size_t looked = 0; looked < GATHER_MAX && batch->count < pacer->max_batch; looked++) {
         struct ring_record record;
-        enum ring_peek found = peek(pacer, &record);
+        enum ring_peek found = peek(pacer, now, &record);
         int64_t due = 0;
         if (found == RING_RECORD && record.kind == RING_ORIGIN) {
             if (!take_origin(pacer, &record)) found = RING_MALFORMED;
@@ -198,14 +199,18 @@ static void nap(struct pacer *pacer) {
         pacer->nap = NAP_MIN;
     }
     struct timespec pause = ns_to_timespec(pacer->nap);
+    int64_t before = monotonic_now();
     nanosleep(&pause, NULL);
+    pacer->wait.slept += monotonic_now() - before;
     if (pacer->nap < NAP_MAX) pacer->nap *= 2;
 }
 
 static enum pacer_state play(struct pacer *pacer) {
     while (!atomic_load_explicit(&pacer->stop, memory_order_relaxed)) {
         int64_t next;
-        switch (gather(pacer, monotonic_now(), &next)) {
+        int64_t now = monotonic_now();
+        priority_follow(&pacer->priority, now, pacer->wait.slept);
+        switch (gather(pacer, now, &next)) {
         case GATHERED_DUE:
             if (send_batch(pacer)) ring_consume(pacer->ring, pacer->cursor.position);
             break;
@@ -213,6 +218,7 @@ static enum pacer_state play(struct pacer *pacer) {
             wait_until(&pacer->wait, next, &pacer->stop);
             break;
         case GATHERED_EMPTY:
+            ring_consume(pacer->ring, pacer->cursor.position); /* past a filler that came alone */
             nap(pacer);
             break;
         case GATHERED_ENDED:
@@ -234,7 +240,7 @@ static void *pacing_thread(void *argument) {
     struct pacer *pacer = argument;
     pthread_setname_np(pthread_self(), THREAD_NAME);
     prctl(PR_SET_TIMERSLACK, 1UL);
-    setpriority(PRIO_PROCESS, (id_t)gettid(), THREAD_NICE); /* needs a privilege, and helps where there is one */
+    priority_init(&pacer->priority, pacer->realtime, monotonic_now());
 
     clockid_t cpu_clock;
     if (pthread_getcpuclockid(pthread_self(), &cpu_clock) == 0) atomic_store(&pacer->cpu_clock, cpu_clock);
@@ -258,6 +264,7 @@ int pacer_open(const struct pacer_options *options, struct ring *ring, struct pa
     pacer->open = true;
     pacer->ring = ring_retain(ring);
     pacer->late_drop_ns = options->late_drop_ns;
+    pacer->realtime = options->realtime;
     pacer->max_batch = (size_t)options->max_batch;
     wait_init(&pacer->wait, options->spin);
     *out = pacer;
@@ -308,6 +315,8 @@ void pacer_stats(const struct pacer *pacer, int64_t out[STAT_COUNT]) {
     out[STAT_LATENESS_MAX] = pacer->lateness.max;
     out[STAT_LATENESS_SUM] = pacer->lateness.sum;
     out[STAT_MARGIN_NS] = wait_margin(&pacer->wait);
+    out[STAT_REALTIME] = atomic_load(&pacer->priority.realtime);
+    out[STAT_YIELDED] = atomic_load(&pacer->priority.yielded);
     clockid_t cpu_clock = atomic_load(&pacer->cpu_clock);
     if (out[STAT_STATE] == PACER_RUNNING && cpu_clock != 0) out[STAT_CPU_NS] = clock_ns(cpu_clock);
 }

@@ -24,6 +24,7 @@ void wait_init(struct wait *wait, enum wait_spin spin) {
     static const int64_t first[] = {
         [WAIT_SPIN_NONE] = 0, [WAIT_SPIN_AUTO] = MARGIN_FIRST, [WAIT_SPIN_MAX] = MARGIN_MAX};
     wait->spin = spin;
+    wait->slept = 0;
     atomic_init(&wait->margin, first[spin]);
 }
 
@@ -55,7 +56,9 @@ bool wait_until(struct wait *wait, int64_t due, const atomic_bool *stop) {
         int64_t target = due - now > SLICE + margin ? now + SLICE : due - margin;
         struct timespec until = ns_to_timespec(target);
         int interrupted = clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
-        now = monotonic_now();
+        int64_t woken = monotonic_now();
+        wait->slept += woken - now;
+        now = woken;
         if (!interrupted) calibrate(wait, now - target);
     }
     return !atomic_load_explicit(stop, memory_order_relaxed);

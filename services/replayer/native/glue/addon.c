@@ -221,6 +221,7 @@ static bool read_creation(napi_env env, napi_value options, struct creation *out
         !get_number(env, options, "linkType", &link_type) ||
         !get_number(env, options, "ringBytes", &out->ring_bytes) ||
         !get_string(env, options, "spin", spin, sizeof spin) ||
+        !get_boolean(env, options, "realtime", &out->pacer.realtime) ||
         !get_number(env, options, "lateDropNs", &out->pacer.late_drop_ns) ||
         !get_number(env, options, "maxBatch", &out->pacer.max_batch))
         return false;

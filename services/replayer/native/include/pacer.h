@@ -51,6 +51,8 @@ enum pacer_stat {
     STAT_BATCHES,         /* calls of the link */
     STAT_MARGIN_NS,       /* how long before an instant sleeping turns into spinning */
     STAT_CPU_NS,          /* used by the pacing thread */
+    STAT_REALTIME,        /* 1 while the thread is in the real-time class */
+    STAT_YIELDED,         /* times that it left that class because it did not sleep */
     STAT_COUNT,
 };
 
@@ -58,6 +60,7 @@ struct pacer_options {
     const struct link_operations *link;
     struct link_options link_options;
     enum wait_spin spin;
+    bool realtime;        /* where it is allowed */
     int64_t late_drop_ns; /* 0: never; else a frame later than this is not sent */
     int64_t max_batch;    /* 1 to LINK_BATCH_MAX */
 };

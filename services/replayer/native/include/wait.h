@@ -22,6 +22,7 @@ enum wait_spin {
 struct wait {
     enum wait_spin spin;
     _Atomic int64_t margin; /* ns */
+    int64_t slept;          /* ns in all */
 };
 
 void wait_init(struct wait *wait, enum wait_spin spin);

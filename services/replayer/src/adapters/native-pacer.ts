@@ -101,6 +101,7 @@ function create(native: NativeBinding, link: LinkChoice): ReturnType<NativeBindi
       linkType: 1,
       ringBytes: RING_BYTES,
       spin: 'auto',
+      realtime: true,
       lateDropNs: 0,
       maxBatch: MAX_BATCH,
     });

@@ -25,6 +25,8 @@ export interface PacerOptions {
   readonly ringBytes: number;
   /** Before a due time: only sleep; sleep, then spin for a margin that follows this host; spin for the widest margin. */
   readonly spin: 'none' | 'auto' | 'max';
+  /** The pacing thread is real-time (SCHED_FIFO) where that is allowed, as long as it sleeps enough. */
+  readonly realtime: boolean;
   /** A frame later than this, in ns, is counted and not sent; 0: always sent. */
   readonly lateDropNs: number;
   /** Frames handed to the kernel at once, 1 to 64. */
@@ -75,7 +77,8 @@ export interface NativeError extends Error {
  *     +8  f64 due      frame: ns after the current origin, an integer; else 0
  *     +16 payload, padded to a multiple of 8
  *
- * With fewer than 16 bytes left at the memory's end both sides go on at its start; with more, a filler says so.
+ * With fewer than 16 bytes left at the memory's end both sides go on at its start; with more, a filler says so. It may
+ * be committed alone, and has to be before a record that needs more than what is free beside it.
  * A malformed record fails the pacer (EBADMSG).
  */
 export const RECORD_HEADER_BYTES = 16;
@@ -141,9 +144,13 @@ export const STAT = {
   marginNs: 21,
   /** CPU time of the pacing thread. */
   cpuNs: 22,
+  /** 1 while the pacing thread is in the real-time class. */
+  realtime: 23,
+  /** Times that it left that class because it hardly slept. */
+  yielded: 24,
 } as const;
 
-export const STAT_COUNT = 23;
+export const STAT_COUNT = 25;
 
 /** Log-linear: exact below 32 ns, then 32 buckets per octave to 2^42 ns; longer ones are in the last. */
 export const HISTOGRAM_BUCKETS = 1216;

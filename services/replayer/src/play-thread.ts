@@ -110,7 +110,7 @@ function mergeFile(
 }
 
 function outcomeOf(pacer: Pacer, counts: FeedCounts, files: PlayOutcome['files']): PlayOutcome {
-  const { state, failure, sent, sentBytes, refused, first, last, starved } = pacer.counts();
+  const { state, failure, sent, sentBytes, refused, first, last, starved, pacing } = pacer.counts();
   const consumed = Object.values(refused).reduce((sum, count) => sum + count, sent);
   const quantiles = pacer.latenessQuantiles([0.5, 0.9, 0.99, 0.999, 1]);
   const [p50 = 0n, p90 = 0n, p99 = 0n, p999 = 0n, max = 0n] = quantiles ?? [];
@@ -141,6 +141,7 @@ function outcomeOf(pacer: Pacer, counts: FeedCounts, files: PlayOutcome['files']
     lastSent: last && String(last.sent),
     loops: counts.loops,
     starved,
+    pacing: { ...pacing, margin: String(pacing.margin), cpu: String(pacing.cpu) },
     files: [...files],
   };
 }

@@ -50,8 +50,10 @@ export const playResultSchema = z.object({
   firstSent: nanos.nullable(),
   lastSent: nanos.nullable(),
   loops: count,
-  /** Times the pacer found nothing to send because reading was behind. */
+  /** Packets that were overdue when the pacer got them, because reading was behind. */
   starved: count,
+  /** The pacing thread: in the real-time class at the end, times it had to leave it, spin margin, CPU time. */
+  pacing: z.object({ realtime: z.boolean(), yielded: count, margin: nanos, cpu: nanos }),
   files: z.array(z.object({ path: z.string(), message: z.string() })),
   clock: clockFactsSchema,
   /** The clock measured again after the play. */

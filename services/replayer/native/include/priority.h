@@ -1,9 +1,9 @@
 /*
  * The scheduling class of the pacing thread. Where the system allows it the thread is real-time (SCHED_FIFO at the
  * lowest priority), so that it runs the moment its sleep ends, whatever else wants the processor. A real-time thread
- * that never sleeps would starve its host until the kernel holds it back, for 50 ms in every second. So the share of
- * time that it sleeps is watched: too little of it and the thread goes back to the ordinary class, at nice -20, until
- * it sleeps again. It promises nothing where neither is allowed.
+ * that never sleeps would starve its host until the kernel holds it back. So the time that it sleeps is watched: after
+ * a second with too little of it the thread goes to the ordinary class, at nice -20, for a tenth of a second. It
+ * promises nothing where neither is allowed.
  *
  * Threads: a priority belongs to the thread it is about; `realtime` and `yielded` may be read from any.
  */

@@ -59,6 +59,12 @@ export function openNativePacer(link: LinkChoice): Pacer {
         first: sent > 0 ? { due: stat(STAT.firstDue), sent: stat(STAT.firstSent) } : null,
         last: sent > 0 ? { due: stat(STAT.lastDue), sent: stat(STAT.lastSent) } : null,
         starved: count(STAT.starvedPackets),
+        pacing: {
+          realtime: count(STAT.realtime) === 1,
+          yielded: count(STAT.yielded),
+          margin: stat(STAT.marginNs),
+          cpu: stat(STAT.cpuNs),
+        },
       };
     },
     latenessQuantiles(shares) {

@@ -3,6 +3,18 @@
 import type { RefusalCause } from '@capfleet/shared/contract/report';
 import type { Nanos } from '@capfleet/shared/time/nanos';
 
+/** How the pacing itself did. */
+export interface Pacing {
+  /** In the real-time class at the last look. */
+  readonly realtime: boolean;
+  /** Times it left that class because it hardly slept. */
+  readonly yielded: number;
+  /** ns before a due time at which sleeping turns into spinning. */
+  readonly margin: Nanos;
+  /** CPU time of the pacing thread, ns. */
+  readonly cpu: Nanos;
+}
+
 export interface PacerCounts {
   readonly state: 'idle' | 'running' | 'done' | 'stopped' | 'failed';
   /** errno of the state failed. */
@@ -14,6 +26,7 @@ export interface PacerCounts {
   readonly first: { readonly due: Nanos; readonly sent: Nanos } | null;
   readonly last: { readonly due: Nanos; readonly sent: Nanos } | null;
   readonly starved: number;
+  readonly pacing: Pacing;
 }
 
 export interface Pacer {

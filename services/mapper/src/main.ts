@@ -12,8 +12,11 @@ export interface MapperProcessOptions {
 }
 
 export async function runMapper(options: MapperProcessOptions): Promise<void> {
+  const told = untilTold();
   const log = createLogger('mapper', options.logLevel);
-  const mapper = await startMapper({ ...options, log });
-  await untilTold();
-  await mapper.close();
+  const starting = startMapper({ ...options, log });
+  // Told before it is ready: there is nothing to hand back.
+  const mapper = await Promise.race([starting, told]);
+  await told;
+  await mapper?.close();
 }

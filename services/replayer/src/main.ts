@@ -25,11 +25,12 @@ export interface ReplayerProcessOptions {
 
 /** @throws Failure `native-missing`, `sensor-taken` */
 export async function runReplayer(options: ReplayerProcessOptions): Promise<void> {
+  const told = untilTold();
   const log = createLogger('replayer', options.logLevel);
   const native = requireNative();
   const instance = randomUUID();
   const { redis, sensor, version } = options;
-  const agent = await runAgent({
+  const starting = runAgent({
     sensor,
     instance,
     version,
@@ -48,6 +49,7 @@ export async function runReplayer(options: ReplayerProcessOptions): Promise<void
     monotonicNow: () => native.monotonicNow(),
     log,
   });
-  await untilTold();
-  await agent.close();
+  const agent = await Promise.race([starting, told]);
+  await told;
+  await agent?.close();
 }

@@ -20,7 +20,7 @@ import {
 import { Failure, reasonOf } from '@capfleet/shared/errors/failure';
 import type { Logger } from '@capfleet/shared/log/logger';
 import { connect, optionsOf } from '@capfleet/shared/redis/connect';
-import { parseEntry, readStream } from '@capfleet/shared/redis/stream';
+import { parseEntry, readStream, type StreamEntry } from '@capfleet/shared/redis/stream';
 import type { CoordinatorChannel } from '../ports/coordinator-channel.ts';
 
 const FOLLOW_WAIT_MS = 1000;
@@ -97,24 +97,38 @@ export function redisCoordinatorChannel(
       client.disconnect();
     },
   };
-  async function listen(run: string, listener: (message: ToSensors) => void, ended: AbortSignal): Promise<void> {
+
+  async function listen(
+    run: string,
+    listener: (message: ToSensors) => void,
+    ended: AbortSignal,
+  ): Promise<void> {
     const reader = connect(redis, `replayer-${sensor}-run`, log);
     let position = '0';
     while (!ended.aborted) {
       try {
         const entries = await readStream(reader, toSensorsKey(run), position, FOLLOW_WAIT_MS);
-        for (const { id, fields } of entries) {
-          if (ended.aborted) break;
-          position = id;
-          const parsed = toSensorsSchema.safeParse(parseEntry(fields['message']));
-          if (parsed.success) listener(parsed.data);
-          else log.error({ run, id }, 'passed over a word that does not fit its schema');
-        }
+        position = entries.at(-1)?.id ?? position;
+        hear(run, entries, listener, ended);
       } catch (error) {
         log.warn({ run, reason: reasonOf(error) }, 'reading the run');
         await sleep(FOLLOW_WAIT_MS);
       }
     }
     reader.disconnect();
+  }
+
+  function hear(
+    run: string,
+    entries: readonly StreamEntry[],
+    listener: (message: ToSensors) => void,
+    ended: AbortSignal,
+  ): void {
+    for (const { id, fields } of entries) {
+      if (ended.aborted) return;
+      const parsed = toSensorsSchema.safeParse(parseEntry(fields['message']));
+      if (parsed.success) listener(parsed.data);
+      else log.error({ run, id }, 'passed over a word that does not fit its schema');
+    }
   }
 }

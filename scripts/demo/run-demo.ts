@@ -20,7 +20,7 @@ import {
   type SensorHost,
 } from '../../test/support/sensor-hosts.ts';
 import { makeSet } from './make-set.ts';
-import { judge, showComparison } from './verdict.ts';
+import { judge, noteOnSourceOrder, showComparison } from './verdict.ts';
 
 export interface DemoOptions {
   /** A folder of captures; null: traffic made on the spot. */
@@ -86,9 +86,11 @@ export async function runDemo(options: DemoOptions): Promise<number> {
 
     title('verdict: what arrived at the far ends, against the source');
     const comparison = await compare(set, sensors, speed);
-    const verdict = judge({ report, comparison, lanesRight, speed: ratioOf(speed) });
+    const verdict = judge({ report, comparison, lanesRight });
     say(showComparison({ report, comparison }));
     for (const { holds, text } of verdict) say(`${holds ? '  holds ' : '  FAILS '} ${text}`);
+    const note = noteOnSourceOrder({ comparison });
+    if (note !== null) say(`        ${note}`);
     const holds = verdict.every((line) => line.holds);
     const json = join(work, 'verdict.json');
     writeFileSync(json, `${JSON.stringify({ holds, verdict, comparison, report }, bigintAsText, 2)}\n`);
@@ -191,7 +193,7 @@ async function compare(set: DataSet, sensors: readonly Sensor[], speed: string):
     })),
     speed: { numerator: BigInt(numerator), denominator: BigInt(denominator) },
     base: set.span?.earliest ?? 0n,
-    distances: [...new Set([1_000_000n, wireMillisecond])],
+    distances: [...new Set([wireMillisecond, 1_000_000n])],
   });
 }
 

@@ -1,7 +1,6 @@
 // Judges the demo: each line is one promise, held against what was measured at the receiving end.
 import type { RunReport } from '@capfleet/shared/contract/report';
 import { formatDuration, MILLISECOND } from '@capfleet/shared/time/nanos';
-import type { Rational } from '@capfleet/shared/time/rational';
 import type { Comparison } from '../../test/support/compare-replay.ts';
 
 export interface VerdictLine {
@@ -14,10 +13,9 @@ export interface Measured {
   readonly comparison: Comparison;
   /** Null where nobody knows the truth. */
   readonly lanesRight: boolean | null;
-  readonly speed: Rational;
 }
 
-export function judge({ report, comparison, lanesRight, speed }: Measured): VerdictLine[] {
+export function judge({ report, comparison, lanesRight }: Measured): VerdictLine[] {
   const lines: VerdictLine[] = [];
   if (lanesRight !== null) {
     lines.push({ holds: lanesRight, text: 'the map found the capture threads, and every file in its own' });
@@ -34,15 +32,21 @@ export function judge({ report, comparison, lanesRight, speed }: Measured): Verd
   }
   const clocks = BigInt(report.startSkew?.clockBound ?? 0);
   lines.push(within('start skew between the sensors', comparison.startSkew, MILLISECOND + clocks));
-  const wire = (MILLISECOND * BigInt(speed.numerator)) / BigInt(speed.denominator);
-  for (const { distance, packets } of comparison.outOfOrder) {
-    const unit = distance === wire ? '1 ms on the wire' : `${formatDuration(distance)} in the source`;
-    lines.push({
-      holds: packets === 0,
-      text: `${packets === 0 ? 'no' : String(packets)} packets overtook another sensor's packet more than ${unit} before them`,
-    });
-  }
+  // What a sensor may be off by is a time on the wire, so that is where the order between sensors is judged.
+  const [onWire] = comparison.outOfOrder;
+  if (onWire)
+    lines.push({ holds: onWire.packets === 0, text: overtaken(onWire.packets, '1 ms on the wire') });
   return lines;
+}
+
+/** At other speeds than 1: the same count for 1 ms of source time, which is then another distance on the wire. */
+export function noteOnSourceOrder({ comparison }: Pick<Measured, 'comparison'>): string | null {
+  const inSource = comparison.outOfOrder[1];
+  return inSource ? `for information: ${overtaken(inSource.packets, '1 ms in the source')}` : null;
+}
+
+function overtaken(packets: number, distance: string): string {
+  return `${packets === 0 ? 'no' : String(packets)} packets overtook another sensor's packet more than ${distance} before them`;
 }
 
 function within(what: string, value: bigint, limit: bigint): VerdictLine {

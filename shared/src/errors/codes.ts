@@ -131,6 +131,7 @@ export const errorTable = {
     'add it to --sensors',
   ),
   'start-missed': failed('sensor {sensor} got the start only {milliseconds} ms before it', 'raise --lead'),
+  'agent-ended': failed('the replay agent of this host ended before the run did', 'see what it said above'),
   'run-fenced': failed(
     'run {run} was already played by another agent of sensor {sensor}',
     'a run is never played twice; start a new one',

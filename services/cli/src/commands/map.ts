@@ -31,13 +31,13 @@ interface MapOptions extends CommonOptions {
   readonly workerTimeout: bigint;
 }
 
-const examples = `
-Examples:
+const examples = `Examples:
   capfleet map --dir-src /mnt/pcap --dump-json /mnt/pcap/meta.json
   capfleet map --dir-src /mnt/pcap --file-suffix .pcap --file-regexp '2020-09-2[89]' --file-workers 8
   capfleet map --dir-src /mnt/pcap --redis redis://queue:6379       with \`capfleet mapper\` on any host
 
-Exit codes: 0 all files mapped, 3 some files cut off or not readable (the dump names them), 1 nothing mapped.`;
+Exit codes: 0 all files mapped, 3 some files cut off or not readable (the dump names them), 1 nothing mapped.
+`;
 
 export function mapCommand(run: (action: (world: World) => Promise<ExitCode>) => Promise<void>): Command {
   return new Command('map')
@@ -60,7 +60,7 @@ export function mapCommand(run: (action: (world: World) => Promise<ExitCode>) =>
     )
     .addOption(jsonOption())
     .addOption(logLevelOption('warn'))
-    .addHelpText('after', examples)
+    .addHelpText('before', examples)
     .action((options: MapOptions) => run((world) => map(options, world)));
 }
 

@@ -47,14 +47,14 @@ interface ReplayOptions extends CommonOptions {
   readonly allowDefaultRouteInterface: boolean;
 }
 
-const examples = `
-Examples:
+const examples = `Examples:
   capfleet replay --dump-json meta.json --out-interface veth0
   capfleet replay --dump-json meta.json --out-interface veth0 --time-modifier 2.5 --loop-count 3
   capfleet replay --dump-json meta.json --sensors a,b --redis redis://queue:6379
       with \`capfleet replayer --sensor a --interface IF --redis redis://queue:6379\` on each sensor's host
 
-Exit codes: 0 played and the verdict holds, 4 played but it does not, 1 not played, 130 stopped by Ctrl-C.`;
+Exit codes: 0 played and the verdict holds, 4 played but it does not, 1 not played, 130 stopped by Ctrl-C.
+`;
 
 /** The one sensor of a replay from this host. */
 const LOCAL_SENSOR = 'local';
@@ -98,7 +98,7 @@ export function replayCommand(run: (action: (world: World) => Promise<ExitCode>)
     .option('--allow-default-route-interface', "allow the interface of this host's default route", false)
     .addOption(jsonOption())
     .addOption(logLevelOption('warn'))
-    .addHelpText('after', examples)
+    .addHelpText('before', examples)
     .action((options: ReplayOptions) => run((world) => replay(options, world)));
 }
 
@@ -192,7 +192,7 @@ async function play(plans: readonly SensorPlan[], options: ReplayOptions, world:
     first ? wireDuration(first.timeline) * BigInt(first.timeline.loops) : 0n,
   );
   try {
-    return await replayRun(channel, {
+    const running = replayRun(channel, {
       run: randomUUID(),
       plans,
       lead: options.lead,
@@ -204,6 +204,12 @@ async function play(plans: readonly SensorPlan[], options: ReplayOptions, world:
         bar.update(state);
       },
     });
+    if (!agent) return await running;
+    running.catch(() => undefined);
+    const ended = agent.ended.then(() => {
+      throw new Failure('agent-ended');
+    });
+    return await Promise.race([running, ended]);
   } finally {
     bar.stop();
     await channel.close();

@@ -8,6 +8,8 @@ const RESTART_PAUSE_MS = 300;
 const MAX_RESTARTS = 20;
 
 export interface LocalService {
+  /** Resolves when it ended on its own and is not started again. */
+  readonly ended: Promise<void>;
   close(): Promise<void>;
 }
 
@@ -23,13 +25,19 @@ export function startLocal(
 ): LocalService {
   let closing = false;
   let restarts = 0;
+  let onEnded: () => void = () => undefined;
+  const ended = new Promise<void>((resolve) => (onEnded = resolve));
   let child = start();
 
   function start(): ChildProcess {
     // Its own process group: Ctrl-C reaches this process only, which then ends its services in order.
     const started = fork(program, args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], detached: true });
     started.once('exit', () => {
-      if (closing || !options.restart || restarts >= MAX_RESTARTS) return;
+      if (closing) return;
+      if (!options.restart || restarts >= MAX_RESTARTS) {
+        onEnded();
+        return;
+      }
       restarts += 1;
       void sleep(RESTART_PAUSE_MS).then(() => {
         if (!closing) child = start();
@@ -39,17 +47,18 @@ export function startLocal(
   }
 
   return {
+    ended,
     async close() {
       closing = true;
       if (child.exitCode !== null || child.signalCode !== null) return;
-      const ended = new Promise<void>((resolve) =>
+      const gone = new Promise<void>((resolve) =>
         child.once('exit', () => {
           resolve();
         }),
       );
       child.kill('SIGTERM');
       const killer = setTimeout(() => child.kill('SIGKILL'), CLOSE_DEADLINE_MS);
-      await ended;
+      await gone;
       clearTimeout(killer);
     },
   };

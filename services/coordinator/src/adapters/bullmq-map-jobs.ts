@@ -43,16 +43,25 @@ export async function bullmqMapJobs(redis: string, request: string, log: Logger)
   });
   await events.waitUntilReady();
 
+  async function add(files: readonly SourceFile[]): Promise<void> {
+    const jobs = files.map((file) => {
+      const jobId = mapJobId(request, file);
+      open.set(jobId, file);
+      const { path, name, size, modified } = file;
+      const data: MapJob = { v: MAP_JOB_VERSION, request, file: { path, name, size, modified } };
+      return { name: 'map', data, opts: { ...jobOptions, jobId } };
+    });
+    if (jobs.length > 0) await queue.addBulk(jobs);
+  }
+
   return {
-    async add(files) {
-      const jobs = files.map((file) => {
-        const jobId = mapJobId(request, file);
-        open.set(jobId, file);
-        const { path, name, size, modified } = file;
-        const data: MapJob = { v: MAP_JOB_VERSION, request, file: { path, name, size, modified } };
-        return { name: 'map', data, opts: { ...jobOptions, jobId } };
-      });
-      if (jobs.length > 0) await queue.addBulk(jobs);
+    add,
+
+    async restoreLost() {
+      const left = await queue.getJobCountByTypes('waiting', 'active', 'delayed', 'prioritized', 'paused');
+      if (left > 0 || open.size === 0) return;
+      log.warn({ files: open.size }, 'the queue lost jobs; adding them again');
+      await add([...open.values()]);
     },
 
     async take() {

@@ -10,6 +10,11 @@ export interface MapJobs {
    * than once (a mapper that died after its result); jobs that the queue gave up come as failed files.
    */
   take(): Promise<readonly FileMap[]>;
+  /**
+   * Adds again what the queue has lost: files without a result while no job of any kind is left (a Redis that was
+   * restarted without its data). Harmless otherwise.
+   */
+  restoreLost(): Promise<void>;
   /** Called with the bytes read so far of a file that is being mapped. */
   onProgress(listener: (path: string, consumed: number) => void): void;
   /** Mappers that are connected now. */

@@ -7,6 +7,8 @@ import type { Source, SourceFile, SourceFilter } from '@capfleet/shared/source/s
 import type { MapJobs } from '../ports/map-jobs.ts';
 
 const BATCH = 500;
+/** Rounds without a result after which it is looked whether the queue still has the jobs. */
+const SILENT_ROUNDS = 10;
 
 export interface MapProgress {
   readonly listed: boolean;
@@ -75,11 +77,14 @@ async function gather(
   const listed = { failed: false };
   listing.catch(() => (listed.failed = true));
   let workerSeen = false;
+  let silent = 0;
   const since = performance.now();
   while (!gathering.complete && !listed.failed) {
     request.signal.throwIfAborted();
     const maps = await jobs.take();
     for (const map of maps) gathering.done(map);
+    silent = maps.length > 0 ? 0 : silent + 1;
+    if (silent > 0 && silent % SILENT_ROUNDS === 0) await jobs.restoreLost();
     if (workerSeen || gathering.files === 0) continue;
     if (maps.length > 0 || (await jobs.countWorkers()) > 0) workerSeen = true;
     else if (performance.now() - since > request.workerTimeoutMs) {

@@ -58,7 +58,7 @@ export async function bullmqMapJobs(redis: string, request: string, log: Logger)
     add,
 
     async restoreLost() {
-      const left = await queue.getJobCountByTypes('waiting', 'active', 'delayed', 'prioritized', 'paused');
+      const left = await queue.getJobCountByTypes('waiting', 'active', 'delayed', 'prioritized');
       if (left > 0 || open.size === 0) return;
       log.warn({ files: open.size }, 'the queue lost jobs; adding them again');
       await add([...open.values()]);

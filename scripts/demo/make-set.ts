@@ -8,15 +8,23 @@ import { rotateBytesFor } from '../../test/support/rotate-bytes.ts';
 import { makeSyntheticSet } from '../../test/support/synthetic-set.ts';
 import { sortedByTime } from '../../test/support/timed-packets.ts';
 import { makeLiveCapture } from './live-traffic.ts';
-import type { DemoOptions } from './run-demo.ts';
 
 const THREADS = 4;
 /** Each thread has its own pace. */
 const FILES_PER_THREAD = [7, 6, 5, 4];
 
+export interface SetRequest {
+  /** A folder of captures; null: traffic made on the spot. */
+  readonly captures: string | null;
+  /** Length of the traffic that is made. */
+  readonly seconds: number;
+  /** This process is in private namespaces, where real programs can talk. */
+  readonly namespaces: boolean;
+}
+
 /** `truth` tells which thread wrote which file; null for a folder of yours. */
 export async function makeSet(
-  options: DemoOptions,
+  options: SetRequest,
   work: string,
   say: (text: string) => void,
 ): Promise<{ folder: string; truth: Truth | null }> {

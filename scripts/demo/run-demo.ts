@@ -19,16 +19,12 @@ import {
   startAgent,
   type SensorHost,
 } from '../../test/support/sensor-hosts.ts';
-import { makeSet } from './make-set.ts';
+import { makeSet, type SetRequest } from './make-set.ts';
 import { judge, noteOnSourceOrder, showComparison } from './verdict.ts';
 
-export interface DemoOptions {
-  /** A folder of captures; null: traffic made on the spot. */
-  readonly captures: string | null;
+export interface DemoOptions extends SetRequest {
+  /** A ratio as typed; null: chosen by the set's length. */
   readonly speed: string | null;
-  readonly seconds: number;
-  /** This process is in private namespaces. */
-  readonly namespaces: boolean;
 }
 
 interface Sensor {

@@ -1,26 +1,20 @@
 /** The raw socket, against a veth pair in a network namespace of its own: one child process per case. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
+import { commandInNamespaces, findNamespaceMode } from '../support/enter-namespaces.ts';
 import { runCase } from './support/child.ts';
 import { createPacer } from './support/native.ts';
 
-const NAMESPACE = ['unshare', '--net', '--mount', '--'];
-
-function whyNot(): string | false {
-  for (const command of [
-    [...NAMESPACE, 'true'],
-    ['ip', '-V'],
-  ]) {
-    const { status, error, stderr } = spawnSync(command[0]!, command.slice(1), { encoding: 'utf8' });
-    if (status !== 0)
-      return `needs root, unshare and iproute2: ${command.join(' ')}: ${error?.message ?? stderr.trim()}`;
-  }
-  return false;
-}
-
-const skip = whyNot();
+const found = findNamespaceMode();
+const skip = 'reason' in found && found.reason;
 if (skip !== false) process.stderr.write(`af-packet-link: SKIPPED, ${skip}\n`);
+
+/** What stands before a command that is run in fresh namespaces. */
+function namespaceWrapper(): string[] {
+  if ('reason' in found) return [];
+  const { command, args } = commandInNamespaces(found.mode, process.execPath, []);
+  return [command, ...args.slice(0, -1)];
+}
 
 const CASES = {
   'what leaves is what arrives on the other end, byte by byte': 'arrives',
@@ -39,14 +33,14 @@ const CASES = {
 for (const [name, key] of Object.entries(CASES)) {
   test(name, { skip }, async (t) => {
     const ended = await runCase(new URL('support/af-packet-cases.ts', import.meta.url), key, {
-      wrapper: NAMESPACE,
+      wrapper: namespaceWrapper(),
     });
     if (ended.output !== '') t.diagnostic(ended.output);
     assert.deepEqual({ code: ended.code, signal: ended.signal }, { code: 0, signal: null }, ended.output);
   });
 }
 
-test('an interface that is not there is ENODEV', { skip }, () => {
+test('an interface that is not there is ENODEV', { skip: process.getuid?.() !== 0 && 'needs root' }, () => {
   assert.throws(() => createPacer({ link: 'af_packet', interface: 'no-such-if' }), {
     code: 'ENODEV',
     syscall: 'ioctl',
@@ -55,7 +49,8 @@ test('an interface that is not there is ENODEV', { skip }, () => {
 });
 
 test('without the capability it is EPERM', { skip }, async () => {
-  const wrapper = ['setpriv', '--bounding-set=-net_raw', '--inh-caps=-net_raw', '--'];
+  const root = process.getuid?.() === 0;
+  const wrapper = root ? ['setpriv', '--bounding-set=-net_raw', '--inh-caps=-net_raw', '--'] : [];
   const ended = await runCase(new URL('support/af-packet-cases.ts', import.meta.url), 'no-capability', {
     wrapper,
   });

@@ -219,6 +219,7 @@ const CASES: Record<string, () => Promise<void>> = {
     assert.throws(() => open(), { code: 'ENETDOWN', syscall: 'bind', link: 'af_packet' });
   },
   facts: async () => {
+    ip('link set lo down');
     assert.equal(native.interfaceFacts('lo').up, false);
     ip('link set near mtu 9000');
     const { mtu, up, running, loopback, hardwareType } = native.interfaceFacts('near');

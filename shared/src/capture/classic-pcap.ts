@@ -123,7 +123,8 @@ class ClassicPcapReader implements PacketReader {
     const view = this.#view;
     const little = this.#little;
     const captured = view.getUint32(start + 8, little);
-    if (available < RECORD_HEADER_BYTES + captured) {
+    // Too long is left to `fill` to tell, also where the window happens to hold all of it.
+    if (available < RECORD_HEADER_BYTES + captured || captured > this.#maxCaptured) {
       this.#wanted = RECORD_HEADER_BYTES + captured;
       return false;
     }

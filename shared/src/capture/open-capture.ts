@@ -18,7 +18,6 @@ const otherFormats: readonly (readonly [name: string, magic: string])[] = [
   ['a Network Monitor capture', '474d4255'],
   ['a Network Monitor capture', '52545353'],
   ['a NetXRay capture', '58435000'],
-  ['a tar archive', '7573746172'],
 ];
 
 /**
@@ -53,5 +52,14 @@ async function openByMagic(bytes: ByteReader, path: string): Promise<PacketReade
   const other = otherFormats.find(([, prefix]) => hex.startsWith(prefix));
   if (other) throw new Failure('capture-unsupported', { path, format: other[0] });
   if (magic || headerLength < 4) throw new Failure('capture-too-short', { path, size: headerLength });
+  if (await isTar(start, plain)) throw new Failure('capture-unsupported', { path, format: 'a tar archive' });
   throw new Failure('capture-unknown', { path, magic: hex.slice(0, 8).replace(/(..)(?=.)/g, '$1 ') });
+}
+
+/** A tar archive has its magic behind the name and the numbers of its first entry. */
+async function isTar(start: Buffer, rest: ByteReader): Promise<boolean> {
+  const magicAt = 257;
+  const head = Buffer.alloc(magicAt + 5);
+  const length = await readFully(prepend(start, rest), head);
+  return length === head.length && head.toString('latin1', magicAt) === 'ustar';
 }

@@ -66,6 +66,7 @@ function dumpFile(file: TimedFile, origin: bigint): object {
 
 const gopherCapFile = z.looseObject({
   path: z.string().min(1),
+  root: z.string().default(''),
   snaplen: z.int().nonnegative().default(0),
   packets: z.int().nonnegative(),
   size: z.int().nonnegative(),
@@ -126,7 +127,7 @@ function fromGopherCap(file: z.infer<typeof gopherCapFile>, dump: string): Mappe
     throw new Failure('dump-invalid', { path: dump, reason: `${file.path} ends at ${file.end}` });
   return {
     path: file.path,
-    name: file.path.slice(file.path.lastIndexOf('/') + 1),
+    name: nameBelow(file.root, file.path),
     fileSize: 0,
     modified: null,
     status: 'ok',
@@ -148,4 +149,10 @@ function fromGopherCap(file: z.infer<typeof gopherCapFile>, dump: string): Mappe
     latest: String(first < end ? end : first),
     warnings: [],
   };
+}
+
+function nameBelow(root: string, path: string): string {
+  const folder = root.replace(/\/*$/, '/');
+  const start = root !== '' && path.startsWith(folder) ? folder.length : path.lastIndexOf('/') + 1;
+  return path.slice(start);
 }

@@ -42,8 +42,13 @@ export function parseInstant(text: string): Nanos | null {
   const zoneText =
     zone.toUpperCase() === 'Z' ? 'Z' : zone.includes(':') ? zone : `${zone.slice(0, 3)}:${zone.slice(3)}`;
   const milliseconds = Date.parse(`${day}T${clock}${zoneText}`);
-  if (Number.isNaN(milliseconds)) return null;
+  if (Number.isNaN(milliseconds) || !isCalendarDay(day)) return null;
   return BigInt(milliseconds) * MILLISECOND + BigInt(fraction.padEnd(9, '0'));
+}
+
+/** Date.parse turns 30 February into 1 March. */
+function isCalendarDay(day: string): boolean {
+  return new Date(Date.parse(`${day}T00:00:00Z`)).toISOString().startsWith(day);
 }
 
 /** A duration the way Go prints it (`1h2m3.5s`, `250µs`, `0s`): the form of `duration_human` in a mapping. */
@@ -67,8 +72,9 @@ export function formatDuration(duration: Nanos): string {
   const sign = duration < 0n ? '−' : '';
   const span = Number(duration < 0n ? -duration : duration);
   if (span < 1e3) return `${sign}${String(span)} ns`;
-  if (span < 1e6) return `${sign}${three(span / 1e3)} µs`;
-  if (span < 1e9) return `${sign}${three(span / 1e6)} ms`;
+  // What would round up to 1000 of a unit is 1 of the next.
+  if (span < 999.5e3) return `${sign}${three(span / 1e3)} µs`;
+  if (span < 999.5e6) return `${sign}${three(span / 1e6)} ms`;
   if (span < 120e9) return `${sign}${three(span / 1e9)} s`;
   const minutes = Math.round(span / 60e9);
   if (minutes < 120) return `${sign}${String(minutes)} min`;

@@ -17,11 +17,15 @@ export interface StartRequest {
  * @throws Failure `clock-bound`, naming the sensor whose clock is known worst
  */
 export function decideStart({ now, lead, maxClockBound, clocks }: StartRequest): Nanos {
-  for (const [sensor, { bound }] of clocks) {
-    if (BigInt(bound) <= maxClockBound) continue;
+  let worst = { sensor: '', bound: -1n };
+  for (const [sensor, clock] of clocks) {
+    const bound = BigInt(clock.bound);
+    if (bound > worst.bound) worst = { sensor, bound };
+  }
+  if (worst.bound > maxClockBound) {
     throw new Failure('clock-bound', {
-      sensor,
-      bound: formatDuration(BigInt(bound)),
+      sensor: worst.sensor,
+      bound: formatDuration(worst.bound),
       limit: formatDuration(maxClockBound),
     });
   }

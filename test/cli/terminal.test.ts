@@ -1,0 +1,77 @@
+// What the program shows on a terminal and nowhere else. The terminal is one of script(1), from util-linux.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { describe, test } from 'node:test';
+import { program, runCapfleet, type Ended } from '../support/capfleet.ts';
+import { makeMapPlace, runMap } from '../support/map-cli.ts';
+import { stamps } from '../support/numbered-set.ts';
+
+const tried = spawnSync('script', ['--version'], { encoding: 'utf8' });
+const skip = tried.status === 0 ? false : 'no script(1), which gives a program a terminal';
+if (skip !== false) process.stderr.write(`SKIPPED ${import.meta.filename}: ${skip}\n`);
+
+/** Runs the program on a terminal; what it shows there comes back as standard output. */
+async function onTerminal(args: readonly string[], env: Record<string, string> = {}): Promise<Ended> {
+  const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+  const command = [process.execPath, program, ...args].map(quote).join(' ');
+  return runCapfleet([command, '/dev/null'], {
+    through: ['script', '-qec'],
+    env: { ...process.env, TERM: 'xterm', ...env },
+  });
+}
+
+// eslint-disable-next-line no-control-regex -- colours are what is looked for
+const COLOUR = /\u001b\[[0-9;]*m/;
+
+describe('capfleet', { concurrency: 2 }, () => {
+  test('shows the progress of a map on a terminal, and clears it', { skip }, async (t) => {
+    const place = await makeMapPlace(t, { 'a.pcap.gz': stamps(0, 3, 10) });
+    const { code, stdout } = await onTerminal(['map', '--dir-src', place.captures, '--dump-json', place.dump]);
+    assert.equal(code, 0, stdout);
+    assert.match(stdout, /mapping [░█]+ +\d+% \| \d\/\d\+? files/);
+    assert.match(stdout, /1 file, 3 packets/);
+    assert.ok(stdout.lastIndexOf('mapping') < stdout.indexOf('1 file, 3 packets'), 'the bar is gone by then');
+    const shown = stdout.lastIndexOf('\u001b[?25h');
+    assert.ok(shown > stdout.lastIndexOf('\u001b[?25l'), 'the cursor is shown again');
+  });
+
+  test('uses no colour where NO_COLOR is set', { skip }, async (t) => {
+    const place = await makeMapPlace(t, { 'a.pcap.gz': [0], 'b.pcap.gz': [5] });
+    const args = ['map', '--dir-src', place.captures, '--dump-json', place.dump];
+    for (const each of [args, ['map', '--help']]) {
+      assert.doesNotMatch((await onTerminal(each, { NO_COLOR: '1' })).stdout, COLOUR);
+    }
+  });
+
+  test('shows the progress of a replay on a terminal', { skip }, async (t) => {
+    const place = await makeMapPlace(t, { 'a.pcap.gz': stamps(0, 3, 10) });
+    await runMap(place);
+    const { stdout } = await onTerminal([
+      'replay',
+      '--dump-json',
+      place.dump,
+      '--out-interface',
+      'null',
+      '--lead',
+      '200ms',
+    ]);
+    assert.match(stdout, /(preparing|committing|playing) [░█]+ .* packets sent/);
+    assert.match(stdout, /3 of 3 packets sent/);
+  });
+
+  test('says nothing on standard error off a terminal when all goes well', async (t) => {
+    const place = await makeMapPlace(t, { 'a.pcap.gz': stamps(0, 3, 10) });
+    const { code, stdout, stderr } = await runMap(place);
+    assert.deepEqual([code, stderr], [0, '']);
+    assert.ok(!stdout.includes('\u001b'));
+  });
+
+  test('writes its log as one JSON object a line on standard error', async (t) => {
+    const place = await makeMapPlace(t, { 'a.pcap.gz': stamps(0, 3, 10) });
+    const { stdout, stderr } = await runMap(place, ['--log-level', 'info', '--json']);
+    JSON.parse(stdout);
+    const lines = stderr.trim().split('\n');
+    const messages = lines.map((line) => (JSON.parse(line) as { msg: string }).msg);
+    assert.ok(messages.includes('mapper ready') && messages.includes('mapped'));
+  });
+});

@@ -1,0 +1,97 @@
+// The command line itself: help, version, and what is refused before anything is started. Wrong usage ends with
+// exit code 2 and names what was typed.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { describe, test } from 'node:test';
+import { runCapfleet } from '../support/capfleet.ts';
+
+const COMMANDS = ['map', 'replay', 'mapper', 'replayer'];
+const REDIS = ['--redis', 'redis://127.0.0.1:1'];
+const DUMP = ['--dump-json', '/nowhere/map.json'];
+const OUT = ['--out-interface', 'null'];
+
+/** Command line → what is said about it. */
+const refusals: [args: string[], said: RegExp][] = [
+  [['frobnicate'], /unknown command 'frobnicate'/],
+  [['map'], /required option '--dir-src <dir>' not specified/],
+  [['map', '--dir-src', '/tmp', '--frobnicate'], /unknown option '--frobnicate'/],
+  [['map', '--dir-src', '/tmp', 'stray'], /too many arguments/],
+  [['map', '--dir-src', '/tmp', '--file-regexp', '('], /--file-regexp <re>' argument '\(' is invalid.*Unterminated group/],
+  [['map', '--dir-src', '/tmp', '--file-workers', '-1'], /--file-workers <n>' argument '-1' is invalid/],
+  [['map', '--dir-src', '/tmp', '--file-workers', '1.5'], /"1\.5" is no whole number/],
+  [['map', '--dir-src', '/tmp', '--redis', 'http://x'], /"http:\/\/x" is no Redis URL/],
+  [['map', '--dir-src', '/tmp', '--worker-timeout', '5'], /"5" is no duration such as 250ms/],
+  [['map', '--dir-src', '/tmp', '--log-level', 'loud'], /Allowed choices are silent, error/],
+  [['mapper'], /required option '--redis <url>' not specified/],
+  [['mapper', ...REDIS, '--concurrency', '0'], /it must be at least 1/],
+  [['replayer', ...REDIS, '--interface', 'null'], /required option '--sensor <name>' not specified/],
+  [['replayer', ...REDIS, '--sensor', 'a'], /required option '--interface <if>' not specified/],
+  [['replayer', ...REDIS, '--interface', 'null', '--sensor', 'a b'], /"a b" is no sensor name/],
+  [['replay', ...DUMP], /--out-interface or --sensors is needed to know where to play/],
+  [['replay', ...DUMP, ...OUT, '--sensors', 'a', ...REDIS], /--out-interface: not together with --sensors/],
+  [['replay', ...DUMP, '--sensors', 'a,b'], /--redis is needed with --sensors/],
+  [['replay', ...DUMP, '--sensors', 'a,b,a', ...REDIS], /a sensor is named twice/],
+  [['replay', ...DUMP, '--sensors', 'a,,b', ...REDIS], /"" is no sensor name/],
+  [['replay', ...DUMP, ...OUT, '--time-modifier', '0'], /"0" is no positive ratio such as 2, 0\.37 or 1\/3/],
+  [['replay', ...DUMP, ...OUT, '--time-modifier', '-1'], /"-1" is no positive ratio/],
+  [['replay', ...DUMP, ...OUT, '--time-modifier', 'abc'], /"abc" is no positive ratio/],
+  [['replay', ...DUMP, ...OUT, '--time-modifier', '1/0'], /"1\/0" is no positive ratio/],
+  [['replay', ...DUMP, ...OUT, '--time-modifier', 'NaN'], /"NaN" is no positive ratio/],
+  [['replay', ...DUMP, ...OUT, '--loop-count', 'many'], /"many" is no whole number/],
+  [['replay', ...DUMP, ...OUT, '--lead', '0s'], /it must be longer than 0/],
+  [['replay', ...DUMP, ...OUT, '--assign-by', 'colour'], /Allowed choices are lane, folder, size/],
+  [['replay', ...DUMP, ...OUT, '--assign', 'a'], /"a" is not of the form sensor=regexp/],
+  [['replay', ...DUMP, ...OUT, '--assign', 'a=('], /Unterminated group/],
+];
+
+describe('capfleet', { concurrency: 2 }, () => {
+  test('prints its version', async () => {
+    const manifest = resolve(import.meta.dirname, '../../services/cli/package.json');
+    const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: string };
+    assert.deepEqual(await runCapfleet(['--version']), {
+      code: 0,
+      signal: null,
+      stdout: `${version}\n`,
+      stderr: '',
+    });
+  });
+
+  test('lists every command in its help', async () => {
+    const { code, stdout, stderr } = await runCapfleet(['--help']);
+    assert.deepEqual([code, stderr], [0, '']);
+    for (const command of COMMANDS) assert.match(stdout, new RegExp(`^  ${command} `, 'm'));
+  });
+
+  test('without a command says what there is, and ends with 2', async () => {
+    const { code, stdout, stderr } = await runCapfleet([]);
+    assert.deepEqual([code, stdout], [2, '']);
+    assert.match(stderr, /Usage: capfleet/);
+  });
+
+  for (const command of COMMANDS) {
+    test(`${command} --help begins with examples`, async () => {
+      const { code, stdout, stderr } = await runCapfleet([command, '--help']);
+      assert.deepEqual([code, stderr], [0, '']);
+      assert.match(stdout, new RegExp(`Examples:\n  capfleet ${command} `));
+      assert.ok(stdout.indexOf('Examples:') < stdout.indexOf('Options:'), 'before the options');
+    });
+  }
+
+  for (const [args, said] of refusals) {
+    test(`refuses: ${['capfleet', ...args].join(' ')}`, async () => {
+      const { code, stdout, stderr } = await runCapfleet(args);
+      assert.deepEqual([code, stdout], [2, ''], stderr);
+      assert.match(stderr.replaceAll(/\s+/g, ' '), said);
+      assert.match(stderr, /--help/, 'and where to read more');
+    });
+  }
+
+  test('gives a usage error as JSON too with --json', async () => {
+    const { code, stdout, stderr } = await runCapfleet(['replay', ...DUMP, '--json']);
+    assert.equal(code, 2);
+    const { error } = JSON.parse(stdout) as { error: { code: string; message: string; hint: string } };
+    assert.equal(error.code, 'setting-missing');
+    assert.ok(stderr.includes(error.message) && stderr.includes(error.hint));
+  });
+});

@@ -1,0 +1,64 @@
+/** Facts, results and plans as agents and coordinator exchange them; what a test does not name is plain and good. */
+import type { PrepareJob } from '@capfleet/shared/contract/agent-messages';
+import {
+  emptyAccounts,
+  type Accounts,
+  type ClockFacts,
+  type PlayResult,
+} from '@capfleet/shared/contract/report';
+import type { PlanFile, SensorPlan } from '@capfleet/shared/dataset/replay-plan';
+
+export const goodClock: ClockFacts = { offset: '1000', bound: '50000', roundTrip: '100000', probes: 40 };
+
+export function accounts(change: Partial<Accounts> = {}): Accounts {
+  return { ...emptyAccounts(), ...change };
+}
+
+/** A play that sent all of its 10 packets in time. */
+export function playResult(change: Partial<PlayResult> = {}): PlayResult {
+  return {
+    outcome: 'done',
+    error: null,
+    accounts: accounts({ read: 10, sent: 10, sentBytes: 600 }),
+    lateness: { p50: '1000', p90: '2000', p99: '3000', p999: '4000', max: '5000' },
+    startError: '2000',
+    endDrift: '1000',
+    firstSent: '1600000000000000000',
+    lastSent: '1600000001000000000',
+    loops: 1,
+    starved: 0,
+    pacing: { realtime: true, yielded: 0, margin: '60000', cpu: '1000000' },
+    files: [],
+    clock: goodClock,
+    clockAfter: goodClock,
+    ...change,
+  };
+}
+
+export function planFile(change: Partial<PlanFile> = {}): PlanFile {
+  return {
+    path: '/data/a.pcap',
+    fileSize: 1000,
+    modified: '1',
+    earliest: '0',
+    latest: '1000',
+    packets: 10,
+    maxCaptured: 60,
+    linkTypes: [1],
+    ...change,
+  };
+}
+
+export function sensorPlan(sensor: string, change: Partial<SensorPlan> = {}): SensorPlan {
+  return {
+    sensor,
+    timeline: { base: '0', period: '1000', speed: '1/1', loops: 1 },
+    files: [planFile()],
+    policies: { allowDefaultRouteInterface: false },
+    ...change,
+  };
+}
+
+export function prepareJob(run: string, epoch: number, sensor = 'one'): PrepareJob {
+  return { v: 1, run, epoch, plan: sensorPlan(sensor) };
+}

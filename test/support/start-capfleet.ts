@@ -1,0 +1,91 @@
+/**
+ * The program for as long as a test needs it: services that run until told, and commands that are disturbed on
+ * their way. What is still there when the test is over is killed.
+ */
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { program, type Ended } from './capfleet.ts';
+import type { AfterHook } from './temp-dir.ts';
+import { waitFor } from './wait-for.ts';
+
+export interface Running {
+  readonly pid: number;
+  /** What it said on standard output and error so far. */
+  readonly output: { stdout: string; stderr: string };
+  signal(signal: NodeJS.Signals): void;
+  /** Resolves when it has ended; its streams may be held open by processes that it left behind. */
+  readonly ended: Promise<Ended>;
+  isRunning(): boolean;
+  /** Waits until its standard error holds the text. */
+  says(text: string, timeout?: number): Promise<void>;
+}
+
+export interface StartOptions {
+  env?: NodeJS.ProcessEnv;
+  cwd?: string;
+}
+
+export function startCapfleet(t: AfterHook, args: readonly string[], options: StartOptions = {}): Running {
+  const child: ChildProcessByStdio<null, Readable, Readable> = spawn(process.execPath, [program, ...args], {
+    ...options,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const output = { stdout: '', stderr: '' };
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
+  const isRunning = (): boolean => child.exitCode === null && child.signalCode === null;
+  const closed = once(child, 'close');
+  const ended = once(child, 'exit').then(async ([code, signal]: unknown[]): Promise<Ended> => {
+    await Promise.race([closed, sleep(500)]);
+    return { code: code as number | null, signal: signal as NodeJS.Signals | null, ...output };
+  });
+  t.after(async () => {
+    if (isRunning()) child.kill('SIGKILL');
+    await ended;
+  });
+  return {
+    pid: child.pid ?? 0,
+    output,
+    signal: (signal) => {
+      child.kill(signal);
+    },
+    ended,
+    isRunning,
+    says: async (text, timeout = 10_000) => {
+      await waitFor(
+        `"${text}" from capfleet ${args[0] ?? ''}; it said: ${output.stderr}`,
+        () => {
+          if (output.stderr.includes(text)) return true;
+          if (!isRunning()) throw new Error(`it ended: ${output.stderr}`);
+          return false;
+        },
+        { timeout },
+      );
+    },
+  };
+}
+
+/** A mapper that is ready for jobs. */
+export async function startMapper(
+  t: AfterHook,
+  redis: string,
+  args: readonly string[] = [],
+): Promise<Running> {
+  const mapper = startCapfleet(t, ['mapper', '--redis', redis, ...args]);
+  await mapper.says('mapper ready');
+  return mapper;
+}
+
+/** The agent of a sensor, ready for plans; it sends into nothing unless another interface is given. */
+export async function startReplayer(
+  t: AfterHook,
+  redis: string,
+  sensor: string,
+  args: readonly string[] = ['--interface', 'null'],
+): Promise<Running> {
+  const agent = startCapfleet(t, ['replayer', '--redis', redis, '--sensor', sensor, ...args]);
+  await agent.says('replayer ready', 15_000);
+  return agent;
+}

@@ -1,0 +1,206 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { fromSensorSchema } from '@capfleet/shared/contract/agent-messages';
+import { Failure } from '@capfleet/shared/errors/failure';
+import {
+  SHORTEST_LEAD,
+  step,
+  toMessage,
+  type AgentEffect,
+  type AgentEvent,
+  type AgentState,
+} from '@capfleet/replayer/agent';
+import { goodClock, playResult, prepareJob } from '../../support/play-results.ts';
+
+const RUN = 'run-1';
+const EPOCH = 5;
+const error = new Failure('link-failed', { interface: 'eth1', reason: 'r' }).toRecord();
+const result = playResult();
+const start = 1_700_000_000_000_000_000n;
+
+type Phase = AgentState['phase'];
+const PHASES: Phase[] = ['idle', 'preparing', 'ready', 'playing', 'stopping'];
+
+function stateIn(phase: Phase): AgentState {
+  return phase === 'idle' ? { phase } : { phase, run: RUN, epoch: EPOCH };
+}
+
+const events = {
+  'a plan of another run': { type: 'plan', job: prepareJob('run-2', 1) },
+  'the same plan again': { type: 'plan', job: prepareJob(RUN, EPOCH) },
+  'the plan of an older epoch': { type: 'plan', job: prepareJob(RUN, EPOCH - 1) },
+  'the plan of a newer epoch': { type: 'plan', job: prepareJob(RUN, EPOCH + 1) },
+  prepared: { type: 'prepared', clock: goodClock },
+  failed: { type: 'failed', error },
+  'a commit': { type: 'commit', epoch: EPOCH, start, lead: SHORTEST_LEAD },
+  'a commit too late': { type: 'commit', epoch: EPOCH, start, lead: SHORTEST_LEAD - 1n },
+  'a commit in the past': { type: 'commit', epoch: EPOCH, start, lead: -1_000_000_000n },
+  'a commit of an older epoch': { type: 'commit', epoch: EPOCH - 1, start, lead: 10n ** 9n },
+  'a commit of a newer epoch': { type: 'commit', epoch: EPOCH + 1, start, lead: 10n ** 9n },
+  'a cancel': { type: 'cancel', epoch: EPOCH },
+  'a cancel of an older epoch': { type: 'cancel', epoch: EPOCH - 1 },
+  'a stop': { type: 'stop', epoch: EPOCH },
+  'a stop of an older epoch': { type: 'stop', epoch: EPOCH - 1 },
+  ended: { type: 'ended', result },
+} satisfies Record<string, AgentEvent>;
+type EventName = keyof typeof events;
+
+/** `phase` and `effects` after the event; what is not listed changes nothing and does nothing. */
+const TRANSITIONS: Partial<Record<EventName, Partial<Record<Phase, [Phase, ...string[]]>>>> = {
+  'a plan of another run': {
+    idle: ['preparing', 'prepare run-2/1'],
+    preparing: ['preparing', 'say refused sensor-busy to run-2/1'],
+    ready: ['ready', 'say refused sensor-busy to run-2/1'],
+    playing: ['playing', 'say refused sensor-busy to run-2/1'],
+    stopping: ['stopping', 'say refused sensor-busy to run-2/1'],
+  },
+  'the same plan again': { idle: ['preparing', `prepare ${RUN}/5`] },
+  'the plan of an older epoch': { idle: ['preparing', `prepare ${RUN}/4`] },
+  'the plan of a newer epoch': {
+    idle: ['preparing', `prepare ${RUN}/6`],
+    preparing: ['preparing', 'abandon', `prepare ${RUN}/6`],
+    ready: ['preparing', 'abandon', `prepare ${RUN}/6`],
+    playing: ['playing', `say refused sensor-busy to ${RUN}/6`],
+    stopping: ['stopping', `say refused sensor-busy to ${RUN}/6`],
+  },
+  prepared: { preparing: ['ready', `say ready to ${RUN}/5`] },
+  failed: {
+    preparing: ['idle', `say refused link-failed to ${RUN}/5`, 'abandon'],
+    ready: ['idle', `say refused link-failed to ${RUN}/5`, 'abandon'],
+    playing: ['idle', `say refused link-failed to ${RUN}/5`, 'abandon'],
+    stopping: ['idle', `say refused link-failed to ${RUN}/5`, 'abandon'],
+  },
+  'a commit': { ready: ['playing', `start ${String(start)}`, `say acknowledged to ${RUN}/5`] },
+  'a commit too late': { ready: ['idle', `say refused start-missed to ${RUN}/5`, 'abandon'] },
+  'a commit in the past': { ready: ['idle', `say refused start-missed to ${RUN}/5`, 'abandon'] },
+  'a cancel': {
+    preparing: ['idle', 'abandon'],
+    ready: ['idle', 'abandon'],
+    playing: ['stopping', 'stop'],
+  },
+  'a stop': {
+    preparing: ['idle', 'abandon'],
+    ready: ['idle', 'abandon'],
+    playing: ['stopping', 'stop'],
+  },
+  ended: {
+    playing: ['idle', `say report to ${RUN}/5`],
+    stopping: ['idle', `say report to ${RUN}/5`],
+  },
+};
+
+function tell(effect: AgentEffect): string {
+  switch (effect.do) {
+    case 'prepare':
+      return `prepare ${effect.job.run}/${effect.job.epoch}`;
+    case 'say': {
+      const code = effect.what.type === 'refused' ? ` ${effect.what.error.code}` : '';
+      return `say ${effect.what.type}${code} to ${effect.run}/${effect.epoch}`;
+    }
+    case 'start':
+      return `start ${String(effect.start)}`;
+    default:
+      return effect.do;
+  }
+}
+
+describe('an agent', () => {
+  for (const [name, event] of Object.entries(events)) {
+    for (const phase of PHASES) {
+      const known = TRANSITIONS[name as EventName]?.[phase];
+      const [next, ...effects] = known ?? [phase];
+      test(`that is ${phase}, on ${name}: ${known ? [next, ...effects].join(', ') : 'nothing'}`, () => {
+        const before = stateIn(phase);
+        const after = step(before, event, 'one');
+        assert.equal(after.state.phase, next);
+        assert.deepEqual(after.effects.map(tell), effects);
+        if (!known) assert.deepEqual(after.state, before);
+      });
+    }
+  }
+
+  test('follows a run from plan to report, and is free again', () => {
+    let state: AgentState = { phase: 'idle' };
+    const said: string[] = [];
+    for (const name of ['the same plan again', 'prepared', 'a commit', 'ended'] as const) {
+      const next = step(state, events[name], 'one');
+      state = next.state;
+      said.push(...next.effects.map(tell));
+    }
+    assert.deepEqual(said, [
+      `prepare ${RUN}/5`,
+      `say ready to ${RUN}/5`,
+      `start ${String(start)}`,
+      `say acknowledged to ${RUN}/5`,
+      `say report to ${RUN}/5`,
+    ]);
+    assert.deepEqual(state, { phase: 'idle' });
+  });
+
+  test('follows the newest epoch: words of the one before are passed over', () => {
+    let { state } = step(stateIn('ready'), events['the plan of a newer epoch'], 'one');
+    state = step(state, events.prepared, 'one').state;
+    assert.deepEqual(step(state, events['a commit'], 'one'), { state, effects: [] });
+    assert.deepEqual(step(state, events['a cancel'], 'one'), { state, effects: [] });
+    assert.deepEqual(step(state, events['a stop'], 'one'), { state, effects: [] });
+    const { effects } = step(state, events['a commit of a newer epoch'], 'one');
+    assert.deepEqual(effects.map(tell), [`start ${String(start)}`, `say acknowledged to ${RUN}/6`]);
+  });
+
+  test('says who it is busy with, and how late the start came', () => {
+    const busy = step(stateIn('playing'), events['a plan of another run'], 'one').effects[0];
+    assert.ok(busy?.do === 'say' && busy.what.type === 'refused');
+    assert.match(busy.what.error.message, /sensor one .* run-1/);
+    const missed = step(stateIn('ready'), events['a commit in the past'], 'one').effects[0];
+    assert.ok(missed?.do === 'say' && missed.what.type === 'refused');
+    assert.match(missed.what.error.message, /sensor one .* -1000 ms/);
+  });
+
+  test('never starts without a commit of the run and epoch it is ready for, whatever it hears', () => {
+    const anyEvent = fc.constantFrom(...(Object.values(events) as AgentEvent[]));
+    fc.assert(
+      fc.property(fc.array(anyEvent, { maxLength: 40 }), (heard) => {
+        let state: AgentState = { phase: 'idle' };
+        let busy = 0;
+        for (const event of heard) {
+          const before = state;
+          const next = step(state, event, 'one');
+          state = next.state;
+          for (const effect of next.effects) {
+            if (effect.do === 'start') {
+              assert.ok(before.phase === 'ready' && event.type === 'commit');
+              assert.equal(event.epoch, before.epoch);
+              assert.ok(event.lead >= SHORTEST_LEAD);
+            }
+            // One play at a time: prepared only when idle or after abandoning, ended once.
+            if (effect.do === 'prepare') busy += 1;
+            if (effect.do === 'abandon' || (effect.do === 'say' && effect.what.type === 'report')) busy -= 1;
+            assert.ok(busy === 0 || busy === 1, `${busy} plays`);
+          }
+          assert.equal(busy === 1, state.phase !== 'idle');
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test('puts its words into messages that fit their schema', () => {
+    const link = { interface: 'eth1', kind: 'af_packet' };
+    const says = [
+      step(stateIn('preparing'), events.prepared, 'one'),
+      step(stateIn('preparing'), events.failed, 'one'),
+      step(stateIn('ready'), events['a commit'], 'one'),
+      step(stateIn('playing'), events.ended, 'one'),
+    ].flatMap(({ effects }) => effects.filter((effect) => effect.do === 'say'));
+    assert.equal(says.length, 4);
+    for (const say of says) {
+      const message = toMessage(say, 'one', link);
+      assert.deepEqual(fromSensorSchema.parse(JSON.parse(JSON.stringify(message))), message);
+      assert.deepEqual([message.sensor, message.epoch], ['one', EPOCH]);
+    }
+    const ready = toMessage(says[0]!, 'one', link);
+    assert.ok(ready.type === 'ready');
+    assert.deepEqual([ready.interface, ready.link, ready.clock], ['eth1', 'af_packet', goodClock]);
+  });
+});

@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, test, type TestContext } from 'node:test';
+import { disk } from '@capfleet/shared/source/disk';
+import type { PlanFile, SensorPlan } from '@capfleet/shared/dataset/replay-plan';
+import { checkPlan, type PrepareContext } from '@capfleet/replayer/prepare';
+import type { Interfaces } from '@capfleet/replayer/ports/interfaces';
+import { captureOf } from '../../support/read-capture.ts';
+import { planFile, sensorPlan } from '../../support/play-results.ts';
+import { tempDir } from '../../support/temp-dir.ts';
+
+type InterfaceState = NonNullable<Awaited<ReturnType<Interfaces['state']>>>;
+
+const good: InterfaceState = { mtu: 1500, up: true, ethernet: true, defaultRoute: false };
+
+function interfaces(state: Partial<InterfaceState> | null = {}): Interfaces {
+  return {
+    state: async (name) => (name === 'eth1' && state ? { ...good, ...state } : null),
+    names: async () => ['lo', 'eth0'],
+  };
+}
+
+interface Given {
+  context: PrepareContext;
+  /** The file on disk as a plan has it. */
+  file: PlanFile;
+  plan: (file?: Partial<PlanFile>, rest?: Partial<SensorPlan>) => SensorPlan;
+  dir: string;
+}
+
+async function given(t: TestContext, context: Partial<PrepareContext> = {}, linkType = 1): Promise<Given> {
+  const dir = await tempDir(t);
+  const path = join(dir, 'a.pcap');
+  await writeFile(path, captureOf([60, 1514], { linkType }));
+  const { size, modified } = await disk.stat(path);
+  const file = planFile({ path, fileSize: size, modified, linkTypes: [linkType], maxCaptured: 1514 });
+  return {
+    dir,
+    file,
+    plan: (change = {}, rest = {}) => sensorPlan('one', { files: [{ ...file, ...change }], ...rest }),
+    context: {
+      link: { kind: 'af_packet', interface: 'eth1' },
+      interfaces: interfaces(),
+      source: disk,
+      roots: [dir],
+      ...context,
+    },
+  };
+}
+
+describe('preparing a plan', () => {
+  test('lets a good one pass', async (t) => {
+    const { context, plan } = await given(t);
+    await checkPlan(plan(), context);
+    await checkPlan(plan({ fileSize: null, modified: null, maxCaptured: null, linkTypes: [] }), context);
+    await checkPlan({ ...plan(), files: [] }, context);
+  });
+
+  for (const [what, state, code] of [
+    ['is not there', null, 'interface-missing'],
+    ['is down', { up: false }, 'interface-down'],
+    ['carries the default route', { defaultRoute: true }, 'interface-default-route'],
+    ['sends no Ethernet frames', { ethernet: false }, 'interface-link-type'],
+    ['takes only smaller frames', { mtu: 1400 }, 'frame-too-large'],
+  ] as const) {
+    test(`refuses an interface that ${what}`, async (t) => {
+      const { context, plan } = await given(t, { interfaces: interfaces(state) });
+      await assert.rejects(checkPlan(plan(), context), { code });
+    });
+  }
+
+  test('takes the default route where that is allowed', async (t) => {
+    const { context, plan } = await given(t, { interfaces: interfaces({ defaultRoute: true }) });
+    await checkPlan(plan({}, { policies: { allowDefaultRouteInterface: true } }), context);
+  });
+
+  test('names the interfaces that there are', async (t) => {
+    const { context, plan } = await given(t, { interfaces: interfaces(null) });
+    await assert.rejects(checkPlan(plan(), context), /lo, eth0/);
+  });
+
+  test('lets a frame of the MTU with header and VLAN tag pass, and no larger one', async (t) => {
+    const { context, plan } = await given(t);
+    await checkPlan(plan({ maxCaptured: 1518 }), context);
+    await assert.rejects(checkPlan(plan({ maxCaptured: 1519 }), context), { code: 'frame-too-large' });
+    await assert.rejects(
+      checkPlan(plan({ maxCaptured: 9014 }), context),
+      (thrown: Error & { hint: string }) => {
+        assert.match(thrown.hint, /mtu 9000/);
+        return true;
+      },
+    );
+  });
+
+  test('refuses no frame and asks for no interface where the link is none', async (t) => {
+    const { context, plan } = await given(t, { link: { kind: 'null' }, interfaces: interfaces(null) });
+    await checkPlan(plan({ maxCaptured: 200_000 }), context);
+  });
+
+  test('refuses a link type that is not Ethernet, also where only the file tells it', async (t) => {
+    const { context, plan } = await given(t, {}, 113);
+    await assert.rejects(checkPlan(plan(), context), { code: 'interface-link-type' });
+    await assert.rejects(checkPlan(plan({ linkTypes: [] }), context), { code: 'interface-link-type' });
+  });
+
+  test('refuses a file that is gone, or is not the one that was mapped', async (t) => {
+    const { context, plan, dir } = await given(t);
+    await assert.rejects(checkPlan(plan({ path: join(dir, 'gone') }), context), { code: 'file-missing' });
+    await assert.rejects(checkPlan(plan({ fileSize: 5 }), context), { code: 'file-changed' });
+    await assert.rejects(checkPlan(plan({ modified: '5' }), context), { code: 'file-changed' });
+  });
+
+  test('refuses a file outside the roots, also behind a link or dots', async (t) => {
+    const { context, plan, dir } = await given(t);
+    const roots = [join(dir, 'inner')];
+    await mkdir(roots[0]!);
+    await symlink(join(dir, 'a.pcap'), join(dir, 'inner', 'link.pcap'));
+    for (const path of ['a.pcap', 'inner/link.pcap', 'inner/../a.pcap']) {
+      const change = { path: join(dir, path) };
+      await assert.rejects(checkPlan(plan(change), { ...context, roots }), { code: 'file-outside-roots' });
+    }
+  });
+
+  test('looks at every one of many files', async (t) => {
+    const { context, file, dir } = await given(t);
+    const files = Array.from({ length: 100 }, () => file);
+    files[97] = { ...file, path: join(dir, 'gone') };
+    await assert.rejects(checkPlan(sensorPlan('one', { files }), context), { code: 'file-missing' });
+  });
+});

@@ -1,0 +1,78 @@
+// docs/errors.md is the table of errors and exit codes, written out. UPDATE_DOCS=1 writes it anew.
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { describe, test } from 'node:test';
+import { format, resolveConfig } from 'prettier';
+import { errorTable, type ErrorCode } from '@capfleet/shared/errors/codes';
+import { exitCode } from '@capfleet/shared/errors/exit-codes';
+
+const DOCS = new URL('../../../../docs/errors.md', import.meta.url);
+const ROWS = Object.entries(errorTable) as [ErrorCode, (typeof errorTable)[ErrorCode]][];
+
+const MEANING: Record<keyof typeof exitCode, string> = {
+  ok: 'Done, nothing to complain about.',
+  failed: 'The command could not do what was asked.',
+  usage: 'The command line or configuration is wrong; nothing was started.',
+  partial: 'Done, but some files are cut off, damaged or could not be read; the result names them.',
+  verdict: 'A replay ended, but its report misses a threshold.',
+  interrupted: 'Stopped by Ctrl-C or SIGTERM.',
+};
+
+/** A cell of a table: what Markdown would take for a border or a tag is escaped. */
+function cell(text: string): string {
+  return text.replace(/[|<>*_]/g, '\\$&').replace(/`[^`]*`/g, (code) => code.replace(/\\([<>*_])/g, '$1'));
+}
+
+async function render(): Promise<string> {
+  const parts = [
+    '# Errors and exit codes',
+    'Every failure has a code, a message and a way out. The code is stable and stands in `--json` output and in',
+    'reports; words in braces are filled in. This page is made from the table in `shared/src/errors/codes.ts`:',
+    '`UPDATE_DOCS=1 node --test test/unit/shared/errors/table.test.ts` writes it anew.',
+    '',
+    '## Exit codes',
+    '',
+    '| code | name | meaning |',
+    '| ---: | --- | --- |',
+    ...Object.entries(exitCode).map(
+      ([name, code]) => `| ${code} | ${name} | ${MEANING[name as keyof typeof exitCode]} |`,
+    ),
+    '',
+    '## Errors',
+    '',
+    '| code | message | what to do | exit | retried |',
+    '| --- | --- | --- | ---: | --- |',
+    ...ROWS.map(
+      ([code, { message, hint, exit, retryable }]) =>
+        `| \`${code}\` | ${cell(message)} | ${cell(hint)} | ${exit} | ${retryable ? 'yes' : 'no'} |`,
+    ),
+    '',
+  ];
+  const [title = '', ...rest] = parts;
+  const config = await resolveConfig(DOCS);
+  return format(`${title}\n\n${rest.join('\n')}`, { ...config, parser: 'markdown' });
+}
+
+test('docs/errors.md says what the table says', async () => {
+  const expected = await render();
+  if (process.env['UPDATE_DOCS'] === '1') writeFileSync(DOCS, expected);
+  assert.equal(readFileSync(DOCS, 'utf8'), expected, 'run this test with UPDATE_DOCS=1');
+});
+
+describe('the table of errors', () => {
+  test('has exit codes that a process can end with, each meaning one thing', () => {
+    const codes = Object.values(exitCode);
+    assert.equal(new Set(codes).size, codes.length);
+    for (const code of codes) assert.ok(Number.isInteger(code) && code >= 0 && code < 256);
+  });
+
+  for (const [code, { message, hint, exit }] of ROWS) {
+    test(`${code}: has a code in kebab case, a message and a way out`, () => {
+      assert.match(code, /^[a-z]+(-[a-z]+)*$/);
+      assert.notEqual(message.trim(), '');
+      assert.notEqual(hint.trim(), '');
+      assert.doesNotMatch(`${message}${hint}`, /\.$|\n|\bTODO\b/);
+      assert.ok((Object.values(exitCode) as number[]).includes(exit) && exit !== exitCode.ok);
+    });
+  }
+});

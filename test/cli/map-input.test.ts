@@ -7,7 +7,14 @@ import { gzipSync } from 'node:zlib';
 import { nobody } from '../support/nobody.ts';
 import { makeMapPlace, readDumpFile, runMap } from '../support/map-cli.ts';
 import { stamps } from '../support/numbered-set.ts';
-import { cutAt, pcapFile, pcapHeader, plainPcap, withCapturedLength, withMagic } from '../support/pcap-writer.ts';
+import {
+  cutAt,
+  pcapFile,
+  pcapHeader,
+  plainPcap,
+  withCapturedLength,
+  withMagic,
+} from '../support/pcap-writer.ts';
 
 const packet = (second: number, length = 60) => ({
   seconds: 1_700_000_000 + second,
@@ -27,7 +34,12 @@ interface Oddity {
 }
 
 const oddities: Record<string, Oddity> = {
-  'nothing.pcap': { content: Buffer.alloc(0), status: 'failed', detail: 'capture-empty', said: /is empty \(0 bytes\)/ },
+  'nothing.pcap': {
+    content: Buffer.alloc(0),
+    status: 'failed',
+    detail: 'capture-empty',
+    said: /is empty \(0 bytes\)/,
+  },
   'ten-bytes.pcap': {
     content: cutAt(sound, 10),
     status: 'failed',
@@ -121,11 +133,15 @@ describe('capfleet map', { concurrency: 2 }, () => {
   });
 
   test('knows captures by their content, whatever they are called', async (t) => {
-    const place = await makeMapPlace(t, {}, {
-      'plain.pcap.gz': sound,
-      'packed.txt': gzipSync(sound),
-      'big-endian.bin': pcapFile({ byteOrder: 'be', magic: 'ns' }, [packet(0), packet(1)]),
-    });
+    const place = await makeMapPlace(
+      t,
+      {},
+      {
+        'plain.pcap.gz': sound,
+        'packed.txt': gzipSync(sound),
+        'big-endian.bin': pcapFile({ byteOrder: 'be', magic: 'ns' }, [packet(0), packet(1)]),
+      },
+    );
     assert.equal((await runMap(place, ALL)).code, 0);
     const { files } = await readDumpFile(place.dump);
     assert.deepEqual(files.map(({ capfleet }) => [capfleet.name, capfleet.packets]).sort(), [
@@ -157,7 +173,13 @@ describe('capfleet map', { concurrency: 2 }, () => {
   });
 
   test('takes names with spaces, quotes and line breaks, and prints nothing that a terminal would obey', async (t) => {
-    const names = ['with space.pcap.gz', `quotes"'.pcap.gz`, 'line\nbreak.pcap.gz', 'red\u001b[31m.pcap.gz', '-x.pcap.gz'];
+    const names = [
+      'with space.pcap.gz',
+      `quotes"'.pcap.gz`,
+      'line\nbreak.pcap.gz',
+      'red\u001b[31m.pcap.gz',
+      '-x.pcap.gz',
+    ];
     const place = await makeMapPlace(t, Object.fromEntries(names.map((name, number) => [name, [number]])));
     const { code, stdout } = await runMap(place);
     assert.equal(code, 0);
@@ -172,7 +194,11 @@ describe('capfleet map', { concurrency: 2 }, () => {
 
   test('goes on where a name is no UTF-8', async (t) => {
     const place = await makeMapPlace(t, { 'a.pcap.gz': [0], 'b.pcap.gz': [1] });
-    const odd = Buffer.concat([Buffer.from(`${place.captures}/b`), Buffer.from([0xff]), Buffer.from('.pcap.gz')]);
+    const odd = Buffer.concat([
+      Buffer.from(`${place.captures}/b`),
+      Buffer.from([0xff]),
+      Buffer.from('.pcap.gz'),
+    ]);
     await rename(join(place.captures, 'b.pcap.gz'), odd);
     const { code, stdout, stderr } = await runMap(place);
     assert.ok(code === 0 || code === 3, stderr);

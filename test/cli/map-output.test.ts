@@ -11,7 +11,11 @@ import { nobody } from '../support/nobody.ts';
 
 /** Everything that a map can know about its folder before it reads a file. */
 const folders: [what: string, args: (place: string) => string[], said: (place: string) => string][] = [
-  ['a folder that is not there', (place) => [join(place, 'gone')], (place) => `no such folder: ${place}/gone`],
+  [
+    'a folder that is not there',
+    (place) => [join(place, 'gone')],
+    (place) => `no such folder: ${place}/gone`,
+  ],
   ['a file for a folder', (place) => [join(place, 'file')], (place) => `${place}/file is not a folder`],
   [
     'a folder without a matching file',
@@ -38,7 +42,14 @@ describe('capfleet map refuses', { concurrency: 2 }, () => {
       await writeFile(join(dir, 'map.json'), 'the old one');
       const [folder = '', ...more] = args(dir);
       const dump = join(dir, 'map.json');
-      const { code, stdout, stderr } = await runCapfleet(['map', '--dir-src', folder, '--dump-json', dump, ...more]);
+      const { code, stdout, stderr } = await runCapfleet([
+        'map',
+        '--dir-src',
+        folder,
+        '--dump-json',
+        dump,
+        ...more,
+      ]);
       assert.deepEqual([code, stdout], [1, '']);
       assert.equal(stderr.split('\n')[0], `capfleet: ${said(dir)}`);
       assert.match(stderr, /--dir-src|--file-suffix/, 'and names the option to change');

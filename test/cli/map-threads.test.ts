@@ -51,7 +51,16 @@ describe('the map of four capture threads', () => {
 
   test('says of every file what capinfos says', { skip: noCapinfos }, async () => {
     const paths = names.map((name) => join(folder, name));
-    const { stdout } = await promisify(execFile)('capinfos', ['-T', '-r', '-S', '-c', '-d', '-a', '-e', ...paths]);
+    const { stdout } = await promisify(execFile)('capinfos', [
+      '-T',
+      '-r',
+      '-S',
+      '-c',
+      '-d',
+      '-a',
+      '-e',
+      ...paths,
+    ]);
     const expected = new Map<string, unknown>();
     for (const line of stdout.trim().split('\n')) {
       const [path = '', packets, bytes, first = '', last = ''] = line.split('\t');
@@ -75,7 +84,9 @@ describe('the map of four capture threads', () => {
     const pairs = new Set<string>();
     let known = 0;
     for (const name of names) {
-      const sum = createHash('sha256').update(await readFile(join(folder, name))).digest('hex');
+      const sum = createHash('sha256')
+        .update(await readFile(join(folder, name)))
+        .digest('hex');
       const thread = threadBySum.get(sum);
       if (thread === undefined) continue;
       known++;

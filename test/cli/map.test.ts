@@ -48,7 +48,10 @@ next: capfleet replay --dump-json ${place.dump} --out-interface IF
     );
     assert.equal(code, 0);
     const dump = await readDumpFile(place.dump);
-    assert.deepEqual([dump.beginning, dump.end], ['2023-11-14T22:13:20.000000000Z', '2023-11-14T22:13:20.095000000Z']);
+    assert.deepEqual(
+      [dump.beginning, dump.end],
+      ['2023-11-14T22:13:20.000000000Z', '2023-11-14T22:13:20.095000000Z'],
+    );
     assert.deepEqual(dump.capfleet.lanes, [['cap-1.pcap.gz', 'cap-3.pcap.gz'], ['cap-2.pcap.gz']]);
     assert.deepEqual(
       dump.files.map(({ path, packets, lane }) => [path, packets, lane]),

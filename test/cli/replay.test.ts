@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import type { RunReport } from '@capfleet/shared/contract/report';
 import { stamps, type SetShape } from '../support/numbered-set.ts';
 import { readPcap } from '../support/pcap-reader.ts';
@@ -18,6 +18,9 @@ import {
   SHORT_LEAD,
   timelineOf,
 } from '../support/replay-cli.ts';
+import { lastFirst } from '../support/last-first.ts';
+import type { MapPlace } from '../support/map-cli.ts';
+import type { AfterHook } from '../support/temp-dir.ts';
 import { startCapfleet, type Running } from '../support/start-capfleet.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -44,19 +47,27 @@ const NOISE_MS = 150;
 
 const milliseconds = (nanos: bigint): number => Number(nanos) / 1e6;
 
+/** The set of that shape, mapped once for all tests, and a name for what one of them sends. */
+let set: MapPlace;
+const cleanUp = lastFirst({ after });
+let outputs = 0;
+const outFile = (): string => join(set.dir, `out-${outputs++}.pcap`);
+
+before(async () => {
+  set = await makeMappedSet(cleanUp, SHAPE);
+});
+
 describe('capfleet replay', { concurrency: 2 }, () => {
-  test('sends every packet in the order of the timeline, and its report adds up', async (t) => {
-    const place = await makeMappedSet(t, SHAPE);
-    const out = join(place.dir, 'out.pcap');
-    const report = playedReport(await runReplay(place, ['--out-interface', `file:${out}`, '--json']));
+  test('sends every packet in the order of the timeline, and its report adds up', async () => {
+    const out = outFile();
+    const report = playedReport(await runReplay(set, ['--out-interface', `file:${out}`, '--json']));
     assert.deepEqual(await numbersOf(out), TIMELINE);
     assert.deepEqual([report.totals.read, report.totals.sent], [PACKETS, PACKETS]);
     assert.equal(report.totals.sentBytes, PACKETS * 100);
   });
 
-  test('reports as JSON with every field that its contract names', async (t) => {
-    const place = await makeMappedSet(t, SHAPE);
-    const report = playedReport(await runReplay(place, ['--out-interface', 'null', '--json']));
+  test('reports as JSON with every field that its contract names', async () => {
+    const report = playedReport(await runReplay(set, ['--out-interface', 'null', '--json']));
     assert.deepEqual(Object.keys(report).sort(), [
       'loops',
       'outcome',
@@ -72,10 +83,13 @@ describe('capfleet replay', { concurrency: 2 }, () => {
     assert.deepEqual([report.version, report.speed, report.loops, report.startSkew], [1, '1/1', 1, null]);
     assert.match(report.start ?? '', /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$/);
     const [sensor] = report.sensors;
-    assert.deepEqual([report.sensors.length, sensor?.sensor, sensor?.link, sensor?.error], [1, 'local', 'null', null]);
+    assert.deepEqual(
+      [report.sensors.length, sensor?.sensor, sensor?.link, sensor?.error],
+      [1, 'local', 'null', null],
+    );
     const { lateness, startError, firstSent, lastSent, clock } = sensor?.result ?? {};
-    const quantiles = [lateness?.p50, lateness?.p90, lateness?.p99, lateness?.p999, lateness?.max].map((text) =>
-      BigInt(text ?? -1),
+    const quantiles = [lateness?.p50, lateness?.p90, lateness?.p99, lateness?.p999, lateness?.max].map(
+      (text) => BigInt(text ?? -1),
     );
     assert.deepEqual(
       quantiles,
@@ -87,23 +101,24 @@ describe('capfleet replay', { concurrency: 2 }, () => {
     assert.ok(BigInt(clock?.bound ?? -1) > 0n);
   });
 
-  test('reports in words, the verdict first', async (t) => {
-    const place = await makeMappedSet(t, SHAPE);
-    const { code, stdout, stderr } = await runReplay(place, ['--out-interface', 'null']);
+  test('reports in words, the verdict first', async () => {
+    const { code, stdout, stderr } = await runReplay(set, ['--out-interface', 'null']);
     assert.ok(code === 0 || code === 4, stderr);
     assert.equal(stderr, '');
     const verdict = code === 0 ? 'the verdict holds' : 'the verdict does not hold';
-    assert.ok(stdout.startsWith(`done: ${PACKETS} of ${PACKETS} packets sent (5.7 KiB), ${verdict}\n`), stdout);
+    assert.ok(
+      stdout.startsWith(`done: ${PACKETS} of ${PACKETS} packets sent (5.7 KiB), ${verdict}\n`),
+      stdout,
+    );
     assert.match(stdout, /^sensor +interface +read +sent /m);
     assert.match(stdout, new RegExp(`^local +null +${PACKETS} +${PACKETS} `, 'm'));
   });
 
   for (const [text, exact, length] of speeds) {
-    test(`at --time-modifier ${text} takes ${length} ms`, async (t) => {
-      const place = await makeMappedSet(t, SHAPE);
-      const out = join(place.dir, 'out.pcap');
+    test(`at --time-modifier ${text} takes ${length} ms`, async () => {
+      const out = outFile();
       const args = ['--out-interface', `file:${out}`, '--time-modifier', text, '--json'];
-      const report = playedReport(await runReplay(place, args));
+      const report = playedReport(await runReplay(set, args));
       assert.equal(report.speed, exact);
       const { packets } = readPcap(await readFile(out));
       assert.equal(packets.length, PACKETS);
@@ -112,11 +127,10 @@ describe('capfleet replay', { concurrency: 2 }, () => {
     });
   }
 
-  test('plays the set three times with --loop-count 3, the end of one at the beginning of the next', async (t) => {
-    const place = await makeMappedSet(t, SHAPE);
-    const out = join(place.dir, 'out.pcap');
+  test('plays the set three times with --loop-count 3, the end of one at the beginning of the next', async () => {
+    const out = outFile();
     const args = ['--out-interface', `file:${out}`, '--loop-count', '3', '--json'];
-    const report = playedReport(await runReplay(place, args));
+    const report = playedReport(await runReplay(set, args));
     assert.deepEqual(await numbersOf(out), [...TIMELINE, ...TIMELINE, ...TIMELINE]);
     assert.deepEqual([report.loops, report.sensors[0]?.result?.loops], [3, 3]);
     const { packets } = readPcap(await readFile(out));
@@ -151,14 +165,13 @@ interface Endless {
 }
 
 /** A replay without end that has gone round more than once. */
-async function playEndlessly(t: Parameters<typeof makeMappedSet>[0]): Promise<Endless> {
-  const place = await makeMappedSet(t, { 'a.pcap': stamps(0, 11, 5) });
-  const out = join(place.dir, 'out.pcap');
-  const where = ['--dump-json', place.dump, '--out-interface', `file:${out}`, ...SHORT_LEAD];
-  const replay = startCapfleet(t, ['replay', ...where, '--loop-infinite', '--json']);
+async function playEndlessly(t: AfterHook): Promise<Endless> {
+  const out = outFile();
+  const where = ['--dump-json', set.dump, '--out-interface', `file:${out}`, ...SHORT_LEAD];
+  const replay = startCapfleet(t, ['replay', ...where, '--loop-infinite', '--time-modifier', '5', '--json']);
   await waitFor(
     'the set was played more than once',
-    async () => (await stat(out).catch(() => ({ size: 0 }))).size > 24 + 2 * 11 * 116,
+    async () => (await stat(out).catch(() => ({ size: 0 }))).size > 24 + 2 * PACKETS * 116,
     { timeout: 15_000 },
   );
   const agents = (await processesMentioning(out)).filter(({ pid }) => pid !== replay.pid);
@@ -177,11 +190,11 @@ describe('an endless capfleet replay', { concurrency: 2 }, () => {
       assert.deepEqual([report.outcome, report.loops], ['stopped', 0]);
       assertAccounts(report);
       const sent = await numbersOf(out);
-      assert.ok(sent.length > 2 * 11);
+      assert.ok(sent.length > 2 * PACKETS);
       assert.equal(report.totals.sent, sent.length);
       assert.deepEqual(
         sent,
-        sent.map((_, index) => index % 11),
+        sent.map((_, index) => TIMELINE[index % PACKETS]),
       );
       await waitFor('its agent is gone', async () => (await processesMentioning(out)).length === 0);
     });

@@ -26,7 +26,13 @@ const COLOUR = /\u001b\[[0-9;]*m/;
 describe('capfleet', { concurrency: 2 }, () => {
   test('shows the progress of a map on a terminal, and clears it', { skip }, async (t) => {
     const place = await makeMapPlace(t, { 'a.pcap.gz': stamps(0, 3, 10) });
-    const { code, stdout } = await onTerminal(['map', '--dir-src', place.captures, '--dump-json', place.dump]);
+    const { code, stdout } = await onTerminal([
+      'map',
+      '--dir-src',
+      place.captures,
+      '--dump-json',
+      place.dump,
+    ]);
     assert.equal(code, 0, stdout);
     assert.match(stdout, /mapping [░█]+ +\d+% \| \d\/\d\+? files/);
     assert.match(stdout, /1 file, 3 packets/);

@@ -17,7 +17,10 @@ const refusals: [args: string[], said: RegExp][] = [
   [['map'], /required option '--dir-src <dir>' not specified/],
   [['map', '--dir-src', '/tmp', '--frobnicate'], /unknown option '--frobnicate'/],
   [['map', '--dir-src', '/tmp', 'stray'], /too many arguments/],
-  [['map', '--dir-src', '/tmp', '--file-regexp', '('], /--file-regexp <re>' argument '\(' is invalid.*Unterminated group/],
+  [
+    ['map', '--dir-src', '/tmp', '--file-regexp', '('],
+    /--file-regexp <re>' argument '\(' is invalid.*Unterminated group/,
+  ],
   [['map', '--dir-src', '/tmp', '--file-workers', '-1'], /--file-workers <n>' argument '-1' is invalid/],
   [['map', '--dir-src', '/tmp', '--file-workers', '1.5'], /"1\.5" is no whole number/],
   [['map', '--dir-src', '/tmp', '--redis', 'http://x'], /"http:\/\/x" is no Redis URL/],

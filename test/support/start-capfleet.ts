@@ -53,16 +53,10 @@ export function startCapfleet(t: AfterHook, args: readonly string[], options: St
     },
     ended,
     isRunning,
-    says: async (text, timeout = 10_000) => {
-      await waitFor(
-        `"${text}" from capfleet ${args[0] ?? ''}; it said: ${output.stderr}`,
-        () => {
-          if (output.stderr.includes(text)) return true;
-          if (!isRunning()) throw new Error(`it ended: ${output.stderr}`);
-          return false;
-        },
-        { timeout },
-      );
+    says: async (text, timeout = 20_000) => {
+      const what = `"${text}" from capfleet ${args[0] ?? ''}`;
+      await waitFor(what, () => output.stderr.includes(text) || !isRunning(), { timeout });
+      if (!output.stderr.includes(text)) throw new Error(`${what}: it ended and said: ${output.stderr}`);
     },
   };
 }
@@ -86,6 +80,6 @@ export async function startReplayer(
   args: readonly string[] = ['--interface', 'null'],
 ): Promise<Running> {
   const agent = startCapfleet(t, ['replayer', '--redis', redis, '--sensor', sensor, ...args]);
-  await agent.says('replayer ready', 15_000);
+  await agent.says('replayer ready');
   return agent;
 }

@@ -8,6 +8,7 @@ import { mapCommand } from './commands/map.ts';
 import { mapperCommand } from './commands/mapper.ts';
 import { replayCommand } from './commands/replay.ts';
 import { replayerCommand } from './commands/replayer.ts';
+import { printable } from './show/text.ts';
 import type { World } from './world.ts';
 
 const services = new Set(['mapper', 'replayer']);
@@ -54,8 +55,8 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     const failure = asFailure(thrown);
     if (argv.includes('--json'))
       process.stdout.write(`${JSON.stringify({ error: failure.toRecord() }, null, 2)}\n`);
-    process.stderr.write(`capfleet: ${failure.message}\n`);
-    if (failure.hint !== '') process.stderr.write(`          ${failure.hint}\n`);
+    process.stderr.write(`capfleet: ${printable(failure.message)}\n`);
+    if (failure.hint !== '') process.stderr.write(`          ${printable(failure.hint)}\n`);
     if (failure.code === 'internal' && thrown instanceof Error)
       process.stderr.write(`${thrown.stack ?? ''}\n`);
     return failure.exit;

@@ -121,7 +121,8 @@ class GzipReader implements ByteReader {
     const trailer = Buffer.alloc(8);
     for (let index = 0; index < trailer.length; index += 1) trailer[index] = await this.#byte();
     if (trailer.readUInt32LE(0) !== member.checksum) throw new Damage(false, 'incorrect data check');
-    if (trailer.readUInt32LE(4) !== member.length % 2 ** 32) throw new Damage(false, 'incorrect length check');
+    if (trailer.readUInt32LE(4) !== member.length % 2 ** 32)
+      throw new Damage(false, 'incorrect length check');
   }
 
   /** Brings in the next slice; an empty one at the end. */

@@ -82,9 +82,14 @@ export async function checkReachable(url: string, timeoutMs = 3000): Promise<voi
   // The reason comes out of connect(); without a listener the same error would also be printed.
   let last: unknown;
   client.on('error', (error: unknown) => (last = error));
+  // The client's own limits do not cover a server that accepts and then says nothing.
+  const silence = new Promise<never>((_resolve, reject) => {
+    setTimeout(() => {
+      reject(new Error(`no answer within ${String(timeoutMs)} ms`));
+    }, timeoutMs).unref();
+  });
   try {
-    await client.connect();
-    await client.ping();
+    await Promise.race([client.connect().then(() => client.ping()), silence]);
   } catch (error) {
     throw new Failure(
       'redis-unreachable',

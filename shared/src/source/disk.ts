@@ -75,10 +75,19 @@ async function* walk(
     const path = join(folder, entry.name);
     if (entry.isDirectory()) folders.push(path);
     else if (wanted(path) && (entry.isFile() || (entry.isSymbolicLink() && (await isFile(path))))) {
-      yield await describe(path, relative(root, path).split(sep).join('/'));
+      yield await describeListed(path, relative(root, path).split(sep).join('/'));
     }
   }
   for (const child of folders) yield* walk(root, child, wanted);
+}
+
+/** A file that is gone again, or whose name cannot be said in UTF-8, is listed all the same: reading it tells. */
+async function describeListed(path: string, name: string): Promise<SourceFile> {
+  return describe(path, name).catch((error: unknown) => {
+    if (error instanceof Failure && error.code === 'file-missing')
+      return { path, name, size: 0, modified: '0' };
+    throw error;
+  });
 }
 
 async function isFile(path: string): Promise<boolean> {

@@ -90,7 +90,11 @@ describe('nothing of the private Redis and its mappers is left', { concurrency: 
     assert.deepEqual([code, stdout], [130, '']);
     assert.match(stderr, /capfleet: interrupted\n/);
     await assertNothingLeft(place, 0);
-    assert.deepEqual(await readdir(join(place.dump, '..')), ['in', 'tmp'], 'no dump, and no beginning of one');
+    assert.deepEqual(
+      await readdir(join(place.dump, '..')),
+      ['in', 'tmp'],
+      'no dump, and no beginning of one',
+    );
   });
 
   test('after a second Ctrl-C, which does not wait for the mappers', async (t) => {

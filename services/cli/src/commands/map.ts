@@ -67,20 +67,16 @@ export function mapCommand(run: (action: (world: World) => Promise<ExitCode>) =>
 async function map(options: MapOptions, world: World): Promise<ExitCode> {
   const toStdout = options.dumpJson === '-';
   const dump = toStdout ? null : await claimFile(options.dumpJson);
-  try {
-    const set = await mapThroughQueue(options, world);
-    const [firstFailure] = set.failed;
-    if (set.files.length === 0 && firstFailure) {
-      world.stderr.write(showMapResult(set));
-      throw new Failure('nothing-mapped', { files: set.failed.length, reason: firstFailure.error.message });
-    }
-    await write(set, dump, options, world);
-    return set.failed.length > 0 || set.files.some(({ map: { status } }) => status === 'partial')
-      ? exitCode.partial
-      : exitCode.ok;
-  } finally {
-    await dump?.discard();
+  const set = await mapThroughQueue(options, world);
+  const [firstFailure] = set.failed;
+  if (set.files.length === 0 && firstFailure) {
+    world.stderr.write(showMapResult(set));
+    throw new Failure('nothing-mapped', { files: set.failed.length, reason: firstFailure.error.message });
   }
+  await write(set, dump, options, world);
+  return set.failed.length > 0 || set.files.some(({ map: { status } }) => status === 'partial')
+    ? exitCode.partial
+    : exitCode.ok;
 }
 
 async function mapThroughQueue(options: MapOptions, world: World): Promise<DataSet> {

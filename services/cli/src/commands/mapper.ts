@@ -12,6 +12,11 @@ interface MapperCommandOptions extends CommonOptions {
   readonly jobLock: bigint;
 }
 
+const examples = `Examples:
+  capfleet mapper --redis redis://queue:6379
+  capfleet mapper --redis redis://queue:6379 --root /mnt/pcap --concurrency 2
+`;
+
 export function mapperCommand(run: (action: (world: World) => Promise<ExitCode>) => Promise<void>): Command {
   return new Command('mapper')
     .description('run a mapper worker: takes map jobs from a Redis until it is stopped')
@@ -32,6 +37,7 @@ export function mapperCommand(run: (action: (world: World) => Promise<ExitCode>)
         .default(10_000_000_000n, '10s'),
     )
     .addOption(logLevelOption('info'))
+    .addHelpText('before', examples)
     .action((options: MapperCommandOptions) =>
       run(async () => {
         await checkReachable(options.redis);

@@ -12,6 +12,11 @@ interface ReplayerCommandOptions extends CommonOptions {
   readonly root: readonly string[];
 }
 
+const examples = `Examples:
+  capfleet replayer --sensor a --interface eth1 --redis redis://queue:6379
+  capfleet replayer --sensor a --interface eth1 --redis redis://queue:6379 --root /mnt/pcap
+`;
+
 export function replayerCommand(
   run: (action: (world: World) => Promise<ExitCode>) => Promise<void>,
 ): Command {
@@ -31,6 +36,7 @@ export function replayerCommand(
     )
     .option('--root <dir...>', 'folders that plans may read from', ['/'])
     .addOption(logLevelOption('info'))
+    .addHelpText('before', examples)
     .action((options: ReplayerCommandOptions) =>
       run(async ({ version }) => {
         await checkReachable(options.redis);

@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Failure } from '@capfleet/shared/errors/failure';
+import { Failure, reasonOf } from '@capfleet/shared/errors/failure';
 import { checkReachable } from '@capfleet/shared/redis/connect';
 
 const START_DEADLINE_MS = 10_000;
@@ -32,7 +32,7 @@ export interface PrivateRedis {
 /** @throws Failure `redis-missing`, `redis-start` */
 export async function startPrivateRedis(): Promise<PrivateRedis> {
   const parent = tmpdir().length > LONGEST_FOLDER ? '/tmp' : tmpdir();
-  const folder = mkdtempSync(join(parent, 'capfleet-'));
+  const folder = makeFolder(parent);
   // Its own process group: Ctrl-C must not end Redis before the report is written.
   const shell = spawn('sh', ['-c', watcher, 'capfleet-redis', folder], {
     stdio: ['pipe', 'ignore', 'pipe'],
@@ -63,6 +63,14 @@ export async function startPrivateRedis(): Promise<PrivateRedis> {
       if (said.includes('not found')) throw new Failure('redis-missing');
       throw new Failure('redis-start', { reason: reason ?? 'it did not answer in time' });
     }
+  }
+}
+
+function makeFolder(parent: string): string {
+  try {
+    return mkdtempSync(join(parent, 'capfleet-'));
+  } catch (error) {
+    throw new Failure('redis-start', { reason: reasonOf(error) }, { cause: error });
   }
 }
 

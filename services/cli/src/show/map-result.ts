@@ -1,7 +1,7 @@
 // A mapping for people: what was found, how many capture threads wrote it and which file is whose, what went wrong.
 import { totals, type DataSet, type TimedFile } from '@capfleet/shared/dataset/dataset';
 import { formatDuration, formatInstant } from '@capfleet/shared/time/nanos';
-import { formatBytes, formatCount, formatTable } from './text.ts';
+import { formatBytes, formatCount, formatTable, printable } from './text.ts';
 
 /** More files than this are not listed one by one; the dump has them all. */
 const MOST_LISTED = 400;
@@ -30,7 +30,7 @@ function showLanes(set: DataSet): string {
     .map((files, lane) => {
       const packets = files.reduce((sum, { map }) => sum + map.packets, 0);
       const head = `  lane ${String(lane)}: ${formatCount(files.length, 'file')}, ${formatCount(packets, 'packet')}\n`;
-      return head + (set.files.length > MOST_LISTED ? '' : wrap(files.map(({ map }) => map.name)));
+      return head + (set.files.length > MOST_LISTED ? '' : wrap(files.map(({ map }) => printable(map.name))));
     })
     .join('');
 }
@@ -44,7 +44,7 @@ function showTrouble(set: DataSet): string {
   for (const file of set.empty) rows.push(['empty', file.name, file.warnings.at(-1)?.message ?? '', '']);
   if (rows.length === 0) return '';
   const shown = rows.slice(0, MOST_TROUBLED).map(([status = '', name = '', message = '', hint = '']) => {
-    return [`  ${status}`, name, hint === '' ? message : `${message}; ${hint}`];
+    return [`  ${status}`, printable(name), printable(hint === '' ? message : `${message}; ${hint}`)];
   });
   const more =
     rows.length > shown.length ? `  … and ${formatCount(rows.length - shown.length)} more in the dump\n` : '';

@@ -1,7 +1,7 @@
 // A run's report for people: the verdict first, then what each sensor did, then what does not hold.
 import { refusalCauses, type RunReport, type SensorReport } from '@capfleet/shared/contract/report';
 import { formatDuration } from '@capfleet/shared/time/nanos';
-import { formatBytes, formatCount, formatTable } from './text.ts';
+import { formatBytes, formatCount, formatTable, printable } from './text.ts';
 
 export function showReport(report: RunReport): string {
   return [headline(report), sensorTable(report), skewLine(report), findings(report)]
@@ -68,9 +68,11 @@ function skewLine({ startSkew }: RunReport): string {
 function findings({ verdict, sensors }: RunReport): string {
   const lines = verdict.findings
     .filter(({ holds }) => !holds)
-    .map(({ sensor, check, text }) => `  ${sensor === null ? '' : `${sensor}: `}${check}: ${text}\n`);
+    .map(
+      ({ sensor, check, text }) => `  ${sensor === null ? '' : `${sensor}: `}${check}: ${printable(text)}\n`,
+    );
   for (const { sensor, result, error } of sensors) {
-    if (error) lines.push(`  ${sensor}: ${error.message}\n      ${error.hint}\n`);
+    if (error) lines.push(`  ${sensor}: ${printable(error.message)}\n      ${printable(error.hint)}\n`);
     if (!result) continue;
     const refused = refusalCauses.filter((cause) => result.accounts.refused[cause] > 0);
     for (const cause of refused)

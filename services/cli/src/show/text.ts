@@ -19,6 +19,14 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 ? String(value) : value.toFixed(1)} ${units[unit] ?? ''}`;
 }
 
+/** A text from outside (a file's name, a reason) as one line that no terminal obeys. */
+export function printable(text: string): string {
+  // eslint-disable-next-line no-control-regex -- these are the ones
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (control) => {
+    return `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`;
+  });
+}
+
 /** Rows as columns two spaces apart; a column of numbers (per `right`) is set right. */
 export function formatTable(rows: readonly (readonly string[])[], right: readonly number[] = []): string {
   const widths: number[] = [];

@@ -153,6 +153,11 @@ describe('a run', () => {
   }
 });
 
+test('a sensor that says ready again when all are does not have the start decided twice', () => {
+  const { state } = play([ready('a'), ready('b')]);
+  assert.deepEqual(step(state, ready('a')), { state, effects: [] });
+});
+
 describe('a cancelled run', () => {
   for (const [what, events, reason, culprit] of [
     ['names who was not ready in time', [ready('b'), deadline], /sensor a was not ready within 30 s/, 'a'],

@@ -194,6 +194,7 @@ describe('a sensor', { concurrency: 4 }, () => {
       '--interface',
       'null',
     ]);
+    await waitFor('the second one ends', () => !second.isRunning(), { timeout: 20_000 });
     const { code, stderr } = await second.ended;
     assert.equal(code, 1);
     assert.match(stderr, /^capfleet: another agent is running as sensor twin\n/m);
@@ -211,8 +212,8 @@ describe('a sensor', { concurrency: 4 }, () => {
     assert.deepEqual([code, report.outcome, report.verdict.holds], [4, 'failed', false]);
     const [lost, other] = report.sensors;
     assert.deepEqual([lost?.sensor, lost?.error?.code, lost?.result], ['killed', 'sensor-lost', null]);
-    assert.equal(other?.result?.accounts.sent, (await numbersOf(sentBy('witness'))).length);
     assert.equal(other?.result?.outcome, 'done');
+    assert.equal(other.result.accounts.sent, (await numbersOf(sentBy('witness'))).length);
     assertAccounts(report);
   });
 

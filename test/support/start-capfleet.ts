@@ -10,6 +10,8 @@ import { program, type Ended } from './capfleet.ts';
 import type { AfterHook } from './temp-dir.ts';
 import { waitFor } from './wait-for.ts';
 
+const LONGEST_MS = 120_000;
+
 export interface Running {
   readonly pid: number;
   /** What it said on standard output and error so far. */
@@ -36,8 +38,11 @@ export function startCapfleet(t: AfterHook, args: readonly string[], options: St
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
   const isRunning = (): boolean => child.exitCode === null && child.signalCode === null;
+  // What hangs must not hold up the whole file.
+  const limit = setTimeout(() => child.kill('SIGKILL'), LONGEST_MS);
   const closed = once(child, 'close');
   const ended = once(child, 'exit').then(async ([code, signal]: unknown[]): Promise<Ended> => {
+    clearTimeout(limit);
     await Promise.race([closed, sleep(500)]);
     return { code: code as number | null, signal: signal as NodeJS.Signals | null, ...output };
   });

@@ -17,6 +17,9 @@ interface Stream {
   readonly reader: PacketReader;
   readonly order: number;
   packets: number;
+  /** Stamp of the packet that was placed last. */
+  lastSeconds: number;
+  lastNanos: number;
   /** Place in the sequence: the latest stamp of the file so far. */
   seconds: number;
   nanos: number;
@@ -96,7 +99,16 @@ export class Merge {
       file.done(0, null, failure);
       return;
     }
-    await this.#refill({ file, reader, order, packets: 0, seconds: Number.NEGATIVE_INFINITY, nanos: 0 });
+    await this.#refill({
+      file,
+      reader,
+      order,
+      packets: 0,
+      lastSeconds: Number.NEGATIVE_INFINITY,
+      lastNanos: 0,
+      seconds: Number.NEGATIVE_INFINITY,
+      nanos: 0,
+    });
   }
 
   /** Brings the stream's next packet up, or ends the stream. */
@@ -119,10 +131,15 @@ export class Merge {
 
   #place(stream: Stream): void {
     const { seconds, nanos } = stream.reader;
+    if (seconds < stream.lastSeconds || (seconds === stream.lastSeconds && nanos < stream.lastNanos)) {
+      this.backwards += 1;
+    }
+    stream.lastSeconds = seconds;
+    stream.lastNanos = nanos;
     if (seconds > stream.seconds || (seconds === stream.seconds && nanos >= stream.nanos)) {
       stream.seconds = seconds;
       stream.nanos = nanos;
-    } else this.backwards += 1;
+    }
     this.#push(stream);
   }
 

@@ -1,7 +1,7 @@
 // Drives the agent's state machine: turns words, plans and the play's end into events, and carries out effects.
 // All of the agent's world comes in as arguments.
 import { hostname } from 'node:os';
-import type { ClockFacts, PlayResult } from '@capfleet/shared/contract/report';
+import type { ClockFacts } from '@capfleet/shared/contract/report';
 import {
   HEARTBEAT_EXPIRES_MS,
   HEARTBEAT_MS,
@@ -102,49 +102,41 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
       return;
     }
     play = prepared;
-    clock = await world.measureClock();
-    watch(prepared, run, epoch);
-    handle({ type: 'prepared', clock });
+    const measured = (clock = await world.measureClock());
+    watch(prepared, measured, run, epoch);
+    handle({ type: 'prepared', clock: measured });
   }
 
-  /** Follows a play to its end. */
-  function watch(prepared: Play, run: string, epoch: number): void {
+  /** Follows a play to its end. One that was given up meanwhile ends unheard. */
+  function watch(prepared: Play, before: ClockFacts, run: string, epoch: number): void {
     const timer = setInterval(() => {
-      if (state.phase !== 'playing' && state.phase !== 'stopping') return;
+      if (play !== prepared || (state.phase !== 'playing' && state.phase !== 'stopping')) return;
       const { sent, sentBytes, refused, lastDue, loops } = prepared.progress;
       const position = lastDue === null ? '0' : String(BigInt(lastDue) - origin);
       channel
         .say(run, { type: 'progress', sensor, epoch, sent, sentBytes, refused, position, loops })
         .catch(() => undefined);
     }, PROGRESS_MS);
+    const onReference = (instant: string | null): string | null =>
+      instant === null ? null : String(BigInt(instant) + BigInt(before.offset));
+    const settle = (event: AgentEvent): void => {
+      clearInterval(timer);
+      if (play !== prepared) return;
+      play = null;
+      handle(event);
+    };
     prepared.ended
-      .then(async (outcome): Promise<PlayResult> => {
-        const before = clock as ClockFacts;
-        const onReference = (instant: string | null): string | null =>
-          instant === null ? null : String(BigInt(instant) + BigInt(before.offset));
-        return {
-          ...outcome,
-          firstSent: onReference(outcome.firstSent),
-          lastSent: onReference(outcome.lastSent),
-          clock: before,
-          clockAfter: await clockAfter(),
-        };
+      .then(async (outcome) => {
+        const firstSent = onReference(outcome.firstSent);
+        const lastSent = onReference(outcome.lastSent);
+        const after = play === prepared ? await clockAfter() : null;
+        settle({
+          type: 'ended',
+          result: { ...outcome, firstSent, lastSent, clock: before, clockAfter: after },
+        });
       })
-      .then(
-        (result) => {
-          play = null;
-          handle({ type: 'ended', result });
-        },
-        (thrown: unknown) => {
-          play = null;
-          handle({ type: 'failed', error: recordOf(thrown) });
-        },
-      )
-      .finally(() => {
-        clearInterval(timer);
-      })
-      .catch((error: unknown) => {
-        log.error({ err: error }, 'ending the play');
+      .catch((thrown: unknown) => {
+        settle({ type: 'failed', error: recordOf(thrown) });
       });
   }
 

@@ -78,6 +78,7 @@ export function step(state: RunState, event: RunEvent): RunStep {
         effects: [{ do: 'commit', start: event.start }],
       };
     case 'start-refused':
+      if (state.phase !== 'preparing') return { state, effects: [] };
       return cancel(state, event.error.message);
     case 'deadline':
       return afterDeadline(state, event.seconds);

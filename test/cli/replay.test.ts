@@ -200,6 +200,21 @@ describe('an endless capfleet replay', { concurrency: 2 }, () => {
     });
   }
 
+  test('of two packets begins soon, though millions of them would fit into the memory for what comes', async (t) => {
+    const place = await makeMappedSet(t, { 'a.pcap': [0, 400] });
+    const out = join(place.dir, 'out.pcap');
+    const where = ['--dump-json', place.dump, '--out-interface', `file:${out}`, ...SHORT_LEAD];
+    const replay = startCapfleet(t, ['replay', ...where, '--loop-infinite', '--prepare-timeout', '10s']);
+    await waitFor(
+      'it goes round',
+      async () => !replay.isRunning() || (await stat(out).catch(() => ({ size: 0 }))).size >= 24 + 4 * 116,
+      { timeout: 20_000 },
+    );
+    replay.signal('SIGINT');
+    assert.equal((await replay.ended).code, 130, replay.output.stdout);
+    assert.deepEqual((await numbersOf(out)).slice(0, 4), [0, 1, 0, 1]);
+  });
+
   test('is ended at once by a second Ctrl-C, though its agent does not answer', async (t) => {
     const { replay, out, agent } = await playEndlessly(t);
     process.kill(agent, 'SIGSTOP');

@@ -10,6 +10,8 @@ import { RingWriter } from './ring-writer.ts';
 
 /** Pause while the ring is full; it holds far more than is sent in that time. */
 const FULL_PAUSE_MS = 2;
+/** So many loops of a small set are enough to start with: to fill the ring with them may take minutes. */
+const PREFILL_LOOPS = 500;
 
 export interface FeedCounts {
   /** Packets read and due in this run. */
@@ -25,7 +27,7 @@ export interface FeedOptions {
   readonly files: () => readonly MergeFile[];
   readonly pacer: Pacer;
   readonly counts: FeedCounts;
-  /** Called once when the ring is full for the first time or all is read: the run can start. */
+  /** Called once when the ring is full for the first time, holds many loops or all is read: the run can start. */
   readonly onPrefilled: () => void;
   readonly stopped: () => boolean;
 }
@@ -60,6 +62,10 @@ export async function feed(options: FeedOptions): Promise<void> {
       await merge.close();
     }
     if (!stopped()) counts.loops += 1;
+    if (counts.loops === PREFILL_LOOPS) {
+      ring.commit();
+      onPrefilled();
+    }
     // A share without a packet has nothing to repeat.
     if (counts.read === before) break;
   }

@@ -79,7 +79,7 @@ describe('capfleet replay refuses', { concurrency: 2 }, () => {
   });
 });
 
-describe('capfleet replay refuses a set in which after mapping', { concurrency: 2 }, () => {
+describe('capfleet replay looks whether a set is what was mapped, and refuses it when', () => {
   const changes: Record<string, [change: (file: string) => Promise<void>, said: RegExp]> = {
     'a file was removed': [(file) => rm(file), /no such file: \S+b\.pcap/],
     'a file has grown': [
@@ -92,18 +92,40 @@ describe('capfleet replay refuses a set in which after mapping', { concurrency: 
       /b\.pcap is not the file that was mapped: it was written after it was mapped/,
     ],
   };
+  const cleanUp = lastFirst({ after });
+  /** A time that can be set again to the nanosecond. */
+  const written = new Date(1_600_000_000_000);
+  let place: MapPlace;
+  let file = '';
+  let content: Buffer;
+  before(async () => {
+    place = await makeMapPlace(cleanUp, SHAPE);
+    file = join(place.captures, 'b.pcap');
+    content = await readFile(file);
+    await utimes(file, written, written);
+    assert.equal((await runMap(place, ['--file-suffix', ''])).code, 0);
+  });
+  const restore = async (): Promise<void> => {
+    await writeFile(file, content);
+    await utimes(file, written, written);
+  };
+
   for (const [what, [change, said]] of Object.entries(changes)) {
-    test(what, async (t) => {
-      const place = await makeMappedSet(t, SHAPE);
-      await change(join(place.captures, 'b.pcap'));
+    test(what, async () => {
+      await change(file);
       const out = join(place.dir, 'out.pcap');
       const ended = await runReplay(place, ['--out-interface', `file:${out}`, '--json']);
       assertRefused(ended, said);
       const report = JSON.parse(ended.stdout) as RunReport;
       assert.deepEqual([report.outcome, report.totals.read, report.start], ['cancelled', 0, null]);
       await assert.rejects(stat(out), { code: 'ENOENT' });
+      await restore();
     });
   }
+
+  test('nothing was changed (that one it plays)', async () => {
+    assert.equal(playedReport(await runReplay(place, [...OUT, '--json'])).totals.sent, 7);
+  });
 });
 
 describe('capfleet replay plays', { concurrency: 2 }, () => {

@@ -59,7 +59,7 @@ describe('capfleet', { concurrency: 2 }, () => {
       '--out-interface',
       'null',
       '--lead',
-      '200ms',
+      '500ms',
     ]);
     assert.match(stdout, /(preparing|committing|playing) [░█]+ .* packets sent/);
     assert.match(stdout, /3 of 3 packets sent/);

@@ -63,5 +63,5 @@ export function viewMapQueue(t: AfterHook, redis: string): MapQueueView {
 export async function listed(path: string, request: string): Promise<{ file: SourceFile; job: string }> {
   const facts = await stat(path, { bigint: true });
   const file = { path, name: basename(path), size: Number(facts.size), modified: String(facts.mtimeNs) };
-  return { file, job: mapJobId(request, file) };
+  return { file, job: mapJobId(request, path) };
 }

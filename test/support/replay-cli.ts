@@ -10,7 +10,7 @@ import { makeMapPlace, runMap, type MapPlace } from './map-cli.ts';
 import { numbersIn, type SetShape } from './numbered-set.ts';
 import type { AfterHook } from './temp-dir.ts';
 
-export const SHORT_LEAD = ['--lead', '300ms'];
+export const SHORT_LEAD = ['--lead', '500ms'];
 
 /** Maps a set of numbered packets, whatever its files are called. */
 export async function makeMappedSet(t: AfterHook, shape: SetShape): Promise<MapPlace> {

@@ -1,6 +1,7 @@
 // A file that is either wholly new or wholly old. Whether the place can be written is tried before the work begins;
 // nothing stays there meanwhile, so that a folder that is just being listed does not show it.
-import { open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { Failure, reasonOf } from '@capfleet/shared/errors/failure';
 
@@ -11,8 +12,9 @@ export interface AtomicFile {
 
 /** @throws Failure `dump-unwritable` */
 export async function claimFile(path: string): Promise<AtomicFile> {
-  const target = resolve(path);
-  const temporary = join(dirname(target), `.${basename(target)}.${String(process.pid)}.tmp`);
+  // A link stays, and what it points to is replaced.
+  const target = await realpath(path).catch(() => resolve(path));
+  const temporary = join(dirname(target), `.${basename(target)}.${randomUUID()}.tmp`);
   const old = await stat(target).catch(() => null);
   const write = async (work: (handle: FileHandle) => Promise<void>): Promise<void> => {
     try {
@@ -27,7 +29,10 @@ export async function claimFile(path: string): Promise<AtomicFile> {
       throw new Failure('dump-unwritable', { path, reason: reasonOf(error) }, { cause: error });
     }
   };
-  if (old?.isDirectory()) throw new Failure('dump-unwritable', { path, reason: 'it is a folder' });
+  if (old && !old.isFile()) {
+    const reason = old.isDirectory() ? 'it is a folder' : 'it is no regular file; - writes to stdout';
+    throw new Failure('dump-unwritable', { path, reason });
+  }
   await write(() => Promise.resolve());
   return {
     commit: (text) =>

@@ -64,7 +64,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
 }
 
 function interruptOnSignals(interruption: AbortController): void {
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
       if (interruption.signal.aborted) process.exit(exitCode.interrupted);
       interruption.abort();

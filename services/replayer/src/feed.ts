@@ -62,6 +62,9 @@ export async function feed(options: FeedOptions): Promise<void> {
       await merge.close();
     }
     if (!stopped()) counts.loops += 1;
+    // A small set is ready when it is in the ring once, not when it fills it.
+    ring.commit();
+    onPrefilled();
     if (counts.loops === PREFILL_LOOPS) {
       ring.commit();
       onPrefilled();

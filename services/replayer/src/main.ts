@@ -1,5 +1,7 @@
 // The replayer as a process: one agent for one sensor, until it is told to end or its parent is gone.
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createLogger, type LogLevel } from '@capfleet/shared/log/logger';
 import { untilTold } from '@capfleet/shared/process/lifetime';
 import { disk } from '@capfleet/shared/source/disk';
@@ -12,6 +14,7 @@ import { runAgent } from './run-agent.ts';
 
 /** TIME_ERROR of adjtimex: nothing disciplines the clock. */
 const CLOCK_UNSYNCHRONISED = 5;
+const CLOSE_DEADLINE_MS = 5000;
 
 export interface ReplayerProcessOptions {
   readonly redis: string;
@@ -21,6 +24,12 @@ export interface ReplayerProcessOptions {
   readonly roots: readonly string[];
   readonly version: string;
   readonly logLevel: LogLevel;
+}
+
+/** The soft limit, which Node raises to the hard one when it starts. */
+function openFileLimit(): number {
+  const limits = readFileSync('/proc/self/limits', 'utf8');
+  return Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? Number.POSITIVE_INFINITY);
 }
 
 /** @throws Failure `native-missing`, `sensor-taken` */
@@ -39,6 +48,7 @@ export async function runReplayer(options: ReplayerProcessOptions): Promise<void
       link: parseLink(options.interface),
       interfaces: hostInterfaces(native),
       source: disk,
+      openFileLimit: openFileLimit(),
       roots: options.roots,
     },
     measureClock: () => measureRedisClock(redis, log),
@@ -51,5 +61,6 @@ export async function runReplayer(options: ReplayerProcessOptions): Promise<void
   });
   const agent = await Promise.race([starting, told]);
   await told;
-  await agent?.close();
+  // Without Redis there is nobody to say goodbye to.
+  await Promise.race([agent?.close(), sleep(CLOSE_DEADLINE_MS)]);
 }

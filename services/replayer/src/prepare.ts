@@ -2,6 +2,7 @@
 // what is in the others. The raw socket itself is tried when the play opens it.
 import { isInside } from '@capfleet/shared/source/disk';
 import type { Source } from '@capfleet/shared/source/source';
+import { inferLanes } from '@capfleet/shared/dataset/lanes';
 import type { PlanFile, SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import { Failure } from '@capfleet/shared/errors/failure';
 import { openCapture } from '@capfleet/shared/capture/open-capture';
@@ -13,26 +14,39 @@ const ETHERNET_HEADER = 14;
 /** A frame with an 802.1Q tag may be this much larger than the MTU and its header. */
 const VLAN_TAG = 4;
 const FILES_AT_ONCE = 32;
+/** Open in an agent beside the captures. */
+const OTHER_DESCRIPTORS = 64;
 
 export interface PrepareContext {
   readonly link: LinkChoice;
   readonly interfaces: Interfaces;
   readonly source: Source;
+  /** Files that this process may have open. */
+  readonly openFileLimit: number;
   /** Folders that plans may read from. */
   readonly roots: readonly string[];
 }
 
 /**
  * @throws Failure `interface-missing`, `interface-down`, `interface-default-route`, `interface-link-type`,
- *   `frame-too-large`, `file-missing`, `file-forbidden`, `file-changed`, `file-outside-roots`, those of `openCapture`
+ *   `frame-too-large`, `too-many-open-files`, `file-missing`, `file-forbidden`, `file-changed`, `file-outside-roots`, those of `openCapture`
  */
 export async function checkPlan(plan: SensorPlan, context: PrepareContext): Promise<void> {
   const largest = await checkLink(plan, context);
+  checkOverlap(plan, context.openFileLimit);
   for (let start = 0; start < plan.files.length; start += FILES_AT_ONCE) {
     await Promise.all(
       plan.files.slice(start, start + FILES_AT_ONCE).map((file) => checkFile(file, context, largest)),
     );
   }
+}
+
+/** Files that overlap in time are open side by side while they are merged. */
+function checkOverlap({ files }: SensorPlan, limit: number): void {
+  const spans = files.map(({ earliest, latest }) => ({ earliest: BigInt(earliest), latest: BigInt(latest) }));
+  const atOnce = inferLanes(spans).reduce((most, lane) => Math.max(most, lane + 1), 0);
+  const needed = atOnce + OTHER_DESCRIPTORS;
+  if (needed > limit) throw new Failure('too-many-open-files', { files: atOnce, limit, needed });
 }
 
 /** Largest frame that the link takes, with the MTU it comes from; null where any goes. */

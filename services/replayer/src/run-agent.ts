@@ -19,6 +19,8 @@ import type { CoordinatorChannel } from './ports/coordinator-channel.ts';
 import { checkPlan, type PrepareContext } from './prepare.ts';
 
 const PROGRESS_MS = 1000;
+/** What setTimeout can count. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export interface AgentWorld {
   readonly sensor: string;
@@ -58,7 +60,8 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
     switch (effect.do) {
       case 'prepare':
         prepare(effect.job).catch((thrown: unknown) => {
-          handle({ type: 'failed', error: recordOf(thrown) });
+          const { run, epoch } = effect.job;
+          if (isAt(run, epoch)) handle({ type: 'failed', error: recordOf(thrown) });
         });
         return;
       case 'say':
@@ -84,27 +87,49 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
   async function prepare(job: PrepareJob): Promise<void> {
     const { run, epoch, plan } = job;
     log.info({ run, files: plan.files.length }, 'preparing');
+    // Meanwhile the run may be cancelled and another one prepared.
+    const isCurrent = (): boolean => isAt(run, epoch);
     if (!(await channel.claim(run))) throw new Failure('run-fenced', { run, sensor });
+    if (!isCurrent()) return;
     channel.follow(run, (message) => {
       log.info({ run, word: message.type }, 'from the coordinator');
+      if (!isCurrent()) return;
       if (message.type === 'commit') {
         const start = BigInt(message.start);
         const lead = start - BigInt(clock?.offset ?? 0) - world.monotonicNow();
         handle({ type: 'commit', epoch: message.epoch, start, lead });
       } else handle({ type: message.type, epoch: message.epoch });
     });
+    giveUpWhenExpired(job, await world.measureClock());
     await checkPlan(plan, world.prepare);
+    if (!isCurrent()) return;
     const prepared = await preparePlay(plan, world.prepare.link);
-    // Cancelled, or asked for a newer epoch meanwhile.
-    if (state.phase !== 'preparing' || state.run !== run || state.epoch !== epoch) {
+    const measured = isCurrent() ? await world.measureClock() : null;
+    if (!measured || !isCurrent()) {
       prepared.ended.catch(() => undefined);
       prepared.stop();
       return;
     }
     play = prepared;
-    const measured = (clock = await world.measureClock());
+    clock = measured;
     watch(prepared, measured, run, epoch);
     handle({ type: 'prepared', clock: measured });
+  }
+
+  function isAt(run: string, epoch: number): boolean {
+    return state.phase !== 'idle' && state.run === run && state.epoch === epoch;
+  }
+
+  /** A plan whose start is not committed in time is void: its coordinator is gone, or it came late. */
+  function giveUpWhenExpired({ run, epoch, validUntil }: PrepareJob, { offset }: ClockFacts): void {
+    const left = BigInt(validUntil) - BigInt(offset) - world.monotonicNow();
+    const expire = (): void => {
+      if (!isAt(run, epoch) || state.phase === 'playing' || state.phase === 'stopping') return;
+      log.warn({ run }, 'no start was committed in time');
+      handle({ type: 'cancel', epoch });
+    };
+    if (left <= 0n) expire();
+    else setTimeout(expire, Math.min(Number(left / 1_000_000n), LONGEST_TIMER_MS)).unref();
   }
 
   /** Follows a play to its end. One that was given up meanwhile ends unheard. */

@@ -40,6 +40,8 @@ export const prepareJobSchema = z.strictObject({
   run: runId,
   /** Counts the coordinator's attempts at one run; an agent follows only the newest it has seen. */
   epoch: count,
+  /** Instant on the reference clock after which the plan is void unless a start was committed. */
+  validUntil: nanos,
   plan: sensorPlanSchema,
 });
 

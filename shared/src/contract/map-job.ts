@@ -1,7 +1,6 @@
 // The job of a mapper: one capture file. Its answer is a file map, put on the results stream of the request.
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import type { SourceFile } from '../source/source.ts';
 
 export const MAP_JOB_VERSION = 1;
 /** Attempts at a file whose reading fails for a reason that may pass. */
@@ -23,6 +22,6 @@ export const mapJobSchema = z.strictObject({
 export type MapJob = z.infer<typeof mapJobSchema>;
 
 /** The same file of the same request has the same id, so that asking twice adds one job. */
-export function mapJobId(request: string, file: SourceFile): string {
-  return `${request}.${createHash('sha256').update(file.path).digest('hex').slice(0, 32)}`;
+export function mapJobId(request: string, path: string): string {
+  return `${request}.${createHash('sha256').update(path).digest('hex').slice(0, 32)}`;
 }

@@ -63,6 +63,7 @@ export interface ReplayRequest {
 export function planReplay(set: DataSet, request: ReplayRequest, path: string): SensorPlan[] {
   if (!set.span) throw new Failure('set-empty', { path });
   const { earliest, latest } = set.span;
+  if (earliest === latest && request.loops === 0) throw new Failure('set-without-duration', { path });
   const timeline: RunTimeline = {
     base: String(earliest),
     period: String(latest - earliest),

@@ -93,6 +93,10 @@ export const errorTable = {
     '{path} holds no packet to replay',
     'map a folder that has captures with packets in them',
   ),
+  'set-without-duration': failed(
+    'all packets of {path} are of one instant; without end they would flood the interface',
+    'give a number with --loop-count',
+  ),
   'nothing-mapped': failed(
     'none of the {files} files could be mapped; first: {reason}',
     'see the list above; `file NAME` tells what a file is',
@@ -107,7 +111,10 @@ export const errorTable = {
     'another agent is running as sensor {sensor}',
     'stop it first or choose another --sensor name',
   ),
-  'sensor-busy': failed('sensor {sensor} is busy with run {run}', 'wait for that run to end, or stop it'),
+  'sensor-busy': failed(
+    'sensor {sensor} is busy with run {run}',
+    'wait for that run to end, or restart the agent',
+  ),
   'sensor-lost': failed('sensor {sensor} stopped answering', 'look at the log of its agent'),
   'sensor-refused': failed('sensor {sensor} cannot play: {reason}', '{hint}'),
   'prepare-timeout': failed(
@@ -155,6 +162,10 @@ export const errorTable = {
   'frame-too-large': failed(
     '{path} has a frame of {frame} bytes; {interface} takes {limit} (MTU {mtu})',
     'raise the MTU: `ip link set {interface} mtu {needed}`',
+  ),
+  'too-many-open-files': failed(
+    '{files} files of the share overlap in time, and this process may have {limit} open',
+    'raise the limit: `ulimit -n {needed}`',
   ),
   'raw-socket-forbidden': failed(
     'not allowed to send raw packets on {interface}',

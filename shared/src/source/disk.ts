@@ -68,8 +68,14 @@ async function* walk(
   wanted: (path: string) => boolean,
 ): AsyncIterable<SourceFile> {
   const entries = await opendir(folder).catch((error: unknown) => {
-    throw systemFailure(error, folder);
+    if (folder === root) throw systemFailure(error, folder);
+    return null;
   });
+  if (!entries) {
+    // Listed like a file, so that the result names it.
+    yield await describeListed(folder, relative(root, folder).split(sep).join('/'));
+    return;
+  }
   const folders: string[] = [];
   for await (const entry of entries) {
     const path = join(folder, entry.name);

@@ -16,6 +16,8 @@ export interface SourceFilter {
   readonly suffix: string;
   /** Only paths that match; null takes all. */
   readonly pattern: RegExp | null;
+  /** This one file not: the output of the command that lists. */
+  readonly except?: string;
 }
 
 export interface Source {
@@ -32,5 +34,9 @@ export interface Source {
 
 /** True where a name has the suffix and the path matches the pattern. */
 export function matches(path: string, filter: SourceFilter): boolean {
-  return path.endsWith(filter.suffix) && (filter.pattern === null || filter.pattern.test(path));
+  return (
+    path !== filter.except &&
+    path.endsWith(filter.suffix) &&
+    (filter.pattern === null || filter.pattern.test(path))
+  );
 }

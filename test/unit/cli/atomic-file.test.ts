@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { claimFile } from '@capfleet/cli/atomic-file';
@@ -53,6 +53,20 @@ describe('a file that is written whole or not at all', () => {
       );
     }
     assert.deepEqual((await readdir(dir)).sort(), ['file', 'folder']);
+  });
+
+  test('is never put in the place of what is no regular file', async () => {
+    await assert.rejects(claimFile('/dev/null'), { code: 'dump-unwritable' });
+    assert.ok((await stat('/dev/null')).isCharacterDevice());
+  });
+
+  test('goes where a link points to, and the link stays', async (t) => {
+    const dir = await tempDir(t);
+    await writeFile(join(dir, 'target'), 'old');
+    await symlink('target', join(dir, 'link'));
+    await (await claimFile(join(dir, 'link'))).commit('new');
+    assert.equal(await readFile(join(dir, 'target'), 'utf8'), 'new');
+    assert.ok((await lstat(join(dir, 'link'))).isSymbolicLink());
   });
 
   test('that cannot be put in place in the end leaves nothing behind, and says so', async (t) => {

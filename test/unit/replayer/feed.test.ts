@@ -206,6 +206,21 @@ describe('a feed', () => {
     assert.equal(fed.prefilled, 1);
   });
 
+  test('of a small set is prefilled when it is in the ring once, however often it is to be played', async () => {
+    const pacer = recordingPacer({ ringBytes: 16 * 1024 * 1024 });
+    let loopsThen = -1;
+    const fed = startFeed([[T, T + 5n]], timelineOf([[T, T + 5n]], '1', 0), {
+      pacer,
+      start: false,
+      stopped: ({ counts, prefilled }) => {
+        if (prefilled === 1 && loopsThen < 0) loopsThen = counts.loops;
+        return prefilled === 1;
+      },
+    });
+    await fed.done;
+    assert.equal(loopsThen, 1);
+  });
+
   test('of an empty share is prefilled and over at once, however often it is to be played', async () => {
     for (const loops of [0, 1, 5]) {
       for (const share of [[], [[]]] as Stamps[][]) {

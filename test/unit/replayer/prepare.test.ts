@@ -43,6 +43,7 @@ async function given(t: TestContext, context: Partial<PrepareContext> = {}, link
       link: { kind: 'af_packet', interface: 'eth1' },
       interfaces: interfaces(),
       source: disk,
+      openFileLimit: 1024,
       roots: [dir],
       ...context,
     },
@@ -55,6 +56,20 @@ describe('preparing a plan', () => {
     await checkPlan(plan(), context);
     await checkPlan(plan({ fileSize: null, modified: null, maxCaptured: null, linkTypes: [] }), context);
     await checkPlan({ ...plan(), files: [] }, context);
+  });
+
+  test('refuses more files at one time than the process may have open', async (t) => {
+    const { context, plan, file } = await given(t, { openFileLimit: 66 });
+    const overlapping = (count: number): SensorPlan =>
+      plan({}, { files: Array.from({ length: count }, () => file) });
+    const spread = Array.from({ length: 9 }, (_, n) => ({
+      ...file,
+      earliest: String(2 * n),
+      latest: String(2 * n + 1),
+    }));
+    await checkPlan({ ...plan(), files: spread }, context);
+    await checkPlan(overlapping(2), context);
+    await assert.rejects(checkPlan(overlapping(3), context), { code: 'too-many-open-files' });
   });
 
   for (const [what, state, code] of [

@@ -85,7 +85,9 @@ async function mapThroughQueue(options: MapOptions, world: World): Promise<DataS
   const redis = options.redis ?? privateRedis?.url ?? '';
   const folder = resolve(options.dirSrc);
   const workers = options.fileWorkers ?? (privateRedis ? availableParallelism() : 0);
-  const mapperArgs = ['mapper', '--redis', redis, '--root', folder, '--log-level', options.logLevel];
+  // On a shared queue the mappers also get the files of others.
+  const root = privateRedis ? ['--root', folder] : [];
+  const mapperArgs = ['mapper', '--redis', redis, ...root, '--log-level', options.logLevel];
   const mappers = Array.from({ length: privateRedis ? Math.max(1, workers) : workers }, () =>
     startLocal(world.program, mapperArgs, { restart: true }),
   );
@@ -94,7 +96,11 @@ async function mapThroughQueue(options: MapOptions, world: World): Promise<DataS
     const jobs = await bullmqMapJobs(redis, randomUUID(), createLogger('map', options.logLevel));
     return await mapDataSet(disk, jobs, {
       folder,
-      filter: { suffix: options.fileSuffix, pattern: options.fileRegexp ?? null },
+      filter: {
+        suffix: options.fileSuffix,
+        pattern: options.fileRegexp ?? null,
+        except: resolve(options.dumpJson),
+      },
       workerTimeoutMs: Number(options.workerTimeout / 1_000_000n),
       redis: redactUrl(redis),
       signal: world.interrupted,

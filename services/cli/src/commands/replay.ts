@@ -1,9 +1,10 @@
 // capfleet replay: plays a mapped data set, from this host or from many sensors at one instant, and reports.
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, Option } from 'commander';
 import { redisSensorChannel } from '@capfleet/coordinator/adapters/redis-sensor-channel';
-import { replayRun } from '@capfleet/coordinator/usecases/replay-run';
+import { replayRun, SHORTEST_LEAD } from '@capfleet/coordinator/usecases/replay-run';
 import type { RunReport } from '@capfleet/shared/contract/report';
 import type { AssignmentRule, SensorPattern } from '@capfleet/shared/dataset/assignment';
 import type { DataSet } from '@capfleet/shared/dataset/dataset';
@@ -13,6 +14,7 @@ import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
 import { errnoOf, Failure, reasonOf } from '@capfleet/shared/errors/failure';
 import { createLogger } from '@capfleet/shared/log/logger';
 import { checkReachable } from '@capfleet/shared/redis/connect';
+import { formatDuration } from '@capfleet/shared/time/nanos';
 import { ONE, type Rational } from '@capfleet/shared/time/rational';
 import { startLocal } from '../local/children.ts';
 import { startPrivateRedis } from '../local/private-redis.ts';
@@ -55,6 +57,8 @@ const examples = `Examples:
 
 Exit codes: 0 played and the verdict holds, 4 played but it does not, 1 not played, 130 stopped by Ctrl-C.
 `;
+
+const CLOSE_DEADLINE_MS = 1000;
 
 /** The one sensor of a replay from this host. */
 const LOCAL_SENSOR = 'local';
@@ -128,8 +132,12 @@ async function replay(options: ReplayOptions, world: World): Promise<ExitCode> {
   return exitOf(report, world);
 }
 
-function chooseSensors({ outInterface, sensors, redis }: ReplayOptions): readonly string[] {
+function chooseSensors({ outInterface, sensors, redis, lead }: ReplayOptions): readonly string[] {
   const command = 'replay';
+  if (lead < SHORTEST_LEAD) {
+    const reason = `at least ${formatDuration(SHORTEST_LEAD)}, so that a cancel still reaches every sensor`;
+    throw new Failure('setting-invalid', { setting: '--lead', reason, command });
+  }
   if (sensors && outInterface !== undefined) {
     throw new Failure('setting-invalid', {
       setting: '--out-interface',
@@ -212,7 +220,8 @@ async function play(plans: readonly SensorPlan[], options: ReplayOptions, world:
     return await Promise.race([running, ended]);
   } finally {
     bar.stop();
-    await channel.close();
+    // A Redis that is gone must not keep the report back.
+    await Promise.race([channel.close(), sleep(CLOSE_DEADLINE_MS)]);
     await agent?.close();
     await privateRedis?.close();
   }

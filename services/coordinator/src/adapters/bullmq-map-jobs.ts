@@ -39,13 +39,14 @@ export async function bullmqMapJobs(redis: string, request: string, log: Logger)
     const file = open.get(jobId);
     if (!file) return;
     log.warn({ job: jobId, reason: failedReason }, 'the queue gave a job up');
+    open.delete(jobId);
     given.push(abandoned(file, failedReason));
   });
   await events.waitUntilReady();
 
   async function add(files: readonly SourceFile[]): Promise<void> {
     const jobs = files.map((file) => {
-      const jobId = mapJobId(request, file);
+      const jobId = mapJobId(request, file.path);
       open.set(jobId, file);
       const { path, name, size, modified } = file;
       const data: MapJob = { v: MAP_JOB_VERSION, request, file: { path, name, size, modified } };
@@ -71,8 +72,8 @@ export async function bullmqMapJobs(redis: string, request: string, log: Logger)
         position = id;
         const parsed = fileMapSchema.safeParse(parseEntry(fields['map']));
         if (parsed.success) {
-          maps.push(parsed.data);
-          open.delete(mapJobId(request, { ...parsed.data, size: 0, modified: '' }));
+          // Only what was asked for counts, and once.
+          if (open.delete(mapJobId(request, parsed.data.path))) maps.push(parsed.data);
         } else
           log.error(
             { id, issues: parsed.error.issues.length },

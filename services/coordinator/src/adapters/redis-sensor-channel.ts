@@ -51,7 +51,7 @@ export function redisSensorChannel(redis: string, log: Logger): SensorChannel {
       queue.on('error', (error: Error) => {
         log.warn({ sensor, reason: error.message }, 'plan queue');
       });
-      // One delivery: a plan that its agent did not take in time is cancelled, not delivered later.
+      // One delivery; a plan that its agent takes too late is void (`validUntil`).
       await queue.add('prepare', job, {
         jobId: `${job.run}.${String(job.epoch)}`,
         attempts: 1,
@@ -69,9 +69,14 @@ export function redisSensorChannel(redis: string, log: Logger): SensorChannel {
         .exec();
     },
 
-    async listen(run) {
+    async listen(run, waitMs) {
       const messages: FromSensor[] = [];
-      for (const { id, fields } of await readStream(listener, fromSensorsKey(run), position, LISTEN_MS)) {
+      for (const { id, fields } of await readStream(
+        listener,
+        fromSensorsKey(run),
+        position,
+        Math.max(1, Math.min(LISTEN_MS, Math.floor(waitMs))),
+      )) {
         position = id;
         const parsed = fromSensorSchema.safeParse(parseEntry(fields['message']));
         if (parsed.success) messages.push(parsed.data);

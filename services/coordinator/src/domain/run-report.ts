@@ -102,6 +102,13 @@ function skewOf(sensors: readonly SensorReport[]): Skew | null {
   };
 }
 
+/** What is known of a sensor that gave no report. */
+function lastWord(state: RunState, sensor: string, reason: string): string {
+  const progress = state.sensors.get(sensor)?.progress;
+  if (!progress) return reason;
+  return `${reason}; it had sent at least ${String(progress.sent)} packets, ${formatDuration(BigInt(progress.position))} into the run`;
+}
+
 function findingsOf(
   state: RunState,
   sensors: readonly SensorReport[],
@@ -121,7 +128,12 @@ function findingsOf(
   };
   for (const { sensor, result, error } of sensors) {
     if (!result) {
-      findings.push({ check: 'reported', sensor, holds: false, text: error?.message ?? 'no report' });
+      findings.push({
+        check: 'reported',
+        sensor,
+        holds: false,
+        text: lastWord(state, sensor, error?.message ?? 'no report'),
+      });
       continue;
     }
     const { accounts } = result;

@@ -13,8 +13,8 @@ export interface SensorChannel {
   prepare(sensor: string, job: PrepareJob): Promise<void>;
   /** To all sensors of the run. */
   say(run: string, message: ToSensors): Promise<void>;
-  /** Words of the sensors about the run, from its beginning on; waits up to about half a second for a first. */
-  listen(run: string): Promise<readonly FromSensor[]>;
+  /** Words of the sensors about the run, from its beginning on; waits for a first, at most `waitMs` and a quarter of a second. */
+  listen(run: string, waitMs: number): Promise<readonly FromSensor[]>;
   /** Now on the reference clock, ns since the epoch. */
   now(): Promise<Nanos>;
   close(): Promise<void>;

@@ -1,5 +1,6 @@
 // Maps a folder: lists it, enqueues one job per file while still listing, gathers the results into a data set.
 // Each file counts once, whatever the queue repeats.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { buildDataSet, type DataSet } from '@capfleet/shared/dataset/dataset';
 import type { FileMap } from '@capfleet/shared/dataset/file-map';
 import { Failure } from '@capfleet/shared/errors/failure';
@@ -7,6 +8,7 @@ import type { Source, SourceFile, SourceFilter } from '@capfleet/shared/source/s
 import type { MapJobs } from '../ports/map-jobs.ts';
 
 const BATCH = 500;
+const CLOSE_DEADLINE_MS = 3000;
 /** Rounds without a result after which it is looked whether the queue still has the jobs. */
 const SILENT_ROUNDS = 10;
 
@@ -46,7 +48,8 @@ export async function mapDataSet(source: Source, jobs: MapJobs, request: MapRequ
     await listing;
     return buildDataSet(gathering.maps());
   } finally {
-    await jobs.close();
+    // A Redis that is gone must not keep the command from ending.
+    await Promise.race([jobs.close(), sleep(CLOSE_DEADLINE_MS)]);
   }
 }
 
@@ -79,9 +82,11 @@ async function gather(
   let workerSeen = false;
   let silent = 0;
   const since = performance.now();
+  const aborted = abortOf(request.signal);
+  aborted.catch(() => undefined);
   while (!gathering.complete && !listed.failed) {
     request.signal.throwIfAborted();
-    const maps = await jobs.take();
+    const maps = await Promise.race([jobs.take(), aborted]);
     for (const map of maps) gathering.done(map);
     silent = maps.length > 0 ? 0 : silent + 1;
     if (silent > 0 && silent % SILENT_ROUNDS === 0) await jobs.restoreLost();
@@ -91,6 +96,13 @@ async function gather(
       throw new Failure('no-mapper', { seconds: request.workerTimeoutMs / 1000, url: request.redis });
     }
   }
+}
+
+/** Rejects when the signal is aborted. */
+function abortOf(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  });
 }
 
 function describe({ suffix, pattern }: SourceFilter): string {

@@ -1,10 +1,12 @@
 // Carries a run through its barrier: hands out the plans, commits the start, listens, reports. The decisions are
 // made by the state machine in domain/run-state; here they meet the sensors and the clock.
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunReport } from '@capfleet/shared/contract/report';
 import { MESSAGE_VERSION, type Registration } from '@capfleet/shared/contract/agent-messages';
 import type { SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import { asFailure, Failure } from '@capfleet/shared/errors/failure';
-import type { Nanos } from '@capfleet/shared/time/nanos';
+import { MILLISECOND, type Nanos } from '@capfleet/shared/time/nanos';
 import { reportRun } from '../domain/run-report.ts';
 import {
   beginRun,
@@ -22,7 +24,11 @@ const LIVENESS_PAUSE_MS = 1000;
 /** Checks in a row that must miss a registration before its agent counts as lost. */
 const LOST_AFTER = 3;
 /** Acknowledgements must be in this long before the start, so that a cancel still reaches everybody. */
-const ACKNOWLEDGE_GUARD_MS = 100;
+const ACKNOWLEDGE_GUARD_MS = 250;
+/** Room for the acknowledgements before that. */
+export const SHORTEST_LEAD: Nanos = 500_000_000n;
+/** A plan is void this long after the latest start that its run could have. */
+const PLAN_GRACE: Nanos = 2_000_000_000n;
 const STOP_DEADLINE_MS = 5000;
 const INTERRUPTED = Symbol('interrupted');
 
@@ -67,6 +73,8 @@ export async function replayRun(channel: SensorChannel, request: RunRequest): Pr
   async function carryOut(effect: RunEffect): Promise<void> {
     switch (effect.do) {
       case 'decide-start':
+        // Counted from before the start is chosen, so that the deadline is never later than it should be.
+        deadline.beginCommit(request.lead);
         queue.push(await chooseStart(channel, state, request));
         return;
       case 'commit':
@@ -80,15 +88,32 @@ export async function replayRun(channel: SensorChannel, request: RunRequest): Pr
     }
   }
 
-  for (const plan of plans) await channel.prepare(plan.sensor, { v: MESSAGE_VERSION, run, epoch, plan });
+  const longest = BigInt(request.prepareTimeoutMs) * MILLISECOND + request.lead;
+  const validUntil = String((await channel.now()) + longest + PLAN_GRACE);
+  for (const plan of plans) {
+    await channel.prepare(plan.sensor, { v: MESSAGE_VERSION, run, epoch, validUntil, plan });
+  }
   const liveness = new Liveness(channel, registered);
-  while (state.phase !== 'ended') {
+  await Promise.race([listenToTheEnd(), longAfter(interrupted)]);
+  // Nobody answers any more, Redis perhaps not either: the report says so.
+  for (const event of [{ type: 'stop-asked' }, { type: 'deadline', seconds: deadline.seconds }] as const) {
+    state = step(state, event).state;
+  }
+  return reportRun(run, state, plans);
+
+  async function listenToTheEnd(): Promise<void> {
+    while (state.phase !== 'ended') await listenOnce();
+  }
+
+  async function listenOnce(): Promise<void> {
     deadline.follow(state.phase, request);
     if (interrupted.aborted && !state.stopAsked) queue.push({ type: 'stop-asked' });
     if (deadline.passed) queue.push({ type: 'deadline', seconds: deadline.seconds });
-    for (const sensor of await liveness.lost()) queue.push({ type: 'lost', sensor });
+    if (state.phase !== 'committing') {
+      for (const sensor of await liveness.lost()) queue.push({ type: 'lost', sensor });
+    }
     if (queue.length === 0) {
-      listening ??= channel.listen(run);
+      listening ??= channel.listen(run, deadline.leftMs);
       const messages = state.stopAsked ? await listening : await Promise.race([listening, interruption]);
       // Ctrl-C does not wait for a word that may not come; the words are taken in the next round.
       if (messages !== INTERRUPTED) {
@@ -99,7 +124,12 @@ export async function replayRun(channel: SensorChannel, request: RunRequest): Pr
     for (let event = queue.shift(); event; event = queue.shift()) await apply(event);
     request.onChange(state);
   }
-  return reportRun(run, state, plans);
+}
+
+/** Resolves when an interruption has had all the time that stopping may take. */
+async function longAfter(interrupted: AbortSignal): Promise<void> {
+  if (!interrupted.aborted) await once(interrupted, 'abort');
+  await sleep(STOP_DEADLINE_MS + ACKNOWLEDGE_GUARD_MS);
 }
 
 async function waitForSensors(
@@ -142,29 +172,31 @@ class PhaseDeadline {
   #phase: Phase | null = null;
   #at = Number.POSITIVE_INFINITY;
 
-  follow(phase: Phase, request: RunRequest): void {
+  follow(phase: Phase, { prepareTimeoutMs }: RunRequest): void {
     if (phase === this.#phase) return;
     this.#phase = phase;
-    const milliseconds = deadlineOf(phase, request);
-    this.seconds = milliseconds / 1000;
-    this.#at = performance.now() + milliseconds;
+    // The commit's deadline hangs on its start, see `beginCommit`.
+    if (phase === 'preparing') this.#begin(prepareTimeoutMs);
+    else if (phase === 'stopping') this.#begin(STOP_DEADLINE_MS);
+    else if (phase !== 'committing') this.#begin(Number.POSITIVE_INFINITY);
+  }
+
+  beginCommit(lead: Nanos): void {
+    this.#phase = 'committing';
+    this.#begin(Number(lead / MILLISECOND) - ACKNOWLEDGE_GUARD_MS);
   }
 
   get passed(): boolean {
     return performance.now() > this.#at;
   }
-}
 
-function deadlineOf(phase: Phase, { lead, prepareTimeoutMs }: RunRequest): number {
-  switch (phase) {
-    case 'preparing':
-      return prepareTimeoutMs;
-    case 'committing':
-      return Math.max(0, Number(lead / 1_000_000n) - ACKNOWLEDGE_GUARD_MS);
-    case 'stopping':
-      return STOP_DEADLINE_MS;
-    default:
-      return Number.POSITIVE_INFINITY;
+  get leftMs(): number {
+    return Math.max(1, this.#at - performance.now());
+  }
+
+  #begin(milliseconds: number): void {
+    this.seconds = milliseconds / 1000;
+    this.#at = performance.now() + milliseconds;
   }
 }
 

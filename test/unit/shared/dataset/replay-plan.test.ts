@@ -47,6 +47,14 @@ describe('a replay plan', () => {
     }
   });
 
+  test('is refused without end for a set of one instant, and made for a number of loops', () => {
+    const instant = buildDataSet([mappedFile('a.pcap', [T, T])]);
+    assert.throws(() => planReplay(instant, request({ loops: 0 }), 'dump.json'), {
+      code: 'set-without-duration',
+    });
+    assert.equal(planReplay(instant, request({ loops: 3 }), 'dump.json').length, 2);
+  });
+
   test('tells each sensor all about its files, and only about those with packets', () => {
     const [one, two] = planReplay(set, request(), 'dump.json');
     assert.deepEqual(

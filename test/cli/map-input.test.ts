@@ -225,7 +225,7 @@ describe('capfleet map as a user without rights', { concurrency: 2 }, () => {
     assert.equal((await readDumpFile(place.dump)).files.length, 1);
   });
 
-  test('ends with the name of a folder that it may not read, and writes nothing', async (t) => {
+  test('names a folder that it may not read, and maps what lies in the others', async (t) => {
     const as = await nobody();
     if ('reason' in as) {
       t.skip(as.reason);
@@ -236,12 +236,26 @@ describe('capfleet map as a user without rights', { concurrency: 2 }, () => {
     await mkdir(closed);
     await chmod(closed, 0o000);
     await chmod(place.dir, 0o777);
+    const { code, stdout } = await runMap(place, [], as);
+    assert.equal(code, 3);
+    assert.match(stdout, /failed +closed +not allowed to read \S+\/closed; give the user/);
+    const { files, capfleet } = await readDumpFile(place.dump);
+    assert.deepEqual([files.length, capfleet.failed.map(({ path }) => path)], [1, [closed]]);
+  });
+
+  test('ends with the name of the folder when it may not read that one, and writes nothing', async (t) => {
+    const as = await nobody();
+    if ('reason' in as) {
+      t.skip(as.reason);
+      return;
+    }
+    const place = await makeMapPlace(t, { 'a.pcap.gz': [0] });
+    await chmod(place.captures, 0o000);
+    await chmod(place.dir, 0o777);
     const { code, stdout, stderr } = await runMap(place, [], as);
     assert.deepEqual([code, stdout], [1, '']);
-    assert.equal(
-      stderr,
-      `capfleet: not allowed to read ${closed}\n          give the user that runs Capfleet read access to it\n`,
-    );
+    assert.match(stderr, new RegExp(`not allowed to read ${place.captures}\\b`));
+    assert.match(stderr, /give the user that runs Capfleet read access to it\n$/);
     await assert.rejects(readFile(place.dump), { code: 'ENOENT' });
   });
 });

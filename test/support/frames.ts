@@ -33,8 +33,8 @@ export const TCP_FIN = 0x01;
 export const TCP_SYN = 0x02;
 export const TCP_PSH = 0x08;
 export const TCP_ACK = 0x10;
-export const SMALLEST_FRAME = 60;
-export const LARGEST_FRAME = 18_020;
+const SMALLEST_FRAME = 60;
+const LARGEST_FRAME = 18_020;
 
 const UDP = 17;
 const TCP = 6;

@@ -25,7 +25,7 @@ export interface PcapRecord {
 
 export const PCAP_HEADER_LENGTH = 24;
 export const PCAP_RECORD_HEADER_LENGTH = 16;
-export const LINKTYPE_ETHERNET = 1;
+const LINKTYPE_ETHERNET = 1;
 
 const MAGIC = { us: 0xa1b2c3d4, ns: 0xa1b23c4d } as const;
 

@@ -52,7 +52,7 @@ export function startAgent(
 }
 
 /** The program in a namespace. */
-export function capfleetIn(ns: string, args: readonly string[], options: SpawnOptions = {}): ChildProcess {
+function capfleetIn(ns: string, args: readonly string[], options: SpawnOptions = {}): ChildProcess {
   return spawnIn(ns, process.execPath, [program, ...args], options);
 }
 

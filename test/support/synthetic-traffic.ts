@@ -29,7 +29,7 @@ interface Running {
 
 const MILLISECOND = 1_000_000;
 const SECOND = 1_000_000_000;
-export const SYNTHETIC_START = 1_700_000_000_000_000_000n;
+const SYNTHETIC_START = 1_700_000_000_000_000_000n;
 /** Part of the time that is busy; the rest is pauses. */
 const BUSY = 0.65;
 const LONGEST_PAUSE = 2 * SECOND;

@@ -1,5 +1,4 @@
 // What a command may touch of the outside. `main` builds it from the real process, tests from what they like.
-import type { ExitCode } from '@capfleet/shared/errors/exit-codes';
 import type { LogLevel } from '@capfleet/shared/log/logger';
 
 export interface World {
@@ -19,5 +18,3 @@ export interface CommonOptions {
   readonly json: boolean;
   readonly logLevel: LogLevel;
 }
-
-export type Command<Options> = (options: Options, world: World) => Promise<ExitCode>;

@@ -13,10 +13,10 @@ import { disk, isInside } from '@capfleet/shared/source/disk';
 import { mapFile } from './map-file.ts';
 
 /** A mapper that is killed leaves its job locked this long; then another takes it up. */
-export const LOCK_MS = 10_000;
+const LOCK_MS = 10_000;
 const STALLED_CHECK_MS = 5000;
 /** Times a job may be left by a dying mapper before it is given up. */
-export const MAX_STALLED = 3;
+const MAX_STALLED = 3;
 const PROGRESS_INTERVAL_MS = 250;
 /** A mapper asked to end finishes its file within this time, or hands it back. */
 const CLOSE_DEADLINE_MS = 10_000;

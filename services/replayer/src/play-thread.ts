@@ -12,6 +12,7 @@ import type { LinkChoice } from './link.ts';
 import type { MergeFile } from './merge.ts';
 import type { FromPlayThread, PlayOutcome, ToPlayThread } from './play.ts';
 import type { Pacer } from './ports/pacer.ts';
+import { LINKTYPE_ETHERNET } from './prepare.ts';
 
 const PROGRESS_INTERVAL_MS = 250;
 const DRAIN_PAUSE_MS = 5;
@@ -94,7 +95,12 @@ function mergeFile(
 ): MergeFile {
   return {
     earliest: BigInt(file.earliest),
-    open: async () => openCapture(await disk.open(file.path), file.path),
+    async open() {
+      const reader = await openCapture(await disk.open(file.path), file.path);
+      if (reader.info.linkType === LINKTYPE_ETHERNET) return reader;
+      await reader.close();
+      throw new Failure('file-changed', { path: file.path, difference: 'its link type is not Ethernet' });
+    },
     done(packets, reader, failure) {
       if (errors.length >= MOST_FILE_ERRORS) return;
       if (failure !== undefined) errors.push({ path: file.path, message: reasonOf(failure) });

@@ -9,7 +9,7 @@ import { openCapture } from '@capfleet/shared/capture/open-capture';
 import { linkName, type LinkChoice } from './link.ts';
 import type { Interfaces } from './ports/interfaces.ts';
 
-const LINKTYPE_ETHERNET = 1;
+export const LINKTYPE_ETHERNET = 1;
 const ETHERNET_HEADER = 14;
 /** A frame with an 802.1Q tag may be this much larger than the MTU and its header. */
 const VLAN_TAG = 4;

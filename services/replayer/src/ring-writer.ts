@@ -29,11 +29,6 @@ export class RingWriter {
     this.#size = pacer.memory.byteLength;
   }
 
-  /** Largest frame that the ring can take. */
-  get capacity(): number {
-    return this.#size / 2 - RECORD_HEADER_BYTES;
-  }
-
   /**
    * @param due ns after the current origin
    * @returns false where there is no room now; nothing is written then

@@ -18,7 +18,7 @@ export const clockFactsSchema = z.object({
   probes: count,
 });
 
-export const latenessSchema = z.object({
+const latenessSchema = z.object({
   p50: nanos,
   p90: nanos,
   p99: nanos,
@@ -61,7 +61,6 @@ export const playResultSchema = z.object({
 });
 
 export type ClockFacts = z.infer<typeof clockFactsSchema>;
-export type Lateness = z.infer<typeof latenessSchema>;
 export type Accounts = z.infer<typeof accountsSchema>;
 export type PlayResult = z.infer<typeof playResultSchema>;
 

@@ -21,7 +21,7 @@ export interface Thresholds {
   readonly startSkew: Nanos;
 }
 
-export const defaultThresholds: Thresholds = {
+const defaultThresholds: Thresholds = {
   startError: MILLISECOND,
   endDrift: MILLISECOND,
   startSkew: MILLISECOND,

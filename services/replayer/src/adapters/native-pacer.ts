@@ -12,7 +12,7 @@ import type { Pacer, PacerCounts } from '../ports/pacer.ts';
 import type { LinkChoice } from '../link.ts';
 
 /** Read-ahead of a sensor, bytes. */
-export const RING_BYTES = 32 * 1024 * 1024;
+const RING_BYTES = 32 * 1024 * 1024;
 const MAX_BATCH = 64;
 
 /** @throws Failure `native-missing` */

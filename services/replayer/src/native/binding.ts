@@ -57,7 +57,7 @@ export interface ClockFacts {
   readonly taiOffset: number;
 }
 
-/** What the system refused; a wrong type is a TypeError instead. */
+/** What the system refused; a wrong type is a TypeError instead. @public */
 export interface NativeError extends Error {
   /** Name of the errno: 'ENODEV', 'ENETDOWN', 'EPERM', 'ENOENT', … */
   readonly code: string;

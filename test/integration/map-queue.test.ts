@@ -142,7 +142,9 @@ describe('the map queue', { concurrency: 4 }, () => {
     const began = performance.now();
     await jobs.add([{ ...healed.file, path }, folder.file]);
 
-    await waitFor('a second attempt', async () => ((await queue.attempts(job)) ?? 0) >= 2);
+    await waitFor('a second attempt', async () => ((await queue.attempts(job)) ?? 0) >= 2, {
+      timeout: 10_000,
+    });
     await rm(path, { recursive: true });
     await rename(healed.file.path, path);
     const maps = await take(jobs, 2);

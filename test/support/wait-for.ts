@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface WaitOptions {
-  /** Milliseconds until it is given up; 5,000 when left out. */
+  /** Milliseconds until it is given up; 20,000 when left out. */
   timeout?: number;
   /** Milliseconds between two looks; 10 when left out. */
   every?: number;
@@ -20,7 +20,7 @@ type Answer<T> = T | undefined | null | false;
 export async function waitFor<T>(
   what: string,
   look: () => Answer<T> | Promise<Answer<T>>,
-  { timeout = 5000, every = 10 }: WaitOptions = {},
+  { timeout = 20_000, every = 10 }: WaitOptions = {},
 ): Promise<T> {
   const deadline = performance.now() + timeout;
   for (;;) {

@@ -45,14 +45,14 @@ async function inTheMiddle(t: TestContext): Promise<{ place: Place; map: Running
   const place = await makePlace(t);
   await writeFile(join(place.captures, 'long.pcap.gz'), longCapture(250).file);
   const map = startMap(t, place, '--log-level', 'info');
-  await waitFor('a mapper is ready', () => map.output.stderr.includes('mapper ready'), { timeout: 10_000 });
+  await waitFor('a mapper is ready', () => map.output.stderr.includes('mapper ready'), { timeout: 30_000 });
   const there = await processesMentioning(place.temporary);
   assert.equal(there.filter(({ command }) => command.startsWith('redis-server')).length, 1);
   assert.equal(there.filter(({ command }) => command.includes(' mapper --redis ')).length, 2);
   return { place, map };
 }
 
-async function assertNothingLeft({ temporary }: Place, timeout = 3000): Promise<void> {
+async function assertNothingLeft({ temporary }: Place, timeout = 10_000): Promise<void> {
   let left: unknown;
   await waitFor(
     'no process and no folder is left',

@@ -19,7 +19,9 @@ const soon = (what: string, look: () => boolean | Promise<boolean>): Promise<unk
   waitFor(what, look, { timeout: 30_000 });
 
 const SHORT_LOCK = ['--job-lock', '1s'];
-const BLOCKS = 60;
+/** Long enough to be caught in the middle, even on a fast machine. */
+const LONG = 200;
+const SHORTER = 40;
 
 interface Scene {
   readonly redis: RedisServer;
@@ -31,13 +33,18 @@ interface Scene {
   map(): Running;
 }
 
-/** A Redis, and a set of `longFiles` files that take a mapper some tenths of a second each, and three short ones. */
-async function makeScene(t: TestContext, longFiles: number, appendOnly = false): Promise<Scene> {
+/** A Redis, and a set of so many files that take a mapper some time, and three short ones. */
+async function makeScene(
+  t: TestContext,
+  longFiles: number,
+  blocks: number,
+  appendOnly = false,
+): Promise<Scene> {
   const redis = await startRedis(t, { appendOnly });
   const dir = await tempDir(t);
   const captures = join(dir, 'in');
   await mkdir(captures);
-  const { file, packets } = longCapture(BLOCKS);
+  const { file, packets } = longCapture(blocks);
   for (let number = 0; number < longFiles; number++) {
     await writeFile(join(captures, `long-${number}.pcap.gz`), file);
   }
@@ -81,7 +88,7 @@ async function assertAsUndisturbed(t: TestContext, { dump, packets }: Scene): Pr
 
 describe('a map survives', { concurrency: 4 }, () => {
   test('a mapper killed in the middle of a file: another takes the file up, and nothing counts twice', async (t) => {
-    const scene = await makeScene(t, 1);
+    const scene = await makeScene(t, 1, LONG);
     const map = scene.map();
     await soon('all jobs wait', async () => (await scene.queue.waiting()) === 4);
     const first = await startMapper(t, scene.redis.url, SHORT_LOCK);
@@ -96,7 +103,7 @@ describe('a map survives', { concurrency: 4 }, () => {
   });
 
   test('the death of all mappers: it waits, and a new mapper finishes it', async (t) => {
-    const scene = await makeScene(t, 2);
+    const scene = await makeScene(t, 2, LONG);
     const map = scene.map();
     await soon('all jobs wait', async () => (await scene.queue.waiting()) === 5);
     const mappers = [
@@ -115,7 +122,7 @@ describe('a map survives', { concurrency: 4 }, () => {
   });
 
   test('a Redis that is killed between two jobs and comes back with what it had', async (t) => {
-    const scene = await makeScene(t, 2, true);
+    const scene = await makeScene(t, 2, SHORTER, true);
     const map = scene.map();
     await soon('all jobs wait', async () => (await scene.queue.waiting()) === 5);
     const mapper = await startMapper(t, scene.redis.url, SHORT_LOCK);
@@ -128,7 +135,7 @@ describe('a map survives', { concurrency: 4 }, () => {
   });
 
   test('a Redis that comes back without its jobs', async (t) => {
-    const scene = await makeScene(t, 2);
+    const scene = await makeScene(t, 2, SHORTER);
     const map = scene.map();
     await soon('all jobs wait', async () => (await scene.queue.waiting()) === 5);
     const mapper = await startMapper(t, scene.redis.url, SHORT_LOCK);
@@ -156,7 +163,7 @@ async function waitForNoEnd(t: TestContext, milliseconds: number): Promise<null>
 
 describe('a mapper that is told to end', { concurrency: 2 }, () => {
   test('finishes its file first', async (t) => {
-    const scene = await makeScene(t, 1);
+    const scene = await makeScene(t, 1, LONG);
     const map = scene.map();
     await soon('all jobs wait', async () => (await scene.queue.waiting()) === 4);
     const mapper = await startMapper(t, scene.redis.url);

@@ -10,8 +10,6 @@ import { RingWriter } from './ring-writer.ts';
 
 /** Pause while the ring is full; it holds far more than is sent in that time. */
 const FULL_PAUSE_MS = 2;
-/** So many loops of a small set are enough to start with: to fill the ring with them may take minutes. */
-const PREFILL_LOOPS = 500;
 
 export interface FeedCounts {
   /** Packets read and due in this run. */
@@ -65,10 +63,6 @@ export async function feed(options: FeedOptions): Promise<void> {
     // A small set is ready when it is in the ring once, not when it fills it.
     ring.commit();
     onPrefilled();
-    if (counts.loops === PREFILL_LOOPS) {
-      ring.commit();
-      onPrefilled();
-    }
     // A share without a packet has nothing to repeat.
     if (counts.read === before) break;
   }

@@ -13,7 +13,7 @@ byteReaderContract({
   async open(bytes, t) {
     const path = join(await tempDir(t), 'file');
     await writeFile(path, bytes);
-    return { reader: await disk.open(path), fileSize: bytes.length };
+    return { reader: await disk.open(await disk.stat(path)), fileSize: bytes.length };
   },
 });
 
@@ -22,7 +22,7 @@ byteReaderContract({
   async open(bytes, t) {
     const path = join(await tempDir(t), 'file');
     await writeFile(path, Buffer.concat([Buffer.alloc(777, 0xff), bytes]));
-    return { reader: await disk.open(path, 777), fileSize: bytes.length };
+    return { reader: await disk.open(await disk.stat(path), { from: 777 }), fileSize: bytes.length };
   },
 });
 

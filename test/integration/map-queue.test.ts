@@ -65,7 +65,7 @@ const logged = (stderr: string, text: string): number => stderr.split(text).leng
 const valid = (root: string): object => ({
   v: 1,
   request: REQUEST,
-  file: { path: join(root, 'good.pcap'), name: 'good.pcap', size: 1, modified: '1' },
+  file: { path: join(root, 'good.pcap'), name: 'good.pcap', size: 1, version: '1' },
 });
 
 /** What somebody might put into the queue; each takes the place of a sound job's data. */
@@ -79,19 +79,19 @@ const misfits: Record<string, (root: string) => unknown> = {
   'a request that is no name': (root) => ({ ...valid(root), request: '../../x' }),
   'a path as long as a book': (root) => ({
     ...valid(root),
-    file: { path: `/${'a/'.repeat(5000)}`, name: 'a', size: 1, modified: '1' },
+    file: { path: `/${'a/'.repeat(5000)}`, name: 'a', size: 1, version: '1' },
   }),
   'a path that is a number': (root) => ({
     ...valid(root),
-    file: { path: 7, name: 'a', size: 1, modified: '1' },
+    file: { path: 7, name: 'a', size: 1, version: '1' },
   }),
   'a negative size': (root) => ({
     ...valid(root),
-    file: { path: join(root, 'good.pcap'), name: 'a', size: -1, modified: '1' },
+    file: { path: join(root, 'good.pcap'), name: 'a', size: -1, version: '1' },
   }),
   'an endless time': (root) => ({
     ...valid(root),
-    file: { path: join(root, 'good.pcap'), name: 'a', size: 1, modified: '9'.repeat(40) },
+    file: { path: join(root, 'good.pcap'), name: 'a', size: 1, version: '9'.repeat(300) },
   }),
 };
 

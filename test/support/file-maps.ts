@@ -13,7 +13,7 @@ export function mappedFile(
     path: `/data/${name}`,
     name,
     fileSize: 1024,
-    modified: '1600000000000000000',
+    version: '1600000000000000000',
     status: 'ok',
     format: 'pcap',
     compression: 'none',
@@ -42,7 +42,7 @@ export function failedMap(name: string): FailedFile {
     path,
     name,
     fileSize: 0,
-    modified: '1',
+    version: '1',
     status: 'failed',
     error: new Failure('capture-empty', { path }).toRecord(),
   };

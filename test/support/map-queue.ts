@@ -62,6 +62,6 @@ export function viewMapQueue(t: AfterHook, redis: string): MapQueueView {
 /** A file as a listing gives it, and the id of its job. */
 export async function listed(path: string, request: string): Promise<{ file: SourceFile; job: string }> {
   const facts = await stat(path, { bigint: true });
-  const file = { path, name: basename(path), size: Number(facts.size), modified: String(facts.mtimeNs) };
+  const file = { path, name: basename(path), size: Number(facts.size), version: String(facts.mtimeNs) };
   return { file, job: mapJobId(request, path) };
 }

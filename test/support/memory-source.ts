@@ -16,7 +16,7 @@ export interface MemorySource extends Source {
 
 interface Entry {
   size: number;
-  modified: string;
+  version: string;
   open: (from: number) => ByteReader;
 }
 
@@ -31,12 +31,12 @@ export function memorySource(): MemorySource {
     return entry;
   };
   const describe = (path: string, name: string): SourceFile => {
-    const { size, modified } = entryOf(path);
-    return { path, name, size, modified };
+    const { size, version } = entryOf(path);
+    return { path, name, size, version };
   };
   const put = (path: string, size: number, open: Entry['open']): void => {
     stamp += 1n;
-    files.set(path, { size, modified: String(stamp), open });
+    files.set(path, { size, version: String(stamp), open });
   };
 
   return {
@@ -51,12 +51,12 @@ export function memorySource(): MemorySource {
     async stat(path) {
       return describe(path, path.slice(path.lastIndexOf('/') + 1));
     },
-    async open(path, from = 0) {
+    async open({ path }, { from = 0, length: most = Number.POSITIVE_INFINITY } = {}) {
       const inner = entryOf(path).open(from);
       opened += 1;
       let closed = false;
       return {
-        read: (target, offset, length) => inner.read(target, offset, length),
+        read: (target, offset, length) => inner.read(target, offset, Math.min(length, most - inner.consumed)),
         get consumed() {
           return inner.consumed;
         },

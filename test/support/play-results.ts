@@ -39,7 +39,7 @@ export function planFile(change: Partial<PlanFile> = {}): PlanFile {
   return {
     path: '/data/a.pcap',
     fileSize: 1000,
-    modified: '1',
+    version: '1',
     earliest: '0',
     latest: '1000',
     packets: 10,

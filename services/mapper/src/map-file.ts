@@ -29,7 +29,7 @@ export async function mapFile(
 }
 
 async function readThrough(source: Source, file: SourceFile, options: MapFileOptions): Promise<MappedFile> {
-  const reader = await openCapture(await source.open(file.path), file.path);
+  const reader = await openCapture(await source.open(file), file.path);
   try {
     const tally = new Tally();
     do {
@@ -59,15 +59,17 @@ function describe(
     path: file.path,
     name: file.name,
     fileSize: file.size,
-    modified: file.modified,
+    version: file.version,
+    ...(file.within && { within: file.within }),
     status: warnings.some(({ kind }) => breakingKinds.has(kind)) ? 'partial' : 'ok',
     format: info.format,
     compression: info.compression,
     byteOrder: info.byteOrder,
     resolution: info.resolution,
     snaplen: info.snaplen,
-    linkTypes: [info.linkType],
+    linkTypes: [...info.linkTypes],
     packets: tally.packets,
+    ...(tally.untimed > 0 && { untimed: tally.untimed }),
     capturedBytes: tally.capturedBytes,
     wireBytes: tally.wireBytes,
     maxCaptured: tally.maxCaptured,
@@ -84,7 +86,7 @@ function describe(
 /** A file that grew or was replaced while it was read is an error, not a result. */
 async function assertUnchanged(source: Source, file: SourceFile): Promise<void> {
   const now = await source.stat(file.path);
-  if (now.size === file.size && now.modified === file.modified) return;
+  if (now.size === file.size && now.version === file.version) return;
   throw new Failure('file-changed', {
     path: file.path,
     difference:

@@ -15,6 +15,8 @@ export class Tally {
   maxCaptured = 0;
   maxWire = 0;
   outOfOrder = 0;
+  /** Packets without a stamp; they count in all but the times. */
+  untimed = 0;
   readonly #first: Stamp = { seconds: 0, nanos: 0 };
   readonly #last: Stamp = { seconds: 0, nanos: 0 };
   readonly #earliest: Stamp = { seconds: Number.POSITIVE_INFINITY, nanos: 0 };
@@ -25,16 +27,20 @@ export class Tally {
     const last = this.#last;
     while (reader.advance()) {
       const { seconds, nanos, capturedLength, wireLength } = reader;
-      if (this.packets === 0) {
-        this.#first.seconds = seconds;
-        this.#first.nanos = nanos;
-      } else if (seconds < last.seconds || (seconds === last.seconds && nanos < last.nanos)) {
-        this.outOfOrder += 1;
+      if (!reader.timed) {
+        this.untimed += 1;
+      } else {
+        if (this.packets === this.untimed) {
+          this.#first.seconds = seconds;
+          this.#first.nanos = nanos;
+        } else if (seconds < last.seconds || (seconds === last.seconds && nanos < last.nanos)) {
+          this.outOfOrder += 1;
+        }
+        last.seconds = seconds;
+        last.nanos = nanos;
+        lower(this.#earliest, seconds, nanos);
+        raise(this.#latest, seconds, nanos);
       }
-      last.seconds = seconds;
-      last.nanos = nanos;
-      lower(this.#earliest, seconds, nanos);
-      raise(this.#latest, seconds, nanos);
       this.packets += 1;
       this.capturedBytes += capturedLength;
       this.wireBytes += wireLength;
@@ -60,7 +66,7 @@ export class Tally {
   }
 
   #instant(stamp: Stamp): Nanos | null {
-    return this.packets === 0 ? null : fromSecondsAndNanos(stamp.seconds, stamp.nanos);
+    return this.packets === this.untimed ? null : fromSecondsAndNanos(stamp.seconds, stamp.nanos);
   }
 }
 

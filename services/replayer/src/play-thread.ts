@@ -96,8 +96,8 @@ function mergeFile(
   return {
     earliest: BigInt(file.earliest),
     async open() {
-      const reader = await openCapture(await disk.open(file.path), file.path);
-      if (reader.info.linkType === LINKTYPE_ETHERNET) return reader;
+      const reader = await openCapture(await disk.open(await disk.stat(file.path)), file.path);
+      if (reader.info.linkTypes.every((linkType) => linkType === LINKTYPE_ETHERNET)) return reader;
       await reader.close();
       throw new Failure('file-changed', { path: file.path, difference: 'its link type is not Ethernet' });
     },

@@ -1,7 +1,7 @@
 // Checks before the start everything that could fail after it: the interface, the files, whether the one takes
 // what is in the others. The raw socket itself is tried when the play opens it.
 import { isInside } from '@capfleet/shared/source/disk';
-import type { Source } from '@capfleet/shared/source/source';
+import type { Source, SourceFile } from '@capfleet/shared/source/source';
 import { inferLanes } from '@capfleet/shared/dataset/lanes';
 import type { PlanFile, SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import { Failure } from '@capfleet/shared/errors/failure';
@@ -86,10 +86,10 @@ async function checkFile(file: PlanFile, context: PrepareContext, largest: Frame
       difference: `${String(now.size)} bytes, mapped with ${String(file.fileSize)}`,
     });
   }
-  if (file.modified !== null && now.modified !== file.modified) {
+  if (file.version !== null && now.version !== file.version) {
     throw new Failure('file-changed', { path, difference: 'it was written after it was mapped' });
   }
-  const linkTypes = file.linkTypes.length > 0 ? file.linkTypes : await readLinkTypes(file, context.source);
+  const linkTypes = file.linkTypes.length > 0 ? file.linkTypes : await readLinkTypes(now, context.source);
   for (const linkType of linkTypes) {
     if (linkType === LINKTYPE_ETHERNET) continue;
     throw new Failure('interface-link-type', {
@@ -112,8 +112,8 @@ async function checkFile(file: PlanFile, context: PrepareContext, largest: Frame
 }
 
 /** For mappings that do not tell the link type. */
-async function readLinkTypes(file: PlanFile, source: Source): Promise<number[]> {
-  const reader = await openCapture(await source.open(file.path), file.path);
+async function readLinkTypes(file: SourceFile, source: Source): Promise<readonly number[]> {
+  const reader = await openCapture(await source.open(file), file.path);
   await reader.close();
-  return [reader.info.linkType];
+  return reader.info.linkTypes;
 }

@@ -70,7 +70,7 @@ export function openClassicPcap(
     compression: file.compression,
     snaplen: view.getUint32(16, little),
     // The upper bits tell the length of a frame check sequence.
-    linkType: view.getUint32(20, little) & 0x03ffffff,
+    linkTypes: [view.getUint32(20, little) & 0x03ffffff],
   });
 }
 
@@ -78,6 +78,8 @@ class ClassicPcapReader implements PacketReader {
   readonly info: CaptureInfo;
   seconds = 0;
   nanos = 0;
+  readonly timed = true;
+  readonly linkType: number;
   capturedLength = 0;
   wireLength = 0;
   window = Buffer.allocUnsafeSlow(WINDOW_BYTES);
@@ -105,7 +107,8 @@ class ClassicPcapReader implements PacketReader {
     this.#little = info.byteOrder === 'little';
     this.#fractionLimit = info.resolution === 'ns' ? 1e9 : 1e6;
     this.#fractionScale = info.resolution === 'ns' ? 1 : 1000;
-    this.#maxCaptured = maxCapturedByLinkType.get(info.linkType) ?? MAX_CAPTURED_BYTES;
+    this.linkType = info.linkTypes[0] ?? 0;
+    this.#maxCaptured = maxCapturedByLinkType.get(this.linkType) ?? MAX_CAPTURED_BYTES;
     this.#view = viewOf(this.window);
   }
 

@@ -2,7 +2,7 @@
 import { Failure } from '../errors/failure.ts';
 import { prepend, readFully, type ByteReader } from './byte-reader.ts';
 import { FILE_HEADER_BYTES, openClassicPcap, pcapMagic } from './classic-pcap.ts';
-import { gunzip, isGzip } from './gzip.ts';
+import { decompress } from './decompress.ts';
 import type { PacketReader } from './packet-reader.ts';
 
 /** Formats that are known and not read, so that the error can name them. */
@@ -35,16 +35,11 @@ export async function openCapture(bytes: ByteReader, path: string): Promise<Pack
 }
 
 async function openByMagic(bytes: ByteReader, path: string): Promise<PacketReader> {
-  const head = Buffer.alloc(6);
-  const headLength = await readFully(bytes, head);
-  if (headLength === 0) throw new Failure('capture-empty', { path });
-  const whole = prepend(head.subarray(0, headLength), bytes);
-  const compression = isGzip(head.subarray(0, headLength)) ? 'gzip' : 'none';
-  const plain = compression === 'gzip' ? gunzip(whole, path) : whole;
-
+  const { compression, bytes: plain } = await decompress(bytes, path);
   const header = Buffer.alloc(FILE_HEADER_BYTES);
   const headerLength = await readFully(plain, header);
   const start = header.subarray(0, headerLength);
+  if (headerLength === 0 && compression === 'none') throw new Failure('capture-empty', { path });
   const magic = pcapMagic(start);
   if (magic && headerLength === FILE_HEADER_BYTES)
     return openClassicPcap(header, magic, plain, { path, compression });

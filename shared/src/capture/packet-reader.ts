@@ -1,16 +1,21 @@
 // What every capture format gives: packets one after another, without an allocation per packet. The reader owns a
 // window of bytes; `advance` moves inside it synchronously, `fill` brings in more. A broken capture ends early and
 // says so among its warnings; it never throws for what is in the file.
+import type { Compression } from './decompress.ts';
 import type { CaptureWarning } from './warning.ts';
 
+/** What the headers read so far say; a pcapng capture may go on to say more until its end. */
 export interface CaptureInfo {
-  readonly format: 'pcap';
-  readonly byteOrder: 'little' | 'big';
-  readonly resolution: 'us' | 'ns';
-  readonly compression: 'none' | 'gzip';
+  readonly format: 'pcap' | 'pcapng';
+  readonly compression: Compression;
+  /** `mixed` where sections differ. */
+  readonly byteOrder: 'little' | 'big' | 'mixed';
+  /** Unit of the stamps: `us`, `ns`, or for other ones of pcapng `10^-N` or `2^-N` s; `mixed` where they differ. */
+  readonly resolution: string;
+  /** The largest of the interfaces; 0 is no limit. */
   readonly snaplen: number;
-  /** LINKTYPE_ value of the file header. */
-  readonly linkType: number;
+  /** LINKTYPE_ values of the file header or of all interfaces, each once, in order of appearance. */
+  readonly linkTypes: readonly number[];
 }
 
 export interface PacketReader {
@@ -21,6 +26,10 @@ export interface PacketReader {
   readonly seconds: number;
   /** Nanoseconds within the second, 0 … 999,999,999. */
   readonly nanos: number;
+  /** False for a packet without a stamp (pcapng's simple packets): `seconds` and `nanos` are those before it. */
+  readonly timed: boolean;
+  /** LINKTYPE_ value of the packet's interface. */
+  readonly linkType: number;
   /** Bytes of the packet that the file holds, at `window[dataStart]`. */
   readonly capturedLength: number;
   /** Bytes that the packet had on the wire. */

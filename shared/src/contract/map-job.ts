@@ -1,6 +1,7 @@
 // The job of a mapper: one capture file. Its answer is a file map, put on the results stream of the request.
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { versionSchema, withinSchema } from '../dataset/file-map.ts';
 
 export const MAP_JOB_VERSION = 1;
 /** Attempts at a file whose reading fails for a reason that may pass. */
@@ -15,7 +16,8 @@ export const mapJobSchema = z.strictObject({
     path: z.string().min(1).max(4096),
     name: z.string().min(1).max(4096),
     size: z.int().nonnegative(),
-    modified: z.string().regex(/^-?\d{1,25}$/),
+    version: versionSchema,
+    within: withinSchema.exactOptional(),
   }),
 });
 

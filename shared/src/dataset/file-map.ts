@@ -1,6 +1,7 @@
 // What mapping learns about one file. Instants are decimal strings of ns since the epoch, so that a map travels
 // through queues and JSON without losing a digit.
 import { z } from 'zod';
+import { compressions } from '../capture/decompress.ts';
 import { warningKinds } from '../capture/warning.ts';
 import { errorTable, type ErrorCode } from '../errors/codes.ts';
 import type { Failure } from '../errors/failure.ts';
@@ -15,6 +16,9 @@ export const failureSchema = z.object({
   hint: z.string(),
 });
 
+export const versionSchema = z.string().min(1).max(256);
+export const withinSchema = z.strictObject({ path: z.string().min(1).max(4096), offset: count });
+
 const identity = {
   /** Full name in the source. */
   path: z.string().min(1),
@@ -22,8 +26,10 @@ const identity = {
   name: z.string(),
   /** Bytes of the file as it lies there. */
   fileSize: count,
-  /** Modification time, ns since the epoch; null in a mapping by GopherCap, whose sizes are those of packets only. */
-  modified: instant.nullable(),
+  /** Modification time in ns, or ETag; null in a mapping by GopherCap, whose sizes are those of packets only. */
+  version: versionSchema.nullable(),
+  /** The file that this one is a stretch of, and where in it. */
+  within: withinSchema.exactOptional(),
 };
 
 const warningSchema = z.object({
@@ -37,13 +43,17 @@ export const mappedFileSchema = z.object({
   ...identity,
   /** `partial`: cut off or damaged; everything before that is counted. */
   status: z.enum(['ok', 'partial']),
-  format: z.enum(['pcap']),
-  compression: z.enum(['none', 'gzip']),
-  byteOrder: z.enum(['little', 'big']),
-  resolution: z.enum(['us', 'ns']),
+  /** Packets, bytes and maxima are estimates from both ends of the file (quick map); left out where they are not. */
+  estimated: z.boolean().exactOptional(),
+  format: z.enum(['pcap', 'pcapng']),
+  compression: z.enum(compressions),
+  byteOrder: z.enum(['little', 'big', 'mixed']),
+  resolution: z.string().regex(/^(us|ns|mixed|(10|2)\^-\d{1,3})$/),
   snaplen: count,
   linkTypes: z.array(count),
   packets: count,
+  /** Packets without a stamp (pcapng's simple packets); left out where there are none. */
+  untimed: count.exactOptional(),
   capturedBytes: count,
   wireBytes: count,
   /** Largest captured and wire length of a packet, bytes. */
@@ -51,7 +61,7 @@ export const mappedFileSchema = z.object({
   maxWire: count,
   /** Packets with an earlier stamp than the packet before them in the file. */
   outOfOrder: count,
-  /** Stamps of the first and last packet in file order, of the earliest and latest; null without packets. */
+  /** Stamps of the first and last packet in file order, of the earliest and latest; null where no packet has one. */
   first: instant.nullable(),
   last: instant.nullable(),
   earliest: instant.nullable(),
@@ -77,7 +87,8 @@ export function failedFile(file: SourceFile, failure: Failure): FailedFile {
     path: file.path,
     name: file.name,
     fileSize: file.size,
-    modified: file.modified,
+    version: file.version,
+    ...(file.within && { within: file.within }),
     status: 'failed',
     error: failure.toRecord(),
   };

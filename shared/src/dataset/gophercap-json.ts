@@ -129,7 +129,7 @@ function fromGopherCap(file: z.infer<typeof gopherCapFile>, dump: string): Mappe
     path: file.path,
     name: nameBelow(file.root, file.path),
     fileSize: 0,
-    modified: null,
+    version: null,
     status: 'ok',
     format: 'pcap',
     compression: 'none',

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { parseRational, type Rational } from '../time/rational.ts';
 import type { Nanos } from '../time/nanos.ts';
 import type { DataSet, TimedFile } from './dataset.ts';
+import { versionSchema, withinSchema } from './file-map.ts';
 import { assign, type AssignmentRule } from './assignment.ts';
 import { Failure } from '../errors/failure.ts';
 
@@ -12,9 +13,11 @@ const instant = z.string().regex(/^-?\d{1,25}$/);
 
 export const planFileSchema = z.object({
   path: z.string().min(1),
-  /** Bytes and modification time when it was mapped; null where the mapping does not tell. */
+  /** Size and version when it was mapped; null where the mapping does not tell. */
   fileSize: count.nullable(),
-  modified: instant.nullable(),
+  version: versionSchema.nullable(),
+  /** The file that this one is a stretch of, and where in it. */
+  within: withinSchema.exactOptional(),
   earliest: instant,
   latest: instant,
   packets: count,
@@ -87,11 +90,12 @@ export function wireDuration(timeline: RunTimeline): Nanos {
 }
 
 function planFile({ map, earliest, latest }: TimedFile): PlanFile {
-  const exact = map.modified !== null;
+  const exact = map.version !== null;
   return {
     path: map.path,
     fileSize: exact ? map.fileSize : null,
-    modified: map.modified,
+    version: map.version,
+    ...(map.within && { within: map.within }),
     earliest: String(earliest),
     latest: String(latest),
     packets: map.packets,

@@ -21,7 +21,7 @@ export const disk: Source = {
     return describe(path, basename(path));
   },
 
-  async open(path, from = 0) {
+  async open({ path }, { from = 0, length: most = Number.POSITIVE_INFINITY } = {}) {
     const handle = await open(path, 'r').catch((error: unknown) => {
       throw systemFailure(error, path);
     });
@@ -30,7 +30,12 @@ export const disk: Source = {
     const reader: ByteReader = {
       async read(target, offset, length) {
         try {
-          const { bytesRead } = await handle.read(target, offset, length, position);
+          const { bytesRead } = await handle.read(
+            target,
+            offset,
+            Math.min(length, from + most - position),
+            position,
+          );
           position += bytesRead;
           return bytesRead;
         } catch (error) {
@@ -91,7 +96,7 @@ async function* walk(
 async function describeListed(path: string, name: string): Promise<SourceFile> {
   return describe(path, name).catch((error: unknown) => {
     if (error instanceof Failure && error.code === 'file-missing')
-      return { path, name, size: 0, modified: '0' };
+      return { path, name, size: 0, version: '0' };
     throw error;
   });
 }
@@ -106,7 +111,7 @@ async function isFile(path: string): Promise<boolean> {
 async function describe(path: string, name: string): Promise<SourceFile> {
   try {
     const facts = await stat(path, { bigint: true });
-    return { path, name, size: Number(facts.size), modified: String(facts.mtimeNs) };
+    return { path, name, size: Number(facts.size), version: String(facts.mtimeNs) };
   } catch (error) {
     throw systemFailure(error, path);
   }

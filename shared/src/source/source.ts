@@ -2,13 +2,22 @@
 import type { ByteReader } from '../capture/byte-reader.ts';
 
 export interface SourceFile {
-  /** Full name in the source; what `open` takes. */
+  /** Full name in the source; what `stat` takes. */
   readonly path: string;
   /** Name below the listed folder, with `/` between its parts. */
   readonly name: string;
   readonly size: number;
-  /** Modification time in ns since the epoch as a decimal string; with `size` it tells a replaced file. */
-  readonly modified: string;
+  /** With `size` it tells a replaced file: modification time in ns since the epoch on disk, the ETag in S3. */
+  readonly version: string;
+  /** Set where the file is a stretch of another one (a member of an uncompressed tar): that one, and the byte where
+   *  the stretch begins in it. `size` is the stretch's, `version` that of the file which holds it. */
+  readonly within?: { readonly path: string; readonly offset: number };
+}
+
+/** A stretch of a file, in bytes from its start; to its end where no length is given. */
+export interface ByteRange {
+  readonly from?: number;
+  readonly length?: number;
 }
 
 export interface SourceFilter {
@@ -28,8 +37,11 @@ export interface Source {
   list(folder: string, filter: SourceFilter): AsyncIterable<SourceFile>;
   /** @throws Failure `file-missing`, `file-forbidden` */
   stat(path: string): Promise<SourceFile>;
-  /** @throws Failure `file-missing`, `file-forbidden`, `read-failed` */
-  open(path: string, from?: number): Promise<ByteReader>;
+  /**
+   * @param range what will be read; a source that reads ahead stays inside it
+   * @throws Failure `file-missing`, `file-forbidden`, `read-failed`
+   */
+  open(file: SourceFile, range?: ByteRange): Promise<ByteReader>;
 }
 
 /** True where a name has the suffix and the path matches the pattern. */

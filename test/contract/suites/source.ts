@@ -22,6 +22,8 @@ const FILES: Record<string, Buffer> = {
   'with space & ümlaut.pcap': Buffer.from('x'),
   'empty.pcap': Buffer.alloc(0),
 };
+/** A file that no listing gave. */
+const unlisted = (path: string): SourceFile => ({ path, name: path, size: 1, version: '1' });
 const all: SourceFilter = { suffix: '', pattern: null };
 
 async function listAll(source: Source, folder: string, filter = all): Promise<SourceFile[]> {
@@ -36,10 +38,10 @@ export function sourceContract({ name, open }: SourceCase): void {
       const { source, folder } = await open(FILES, t);
       const listed = await listAll(source, folder);
       assert.deepEqual(listed.map((file) => file.name).sort(), Object.keys(FILES).sort());
-      for (const { name, path, size, modified } of listed) {
+      for (const { name, path, size, version } of listed) {
         assert.equal(size, FILES[name]?.length);
         assert.ok(path.startsWith(folder) && path.endsWith(name));
-        assert.match(modified, /^\d+$/);
+        assert.match(version, /^\d+$/);
       }
     });
 
@@ -56,8 +58,8 @@ export function sourceContract({ name, open }: SourceCase): void {
     test('tells of a file by itself what it told in the list', async (t) => {
       const { source, folder } = await open(FILES, t);
       for (const file of await listAll(source, folder)) {
-        const { path, size, modified } = await source.stat(file.path);
-        assert.deepEqual([path, size, modified], [file.path, file.size, file.modified]);
+        const { path, size, version } = await source.stat(file.path);
+        assert.deepEqual([path, size, version], [file.path, file.size, file.version]);
       }
     });
 
@@ -67,7 +69,7 @@ export function sourceContract({ name, open }: SourceCase): void {
       assert.ok(before);
       await put('b.pcap', Buffer.from('BBBB'));
       const after = await source.stat(before.path);
-      assert.notDeepEqual([after.size, after.modified], [before.size, before.modified]);
+      assert.notDeepEqual([after.size, after.version], [before.size, before.version]);
     });
 
     test('gives the bytes of a file, from its start and from any offset', async (t) => {
@@ -76,7 +78,7 @@ export function sourceContract({ name, open }: SourceCase): void {
       const [file] = await listAll(source, folder);
       assert.ok(file);
       for (const from of [undefined, 0, 1, 99_999, 100_000]) {
-        const reader = await source.open(file.path, from);
+        const reader = await source.open(file, from === undefined ? {} : { from });
         const target = Buffer.alloc(100_001);
         const count = await readFully(reader, target);
         assert.ok(target.subarray(0, count).equals(bytes.subarray(from ?? 0)), `from ${from}`);
@@ -85,11 +87,30 @@ export function sourceContract({ name, open }: SourceCase): void {
       }
     });
 
+    test('gives a stretch of a file, and no byte behind it', async (t) => {
+      const bytes = patterned(100_000);
+      const { source, folder } = await open({ 'a.pcap': bytes }, t);
+      const [file] = await listAll(source, folder);
+      assert.ok(file);
+      for (const [from, length] of [
+        [0, 10],
+        [70_000, 20_000],
+        [99_999, 10],
+        [5, 0],
+      ] as const) {
+        const reader = await source.open(file, { from, length });
+        const target = Buffer.alloc(100_000);
+        const count = await readFully(reader, target);
+        assert.ok(target.subarray(0, count).equals(bytes.subarray(from, from + length)), `${from}+${length}`);
+        await reader.close();
+      }
+    });
+
     test('reads one file several times at once', async (t) => {
       const bytes = patterned(5000);
       const { source, folder } = await open({ 'a.pcap': bytes }, t);
       const [file] = await listAll(source, folder);
-      const readers = await Promise.all([1, 2, 3].map(() => source.open(file!.path)));
+      const readers = await Promise.all([1, 2, 3].map(() => source.open(file!)));
       const read = await Promise.all(
         readers.map(async (reader) => {
           const target = Buffer.alloc(5000);
@@ -109,8 +130,8 @@ export function sourceContract({ name, open }: SourceCase): void {
         fields: { path: gone, setting: '--dir-src' },
       });
       await assert.rejects(source.stat(gone), { code: 'file-missing', fields: { path: gone } });
-      await assert.rejects(source.open(gone), { code: 'file-missing', fields: { path: gone } });
-      await assert.rejects(source.open(`${folder}/b.pcap/c`), { code: 'file-missing' });
+      await assert.rejects(source.open(unlisted(gone)), { code: 'file-missing', fields: { path: gone } });
+      await assert.rejects(source.open(unlisted(`${folder}/b.pcap/c`)), { code: 'file-missing' });
     });
 
     test('says that a file is not a folder', async (t) => {

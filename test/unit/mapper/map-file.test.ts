@@ -39,12 +39,12 @@ describe('the map of a file', () => {
     packets.push({ seconds: 1_500_000_000, fraction: 999_999_999, data: Buffer.alloc(10) });
     const file = pcapFile({ magic: 'ns', byteOrder: 'be', snaplen: 1600, linkType: 113 }, packets);
     const source = sourceWith(file);
-    const { modified } = await source.stat(PATH);
+    const { version } = await source.stat(PATH);
     assert.deepEqual(await mapFile(source, await listed(source)), {
       path: PATH,
       name: 'sub/a.pcap',
       fileSize: file.length,
-      modified,
+      version,
       status: 'ok',
       format: 'pcap',
       compression: 'none',
@@ -138,7 +138,7 @@ describe('the map of a file', () => {
       path: PATH,
       name: 'sub/a.pcap',
       fileSize: 27,
-      modified: file.modified,
+      version: file.version,
       status: 'failed',
       error: new Failure('capture-unknown', { path: PATH, magic: '74 68 65 73' }).toRecord(),
     });

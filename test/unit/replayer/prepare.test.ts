@@ -33,8 +33,8 @@ async function given(t: TestContext, context: Partial<PrepareContext> = {}, link
   const dir = await tempDir(t);
   const path = join(dir, 'a.pcap');
   await writeFile(path, captureOf([60, 1514], { linkType }));
-  const { size, modified } = await disk.stat(path);
-  const file = planFile({ path, fileSize: size, modified, linkTypes: [linkType], maxCaptured: 1514 });
+  const { size, version } = await disk.stat(path);
+  const file = planFile({ path, fileSize: size, version, linkTypes: [linkType], maxCaptured: 1514 });
   return {
     dir,
     file,
@@ -54,7 +54,7 @@ describe('preparing a plan', () => {
   test('lets a good one pass', async (t) => {
     const { context, plan } = await given(t);
     await checkPlan(plan(), context);
-    await checkPlan(plan({ fileSize: null, modified: null, maxCaptured: null, linkTypes: [] }), context);
+    await checkPlan(plan({ fileSize: null, version: null, maxCaptured: null, linkTypes: [] }), context);
     await checkPlan({ ...plan(), files: [] }, context);
   });
 
@@ -123,7 +123,7 @@ describe('preparing a plan', () => {
     const { context, plan, dir } = await given(t);
     await assert.rejects(checkPlan(plan({ path: join(dir, 'gone') }), context), { code: 'file-missing' });
     await assert.rejects(checkPlan(plan({ fileSize: 5 }), context), { code: 'file-changed' });
-    await assert.rejects(checkPlan(plan({ modified: '5' }), context), { code: 'file-changed' });
+    await assert.rejects(checkPlan(plan({ version: '5' }), context), { code: 'file-changed' });
   });
 
   test('refuses a file outside the roots, also behind a link or dots', async (t) => {

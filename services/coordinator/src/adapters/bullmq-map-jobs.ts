@@ -48,8 +48,7 @@ export async function bullmqMapJobs(redis: string, request: string, log: Logger)
     const jobs = files.map((file) => {
       const jobId = mapJobId(request, file.path);
       open.set(jobId, file);
-      const { path, name, size, modified } = file;
-      const data: MapJob = { v: MAP_JOB_VERSION, request, file: { path, name, size, modified } };
+      const data: MapJob = { v: MAP_JOB_VERSION, request, file };
       return { name: 'map', data, opts: { ...jobOptions, jobId } };
     });
     if (jobs.length > 0) await queue.addBulk(jobs);

@@ -60,7 +60,7 @@ describe('a classic pcap', () => {
           resolution: magic,
           compression: 'none',
           snaplen: 2000,
-          linkType: 113,
+          linkTypes: [113],
         });
       });
     }
@@ -121,7 +121,7 @@ describe('a classic pcap', () => {
 
   test('keeps the link type and leaves out the bits above it', async () => {
     const read = await readBytes(captureOf([4], { linkType: 0xf400_0001 }));
-    assert.equal(read.info.linkType, 1);
+    assert.deepEqual(read.info.linkTypes, [1]);
   });
 
   test('of any minor version of 2 is read, of another major one refused with its number', async () => {

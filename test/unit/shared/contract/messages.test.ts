@@ -32,7 +32,7 @@ const registration = {
   systemClock: { synchronised: true, maxErrorUs: 5, taiOffset: 37 },
   busyWith: null,
 };
-const file = { path: '/data/a.pcap', name: 'a.pcap', size: 5, modified: '123' };
+const file = { path: '/data/a.pcap', name: 'a.pcap', size: 5, version: '123' };
 const mapJob = { v: 1, request: 'r-1', file };
 
 describe('what fits its schema is taken as it is', () => {
@@ -49,7 +49,7 @@ describe('what fits its schema is taken as it is', () => {
     ['a stop', toSensorsSchema, { type: 'stop', epoch: 1 }],
     ['a report', fromSensorSchema, { type: 'report', sensor: 'one', epoch: 1, result: playResult() }],
     ['a job to map', mapJobSchema, mapJob],
-    ['a job to map a file from before 1970', mapJobSchema, { ...mapJob, file: { ...file, modified: '-5' } }],
+    ['a job to map a file from before 1970', mapJobSchema, { ...mapJob, file: { ...file, version: '-5' } }],
   ] as const) {
     test(what, () => assert.deepEqual(schema.parse(JSON.parse(JSON.stringify(value))), value));
   }

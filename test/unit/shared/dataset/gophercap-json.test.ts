@@ -200,7 +200,7 @@ describe('a dump by GopherCap', () => {
       latest: 1_600_000_120_123_456_000n,
     });
     assert.equal(read.lanes, 2);
-    for (const { map } of read.files) assert.deepEqual([map.modified, map.status], [null, 'ok']);
+    for (const { map } of read.files) assert.deepEqual([map.version, map.status], [null, 'ok']);
     assert.deepEqual([read.empty, read.failed], [[], []]);
   });
 

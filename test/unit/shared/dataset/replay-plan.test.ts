@@ -17,7 +17,7 @@ const set = buildDataSet([
   mappedFile('b/1.pcap', [T, T + 900n], { linkTypes: [113] }),
   mappedFile('b/2.pcap', [T + 901n, T + 2000n]),
   mappedFile('b/foreign.pcap', [T + 1n, T + 2n], {
-    modified: null,
+    version: null,
     fileSize: 0,
     maxCaptured: 9,
     linkTypes: [],
@@ -66,7 +66,7 @@ describe('a replay plan', () => {
     assert.deepEqual(one?.files[0], {
       path: '/data/a/1.pcap',
       fileSize: 1024,
-      modified: '1600000000000000000',
+      version: '1600000000000000000',
       earliest: String(T + 500n),
       latest: String(T + 1500n),
       packets: 7,
@@ -78,7 +78,7 @@ describe('a replay plan', () => {
   test('does not rely on what a mapping by GopherCap does not tell', () => {
     const plans = planReplay(set, request({ sensors: ['one'] }), 'dump.json');
     const foreign = plans[0]?.files.find(({ path }) => path.endsWith('foreign.pcap'));
-    assert.deepEqual([foreign?.fileSize, foreign?.modified, foreign?.maxCaptured], [null, null, null]);
+    assert.deepEqual([foreign?.fileSize, foreign?.version, foreign?.maxCaptured], [null, null, null]);
   });
 
   test('fits its own schema after a trip through JSON', () => {

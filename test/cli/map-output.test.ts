@@ -16,7 +16,6 @@ const folders: [what: string, args: (place: string) => string[], said: (place: s
     (place) => [join(place, 'gone')],
     (place) => `no such folder: ${place}/gone`,
   ],
-  ['a file for a folder', (place) => [join(place, 'file')], (place) => `${place}/file is not a folder`],
   [
     'a folder without a matching file',
     (place) => [place],
@@ -52,7 +51,7 @@ describe('capfleet map refuses', { concurrency: 2 }, () => {
       ]);
       assert.deepEqual([code, stdout], [1, '']);
       assert.equal(stderr.split('\n')[0], `capfleet: ${said(dir)}`);
-      assert.match(stderr, /--dir-src|--file-suffix/, 'and names the option to change');
+      assert.match(stderr, /--source|--file-suffix/, 'and names the option to change');
       assert.equal(await readFile(dump, 'utf8'), 'the old one');
       assert.deepEqual((await readdir(dir)).sort(), ['file', 'in', 'map.json'], 'nothing is left');
     });

@@ -52,7 +52,7 @@ next: capfleet replay --dump-json ${place.dump} --out-interface IF
       [dump.beginning, dump.end],
       ['2023-11-14T22:13:20.000000000Z', '2023-11-14T22:13:20.095000000Z'],
     );
-    assert.deepEqual(dump.capfleet.lanes, [['cap-1.pcap.gz', 'cap-3.pcap.gz'], ['cap-2.pcap.gz']]);
+    assert.equal(dump.capfleet.lanes, 2);
     assert.deepEqual(
       dump.files.map(({ path, packets, lane }) => [path, packets, lane]),
       [
@@ -74,6 +74,8 @@ next: capfleet replay --dump-json ${place.dump} --out-interface IF
       files: 3,
       partial: 0,
       empty: 0,
+      archives: 0,
+      reused: 0,
       failed: [
         {
           path,
@@ -132,7 +134,7 @@ next: capfleet replay --dump-json ${place.dump} --out-interface IF
       dump.files.map(({ path }) => path),
       numbers.map((number) => join(place.captures, `${number % 7}/${number}.pcap.gz`)),
     );
-    assert.equal(dump.capfleet.lanes.length, 1);
+    assert.equal(dump.capfleet.lanes, 1);
   });
 
   for (const [what, { args, takes }] of Object.entries(filters)) {

@@ -7,7 +7,7 @@ import { describe, test, type TestContext } from 'node:test';
 import { bullmqMapJobs } from '@capfleet/coordinator/adapters/bullmq-map-jobs';
 import type { MapJobs } from '@capfleet/coordinator/ports/map-jobs';
 import { MAP_ATTEMPTS } from '@capfleet/shared/contract/map-job';
-import type { FileMap } from '@capfleet/shared/dataset/file-map';
+import type { FileMap, MappedFile } from '@capfleet/shared/dataset/file-map';
 import { silentLogger } from '@capfleet/shared/log/logger';
 import { runCapfleet } from '../support/capfleet.ts';
 import { lastFirst } from '../support/last-first.ts';
@@ -39,39 +39,48 @@ async function makeScene(t: TestContext, shape: SetShape = {}): Promise<Scene> {
   await mkdir(root);
   await mkdir(elsewhere);
   await writeNumberedSet(root, shape);
-  const jobs = await bullmqMapJobs(url, REQUEST, silentLogger());
+  const jobs = bullmqMapJobs(url, { request: REQUEST, quick: false }, silentLogger());
+  const closeJobs = jobs.close;
   let closed: Promise<void> | undefined;
-  const close = (): Promise<void> => (closed ??= jobs.close());
+  const close = (): Promise<void> => (closed ??= closeJobs(false));
   after.after(close);
-  return { redis: url, queue: viewMapQueue(after, url), jobs: { ...jobs, close }, root, elsewhere };
+  return {
+    redis: url,
+    queue: viewMapQueue(after, url),
+    jobs: Object.assign(jobs, { close }),
+    root,
+    elsewhere,
+  };
 }
 
 /** Takes results until there are so many, then once more, so that one too many is seen as well. */
 async function take(jobs: MapJobs, count: number): Promise<FileMap[]> {
   const maps: FileMap[] = [];
+  const more = async (): Promise<FileMap[]> => (await jobs.take()).map(({ map }) => map);
   await waitFor(
     `${count} results`,
     async () => {
-      maps.push(...(await jobs.take()));
+      maps.push(...(await more()));
       return maps.length >= count;
     },
     { timeout: 20_000 },
   );
-  return [...maps, ...(await jobs.take())];
+  return [...maps, ...(await more())];
 }
 
 const logged = (stderr: string, text: string): number => stderr.split(text).length - 1;
 
 const valid = (root: string): object => ({
-  v: 1,
+  v: 2,
   request: REQUEST,
+  quick: false,
   file: { path: join(root, 'good.pcap'), name: 'good.pcap', size: 1, version: '1' },
 });
 
 /** What somebody might put into the queue; each takes the place of a sound job's data. */
 const misfits: Record<string, (root: string) => unknown> = {
-  'an unknown version': (root) => ({ ...valid(root), v: 2 }),
-  'no file': () => ({ v: 1, request: REQUEST }),
+  'an unknown version': (root) => ({ ...valid(root), v: 3 }),
+  'no file': () => ({ v: 2, request: REQUEST, quick: false }),
   nothing: () => null,
   'a list': () => [1, 2, 3],
   'a text': () => 'map it',
@@ -111,7 +120,7 @@ describe('the map queue', { concurrency: 4 }, () => {
     const { queue, jobs, root } = await makeScene(t, { 'a.pcap': [0], 'b.pcap': [1] });
     for (const name of ['a.pcap', 'b.pcap']) await jobs.add([(await listed(join(root, name), REQUEST)).file]);
     assert.equal(await queue.waiting(), 2);
-    await jobs.close();
+    await jobs.close(false);
     assert.deepEqual(await queue.jobs(), []);
     assert.equal(await queue.waiting(), 0);
   });
@@ -150,7 +159,9 @@ describe('the map queue', { concurrency: 4 }, () => {
     const maps = await take(jobs, 2);
     const lasted = performance.now() - began;
     assert.deepEqual(
-      maps.map((map) => [map.name, map.status === 'failed' ? map.error.code : map.packets]).sort(),
+      maps
+        .map((map) => [map.name, map.status === 'failed' ? map.error.code : (map as MappedFile).packets])
+        .sort(),
       [
         ['folder.pcap', 'read-failed'],
         ['healed.pcap', 4],

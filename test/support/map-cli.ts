@@ -49,7 +49,7 @@ export interface DumpView {
   end?: string;
   files: { path: string; packets: number; lane: number; capfleet: FileView }[];
   capfleet: {
-    lanes: string[][];
+    lanes: number;
     packets: number;
     empty: FileView[];
     failed: (FileView & { error: { code: string; message: string } })[];

@@ -42,10 +42,13 @@ export function memorySource(): MemorySource {
   return {
     async *list(folder, filter) {
       const below = `${folder.replace(/\/+$/, '')}/`;
-      if (files.has(below.slice(0, -1)))
-        throw new Failure('not-a-folder', { path: folder, setting: '--dir-src' });
+      const file = below.slice(0, -1);
+      if (files.has(file)) {
+        yield describe(file, file.slice(file.lastIndexOf('/') + 1));
+        return;
+      }
       const paths = [...files.keys()].filter((path) => path.startsWith(below));
-      if (paths.length === 0) throw new Failure('folder-missing', { path: folder, setting: '--dir-src' });
+      if (paths.length === 0) throw new Failure('folder-missing', { path: folder, setting: '--source' });
       for (const path of paths) if (matches(path, filter)) yield describe(path, path.slice(below.length));
     },
     async stat(path) {

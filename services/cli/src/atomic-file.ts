@@ -6,9 +6,14 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { Failure, reasonOf } from '@capfleet/shared/errors/failure';
 
 export interface AtomicFile {
-  /** Writes the whole text and puts it in place. @throws Failure `dump-unwritable`; the old file is unchanged */
-  commit(text: string): Promise<void>;
+  /**
+   * Writes the whole text, piece by piece, and puts it in place.
+   * @throws Failure `dump-unwritable`; the old file is unchanged
+   */
+  commit(text: AsyncIterable<string>): Promise<void>;
 }
+
+const BLOCK_CHARACTERS = 256 * 1024;
 
 /** @throws Failure `dump-unwritable` */
 export async function claimFile(path: string): Promise<AtomicFile> {
@@ -37,9 +42,21 @@ export async function claimFile(path: string): Promise<AtomicFile> {
   return {
     commit: (text) =>
       write(async (handle) => {
-        await handle.writeFile(text);
+        await handle.writeFile(inBlocks(text));
         await handle.sync();
         await rename(temporary, target);
       }),
   };
+}
+
+/** The same text in pieces that are worth a write. */
+export async function* inBlocks(text: AsyncIterable<string>): AsyncGenerator<string> {
+  let block = '';
+  for await (const piece of text) {
+    block += piece;
+    if (block.length < BLOCK_CHARACTERS) continue;
+    yield block;
+    block = '';
+  }
+  yield block;
 }

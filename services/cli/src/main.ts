@@ -1,5 +1,7 @@
 // The `capfleet` program: the only module that reads the process, installs signals and exits.
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
 import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
@@ -22,6 +24,8 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     interrupted: interruption.signal,
     program: fileURLToPath(import.meta.url),
     version,
+    stateDir: stateDir(),
+    lastWords: [],
   };
   let code: ExitCode = exitCode.ok;
   // A service handles its own signals; a command is interrupted by the first and ended by the second.
@@ -50,6 +54,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? exitCode.ok : exitCode.usage;
     if (interruption.signal.aborted && thrown === interruption.signal.reason) {
       process.stderr.write('capfleet: interrupted\n');
+      sayLast(world);
       return exitCode.interrupted;
     }
     const failure = asFailure(thrown);
@@ -57,10 +62,23 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
       process.stdout.write(`${JSON.stringify({ error: failure.toRecord() }, null, 2)}\n`);
     process.stderr.write(`capfleet: ${printable(failure.message)}\n`);
     if (failure.hint !== '') process.stderr.write(`          ${printable(failure.hint)}\n`);
+    sayLast(world);
     if (failure.code === 'internal' && thrown instanceof Error)
       process.stderr.write(`${thrown.stack ?? ''}\n`);
     return failure.exit;
   }
+}
+
+/** By the XDG rules; a user without a home has a folder of their own beside the temporary files. */
+function stateDir(): string {
+  const { XDG_STATE_HOME: state, HOME: home } = process.env;
+  if (state !== undefined && isAbsolute(state)) return join(state, 'capfleet');
+  if (home !== undefined && isAbsolute(home)) return join(home, '.local/state/capfleet');
+  return join(tmpdir(), `capfleet-${String(process.getuid?.() ?? 0)}`);
+}
+
+function sayLast({ lastWords, stderr }: World): void {
+  for (const line of lastWords) stderr.write(`          ${line}\n`);
 }
 
 function interruptOnSignals(interruption: AbortController): void {

@@ -11,6 +11,10 @@ export interface World {
   /** The program's main module, to start services from. */
   readonly program: string;
   readonly version: string;
+  /** Folder for what outlives a command that was cut short, when the user names no other. */
+  readonly stateDir: string;
+  /** Lines to say on stderr behind what a command failed with. */
+  readonly lastWords: string[];
 }
 
 /** Options that every command has. */

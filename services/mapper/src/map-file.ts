@@ -2,7 +2,7 @@
 // result; only what may pass (an I/O error) is thrown, so that the queue tries again.
 import { openCapture } from '@capfleet/shared/capture/open-capture';
 import { breakingKinds, type CaptureWarning } from '@capfleet/shared/capture/warning';
-import { failedFile, type FileMap, type MappedFile } from '@capfleet/shared/dataset/file-map';
+import { failedFile, type FailedFile, type MappedFile } from '@capfleet/shared/dataset/file-map';
 import { Failure } from '@capfleet/shared/errors/failure';
 import type { Source, SourceFile } from '@capfleet/shared/source/source';
 import { Tally } from './tally.ts';
@@ -19,7 +19,7 @@ export async function mapFile(
   source: Source,
   file: SourceFile,
   options: MapFileOptions = {},
-): Promise<FileMap> {
+): Promise<MappedFile | FailedFile> {
   try {
     return await readThrough(source, file, options);
   } catch (thrown) {

@@ -2,15 +2,15 @@
 // result is written before the job completes, so a mapper that dies in between only makes the file be mapped
 // twice; who gathers results counts each file once.
 import { UnrecoverableError, Worker, type Job } from 'bullmq';
-import type { Redis } from 'ioredis';
-import { mapQueue, mapResultsKey, PREFIX, RUN_KEYS_TTL_SECONDS } from '@capfleet/shared/contract/keys';
-import { mapJobSchema, type MapJob } from '@capfleet/shared/contract/map-job';
+import { mapQueue, PREFIX } from '@capfleet/shared/contract/keys';
+import { mapJobSchema, requestOfJob, type MapJob } from '@capfleet/shared/contract/map-job';
 import { failedFile, type FileMap } from '@capfleet/shared/dataset/file-map';
 import { asFailure, Failure } from '@capfleet/shared/errors/failure';
 import type { Logger } from '@capfleet/shared/log/logger';
-import { connect, optionsOf } from '@capfleet/shared/redis/connect';
+import { optionsOf } from '@capfleet/shared/redis/connect';
 import { disk, isInside } from '@capfleet/shared/source/disk';
 import { mapFile } from './map-file.ts';
+import { resultStream, type ResultStream } from './result-stream.ts';
 
 /** A mapper that is killed leaves its job locked this long; then another takes it up. */
 const LOCK_MS = 10_000;
@@ -39,7 +39,7 @@ export interface Mapper {
 export async function startMapper(options: MapperOptions): Promise<Mapper> {
   const { log } = options;
   const lockMs = options.lockMs ?? LOCK_MS;
-  const results = connect(options.redis, 'mapper-results', log);
+  const results = resultStream(options.redis, log);
   const stopping = new AbortController();
   const worker = new Worker(
     mapQueue,
@@ -58,6 +58,10 @@ export async function startMapper(options: MapperOptions): Promise<Mapper> {
   });
   worker.on('failed', (job, error) => {
     log.warn({ job: job?.id, attempt: job?.attemptsMade, reason: error.message }, 'attempt failed');
+    if (!job?.finishedOn) return;
+    giveUp(job, error.message, results).catch((thrown: unknown) => {
+      log.error({ job: job.id, err: thrown }, 'telling that a job was given up failed');
+    });
   });
   await worker.waitUntilReady();
   log.info({ roots: options.roots, concurrency: options.concurrency }, 'mapper ready');
@@ -70,14 +74,14 @@ export async function startMapper(options: MapperOptions): Promise<Mapper> {
       }, CLOSE_DEADLINE_MS);
       await worker.close();
       clearTimeout(deadline);
-      results.disconnect();
+      results.close();
       log.info('mapper ended');
     },
   };
 }
 
 interface JobContext {
-  readonly results: Redis;
+  readonly results: ResultStream;
   readonly roots: readonly string[];
   readonly log: Logger;
   readonly signal: AbortSignal;
@@ -94,12 +98,7 @@ async function processJob(job: Job, context: JobContext): Promise<void> {
   const { request, file } = parsed.data;
   const started = performance.now();
   const map = await mapOrFail(job, parsed.data, context);
-  const key = mapResultsKey(request);
-  await context.results
-    .multi()
-    .xadd(key, '*', 'map', JSON.stringify(map))
-    .expire(key, RUN_KEYS_TTL_SECONDS)
-    .exec();
+  await context.results.put(request, { job: job.id ?? '', map });
   context.log.info(
     {
       job: job.id,
@@ -112,7 +111,7 @@ async function processJob(job: Job, context: JobContext): Promise<void> {
   );
 }
 
-async function mapOrFail(job: Job, { file }: MapJob, context: JobContext): Promise<FileMap> {
+async function mapOrFail(job: Job, { request, file }: MapJob, context: JobContext): Promise<FileMap> {
   // A path that does not exist is reported as such, not as forbidden.
   if (!(await isInside(file.path, context.roots))) {
     const missing = await disk.stat(file.path).then(
@@ -131,7 +130,9 @@ async function mapOrFail(job: Job, { file }: MapJob, context: JobContext): Promi
         const now = performance.now();
         if (now - reported < PROGRESS_INTERVAL_MS) return;
         reported = now;
-        void job.updateProgress({ consumed }).catch(() => undefined);
+        // For the coordinator, and for who looks at the queue.
+        context.results.put(request, { job: job.id ?? '', consumed }).catch(() => undefined);
+        job.updateProgress({ consumed }).catch(() => undefined);
       },
     });
   } catch (thrown) {
@@ -141,4 +142,21 @@ async function mapOrFail(job: Job, { file }: MapJob, context: JobContext): Promi
     if (failure.code === 'internal') context.log.error({ job: job.id, err: thrown }, 'mapping failed');
     return failedFile(file, failure);
   }
+}
+
+/** Tells the coordinator of a job that the queue gives up; it cannot know otherwise. */
+async function giveUp(job: Job, reason: string, results: ResultStream): Promise<void> {
+  const id = job.id ?? '';
+  const request = requestOfJob(id);
+  if (request === null) return;
+  const failure = reason.includes('stalled')
+    ? new Failure('worker-crashed', { path: pathOf(job), times: 'several' })
+    : new Failure('read-failed', { path: pathOf(job), reason });
+  await results.put(request, { job: id, givenUp: failure.toRecord() });
+}
+
+/** The data of a job may be anything. */
+function pathOf(job: Job): string {
+  const parsed = mapJobSchema.safeParse(job.data);
+  return parsed.success ? parsed.data.file.path : 'a file';
 }

@@ -1,9 +1,16 @@
-// The job of a mapper: one capture file. Its answer is a file map, put on the results stream of the request.
+// The job of a mapper: one file of a source, a capture or a tarball of captures. Its answers are entries of the
+// request's results stream: file maps, the last of them that of the file itself, and how far it is meanwhile.
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { versionSchema, withinSchema } from '../dataset/file-map.ts';
+import {
+  failureSchema,
+  fileMapSchema,
+  pathSchema,
+  versionSchema,
+  withinSchema,
+} from '../dataset/file-map.ts';
 
-export const MAP_JOB_VERSION = 1;
+export const MAP_JOB_VERSION = 2;
 /** Attempts at a file whose reading fails for a reason that may pass. */
 export const MAP_ATTEMPTS = 5;
 /** First pause between attempts; it doubles each time, with jitter. */
@@ -13,15 +20,32 @@ export const mapJobSchema = z.strictObject({
   v: z.literal(MAP_JOB_VERSION),
   request: z.string().regex(/^[\w-]{1,64}$/),
   file: z.strictObject({
-    path: z.string().min(1).max(4096),
-    name: z.string().min(1).max(4096),
+    path: pathSchema,
+    name: pathSchema,
     size: z.int().nonnegative(),
     version: versionSchema,
     within: withinSchema.exactOptional(),
   }),
+  /** Whether an estimate from both ends of the file will do. */
+  quick: z.boolean(),
 });
 
 export type MapJob = z.infer<typeof mapJobSchema>;
+
+export const mapAnswerSchema = z.union([
+  z.object({ job: z.string(), map: fileMapSchema }),
+  /** The queue gives the job up. */
+  z.object({ job: z.string(), givenUp: failureSchema }),
+  /** Bytes of the file read so far. */
+  z.object({ job: z.string(), consumed: z.int().nonnegative() }),
+]);
+
+export type MapAnswer = z.infer<typeof mapAnswerSchema>;
+
+/** The request that a job belongs to, or null where the id is none of ours. */
+export function requestOfJob(id: string): string | null {
+  return /^([\w-]{1,64})\.[0-9a-f]{32}$/.exec(id)?.[1] ?? null;
+}
 
 /** The same file of the same request has the same id, so that asking twice adds one job. */
 export function mapJobId(request: string, path: string): string {

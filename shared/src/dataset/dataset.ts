@@ -1,64 +1,78 @@
 // A data set: the maps of all files, sorted onto one time line, with the lanes of the threads that wrote them.
 // Pure; the order of its parts depends on the files alone, never on the order in which results came in.
-import { inferLanes } from './lanes.ts';
-import type { FailedFile, FileMap, MappedFile } from './file-map.ts';
-import type { Nanos } from '../time/nanos.ts';
+import { compareSpans, inferLanes, type Span } from './lanes.ts';
+import type { Archive, FailedFile, FileMap, MappedFile } from './file-map.ts';
+import { EARLIEST_INSTANT, LATEST_INSTANT, type Nanos } from '../time/nanos.ts';
 
 /** A mapped file with at least one packet. */
-export interface TimedFile {
+export interface TimedFile extends Span {
   readonly map: MappedFile;
-  readonly earliest: Nanos;
-  readonly latest: Nanos;
   readonly lane: number;
+}
+
+/** Sums over the files with packets. */
+export interface Totals {
+  readonly files: number;
+  readonly packets: number;
+  readonly capturedBytes: number;
+  readonly wireBytes: number;
+  readonly fileBytes: number;
 }
 
 export interface DataSet {
   /** Files with packets, by begin, then end, then name. Never empty where `span` is set. */
   readonly files: readonly TimedFile[];
-  /** Readable captures that hold no packet. */
+  /** Readable captures without a place on the time line: no packet, no stamp, or none that RFC 3339 can say. */
   readonly empty: readonly MappedFile[];
   readonly failed: readonly FailedFile[];
+  /** Tarballs whose members are among the files. */
+  readonly archives: readonly Archive[];
+  readonly totals: Totals;
   /** Earliest and latest packet of the whole set; null where no file has a packet. */
   readonly span: { readonly earliest: Nanos; readonly latest: Nanos } | null;
   /** Number of capture threads inferred. */
   readonly lanes: number;
 }
 
+/** Where a file lies on the time line, or null where it has no place there. */
+export function spanOfFile({ earliest, latest }: MappedFile): Span | null {
+  if (earliest === null || latest === null) return null;
+  const span = { earliest: BigInt(earliest), latest: BigInt(latest) };
+  return span.earliest < EARLIEST_INSTANT || span.latest > LATEST_INSTANT ? null : span;
+}
+
 export function buildDataSet(maps: readonly FileMap[]): DataSet {
   const failed: FailedFile[] = [];
   const empty: MappedFile[] = [];
+  const archives: Archive[] = [];
   const timed: Omit<TimedFile, 'lane'>[] = [];
   for (const map of maps) {
     if (map.status === 'failed') failed.push(map);
-    else if (map.earliest === null || map.latest === null) empty.push(map);
-    else timed.push({ map, earliest: BigInt(map.earliest), latest: BigInt(map.latest) });
+    else if (map.status === 'archive') archives.push(map);
+    else {
+      const span = spanOfFile(map);
+      if (span) timed.push({ map, ...span });
+      else empty.push(map);
+    }
   }
-  timed.sort(
-    (a, b) =>
-      compare(a.earliest, b.earliest) || compare(a.latest, b.latest) || compare(a.map.path, b.map.path),
-  );
-  failed.sort((a, b) => compare(a.path, b.path));
-  empty.sort((a, b) => compare(a.path, b.path));
+  timed.sort((a, b) => compareSpans(a, b) || compare(a.map.path, b.map.path));
+  for (const others of [failed, empty, archives]) others.sort((a, b) => compare(a.path, b.path));
   const lanes = inferLanes(timed);
   const files = timed.map((file, index) => ({ ...file, lane: lanes[index] ?? 0 }));
   return {
     files,
     empty,
     failed,
+    archives,
+    totals: totals(timed.map(({ map }) => map)),
     span: spanOf(files),
     lanes: lanes.reduce((most, lane) => Math.max(most, lane + 1), 0),
   };
 }
 
-/** Totals over the files with packets. */
-export function totals(set: DataSet): {
-  packets: number;
-  capturedBytes: number;
-  wireBytes: number;
-  fileBytes: number;
-} {
-  const sum = { packets: 0, capturedBytes: 0, wireBytes: 0, fileBytes: 0 };
-  for (const { map } of set.files) {
+function totals(maps: readonly MappedFile[]): Totals {
+  const sum = { files: maps.length, packets: 0, capturedBytes: 0, wireBytes: 0, fileBytes: 0 };
+  for (const map of maps) {
     sum.packets += map.packets;
     sum.capturedBytes += map.capturedBytes;
     sum.wireBytes += map.wireBytes;

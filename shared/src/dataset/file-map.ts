@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { compressions } from '../capture/decompress.ts';
 import { warningKinds } from '../capture/warning.ts';
 import { errorTable, type ErrorCode } from '../errors/codes.ts';
-import type { Failure } from '../errors/failure.ts';
+import type { Failure, FailureRecord } from '../errors/failure.ts';
 import type { SourceFile } from '../source/source.ts';
 
 const count = z.int().nonnegative();
@@ -16,8 +16,9 @@ export const failureSchema = z.object({
   hint: z.string(),
 });
 
+export const pathSchema = z.string().min(1).max(4096);
 export const versionSchema = z.string().min(1).max(256);
-export const withinSchema = z.strictObject({ path: z.string().min(1).max(4096), offset: count });
+export const withinSchema = z.strictObject({ path: pathSchema, offset: count });
 
 const identity = {
   /** Full name in the source. */
@@ -30,6 +31,8 @@ const identity = {
   version: versionSchema.nullable(),
   /** The file that this one is a stretch of, and where in it. */
   within: withinSchema.exactOptional(),
+  /** The tarball that this one is a member of. */
+  archive: pathSchema.exactOptional(),
 };
 
 const warningSchema = z.object({
@@ -75,14 +78,31 @@ export const failedFileSchema = z.object({
   error: failureSchema,
 });
 
-export const fileMapSchema = z.discriminatedUnion('status', [mappedFileSchema, failedFileSchema]);
+/** A tarball that was read to its end; its members have maps of their own. */
+export const archiveSchema = z.object({
+  ...identity,
+  status: z.literal('archive'),
+  compression: z.enum(compressions),
+  members: count,
+});
+
+export const fileMapSchema = z.discriminatedUnion('status', [
+  mappedFileSchema,
+  failedFileSchema,
+  archiveSchema,
+]);
 
 export type MappedFile = z.infer<typeof mappedFileSchema>;
 export type FailedFile = z.infer<typeof failedFileSchema>;
+export type Archive = z.infer<typeof archiveSchema>;
 export type FileMap = z.infer<typeof fileMapSchema>;
 
 /** The map of a file that could not be mapped. */
 export function failedFile(file: SourceFile, failure: Failure): FailedFile {
+  return failedWith(file, failure.toRecord());
+}
+
+export function failedWith(file: SourceFile, error: FailureRecord): FailedFile {
   return {
     path: file.path,
     name: file.name,
@@ -90,6 +110,6 @@ export function failedFile(file: SourceFile, failure: Failure): FailedFile {
     version: file.version,
     ...(file.within && { within: file.within }),
     status: 'failed',
-    error: failure.toRecord(),
+    error,
   };
 }

@@ -1,44 +1,88 @@
 // The mapping as JSON: GopherCap's fields with their names and types, beside them what only Capfleet knows (which
 // GopherCap's reader passes over). Also reads mappings that GopherCap wrote, whose quirks are undone here: its
 // packet count leaves out the first packet, and a one-packet file has the zero time as its end.
+// Each file is one line, so that a mapping of any size is written and read in constant memory; what comes in
+// another layout (GopherCap's own, or one that went through a formatter) is read whole.
 import { z } from 'zod';
 import { Failure } from '../errors/failure.ts';
 import { formatGoDuration, formatInstant, parseInstant } from '../time/nanos.ts';
-import { buildDataSet, totals, type DataSet, type TimedFile } from './dataset.ts';
-import { failedFileSchema, mappedFileSchema, type FileMap, type MappedFile } from './file-map.ts';
+import { buildDataSet, type DataSet, type TimedFile, type Totals } from './dataset.ts';
+import {
+  archiveSchema,
+  failedFileSchema,
+  fileMapSchema,
+  mappedFileSchema,
+  type FileMap,
+  type MappedFile,
+} from './file-map.ts';
 
 /** Grows when a reader of the old form could misread the new one. */
 export const DUMP_VERSION = 1;
 
-/** The dump as text: files by begin, two spaces deep, a newline at the end; the same set gives the same bytes. */
-export function writeDump(set: DataSet): string {
-  const sum = totals(set);
-  const origin = set.span?.earliest ?? 0n;
-  const document = {
-    ...(set.span && { beginning: formatInstant(set.span.earliest), end: formatInstant(set.span.latest) }),
-    files: set.files.map((file) => dumpFile(file, origin)),
-    capfleet: {
-      version: DUMP_VERSION,
-      packets: sum.packets,
-      captured_bytes: sum.capturedBytes,
-      wire_bytes: sum.wireBytes,
-      lanes: Array.from({ length: set.lanes }, (_, lane) =>
-        set.files.filter((file) => file.lane === lane).map((file) => file.map.name),
-      ),
-      empty: set.empty,
-      failed: set.failed,
-    },
+type Several<T> = Iterable<T> | AsyncIterable<T>;
+
+/** What a dump is made of; a data set, or one whose maps lie elsewhere and are brought in one by one. */
+export interface DumpContent {
+  readonly span: DataSet['span'];
+  readonly lanes: number;
+  readonly totals: Totals;
+  /** By begin, end, and path. */
+  readonly files: Several<TimedFile>;
+  /** By path, as those below. */
+  readonly empty: Several<FileMap>;
+  readonly failed: Several<FileMap>;
+  readonly archives: Several<FileMap>;
+}
+
+/** The dump's text, piece by piece; the same set gives the same bytes. */
+export async function* dumpText(content: DumpContent): AsyncGenerator<string> {
+  const { span, totals, lanes } = content;
+  const origin = span?.earliest ?? 0n;
+  const ends = span && { beginning: formatInstant(span.earliest), end: formatInstant(span.latest) };
+  yield `{${ends ? `${inner(ends)},` : ''}\n`;
+  yield* list('files', content.files, (file) => json(dumpFile(file, origin)));
+  const sums = {
+    version: DUMP_VERSION,
+    packets: totals.packets,
+    captured_bytes: totals.capturedBytes,
+    wire_bytes: totals.wireBytes,
+    lanes,
   };
-  return `${JSON.stringify(document, bigintAsInteger, 2)}\n`;
+  yield `,\n"capfleet":{${inner(sums)},\n`;
+  yield* list('empty', content.empty, json);
+  yield ',\n';
+  yield* list('failed', content.failed, json);
+  yield ',\n';
+  yield* list('archives', content.archives, json);
+  yield '}}\n';
+}
+
+async function* list<T>(name: string, items: Several<T>, line: (item: T) => string): AsyncGenerator<string> {
+  yield `"${name}":[`;
+  let comma = '\n';
+  for await (const item of items) {
+    yield comma + line(item);
+    comma = ',\n';
+  }
+  yield comma === '\n' ? ']' : '\n]';
+}
+
+/** The members of an object without its braces. */
+function inner(value: object): string {
+  return json(value).slice(1, -1);
+}
+
+function json(value: object): string {
+  return JSON.stringify(value, bigintAsInteger);
 }
 
 /** GopherCap reads durations as 64-bit integers; they are written as such, beyond 2^53 too. */
 function bigintAsInteger(_key: string, value: unknown): unknown {
-  return typeof value === 'bigint' ? json.rawJSON(String(value)) : value;
+  return typeof value === 'bigint' ? raw.rawJSON(String(value)) : value;
 }
 
 /** JSON.rawJSON is in Node since 21; TypeScript's library does not list it yet. */
-const json = JSON as typeof JSON & { rawJSON(text: string): unknown };
+const raw = JSON as typeof JSON & { rawJSON(text: string): unknown };
 
 function dumpFile(file: TimedFile, origin: bigint): object {
   const { map } = file;
@@ -84,36 +128,90 @@ const dumpSchema = z.looseObject({
       version: z.int(),
       empty: z.array(mappedFileSchema).default([]),
       failed: z.array(failedFileSchema).default([]),
+      archives: z.array(archiveSchema).default([]),
     })
     .optional(),
 });
+
+/** A line that is one file, in the layout of `dumpText`. */
+const RECORD_START = '{"path":';
+
+/** Takes a dump line by line, in constant memory where each file is a line. */
+export class DumpReader {
+  readonly #path: string;
+  /** What is left of the document without the lines of the files. */
+  readonly #rest: string[] = [];
+
+  /** @param path names the dump in errors */
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /**
+   * @returns the file of that line, or null where it is another one
+   * @throws Failure `dump-invalid`
+   */
+  line(text: string): FileMap | null {
+    if (!text.startsWith(RECORD_START)) {
+      this.#rest.push(text);
+      return null;
+    }
+    const value = parse(text.endsWith(',') ? text.slice(0, -1) : text, this.#path) as object;
+    if ('status' in value) return check(fileMapSchema, value, this.#path);
+    return this.#fileOf(check(gopherCapFile, value, this.#path));
+  }
+
+  /**
+   * Call it behind the last line.
+   * @returns the files that had no line of their own
+   * @throws Failure `dump-invalid`
+   */
+  end(): FileMap[] {
+    const dump = check(dumpSchema, parse(this.#rest.join('\n'), this.#path), this.#path);
+    const { files, capfleet } = dump;
+    if (capfleet && capfleet.version > DUMP_VERSION) {
+      throw new Failure('dump-invalid', {
+        path: this.#path,
+        reason: `it has version ${String(capfleet.version)}, this program knows ${String(DUMP_VERSION)}`,
+      });
+    }
+    const timed = (files ?? []).map((file) => this.#fileOf(file));
+    return capfleet ? [...timed, ...capfleet.empty, ...capfleet.failed, ...capfleet.archives] : timed;
+  }
+
+  #fileOf(file: z.infer<typeof gopherCapFile>): MappedFile {
+    return file.capfleet ?? fromGopherCap(file, this.#path);
+  }
+}
 
 /**
  * @param path names the dump in errors
  * @throws Failure `dump-invalid`
  */
 export function readDump(text: string, path: string): DataSet {
-  let json: unknown;
+  const reader = new DumpReader(path);
+  const maps: FileMap[] = [];
+  for (const line of text.split('\n')) {
+    const map = reader.line(line);
+    if (map) maps.push(map);
+  }
+  return buildDataSet([...maps, ...reader.end()]);
+}
+
+function parse(text: string, path: string): unknown {
   try {
-    json = JSON.parse(text);
+    return JSON.parse(text) as unknown;
   } catch (error) {
     throw new Failure('dump-invalid', { path, reason: 'it is no JSON' }, { cause: error });
   }
-  const parsed = dumpSchema.safeParse(json);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    const place = issue && issue.path.length > 0 ? `${issue.path.join('.')}: ` : '';
-    throw new Failure('dump-invalid', { path, reason: `${place}${issue?.message ?? 'wrong shape'}` });
-  }
-  const dump = parsed.data;
-  if (dump.capfleet && dump.capfleet.version > DUMP_VERSION) {
-    throw new Failure('dump-invalid', {
-      path,
-      reason: `it has version ${String(dump.capfleet.version)}, this program knows ${String(DUMP_VERSION)}`,
-    });
-  }
-  const maps: FileMap[] = (dump.files ?? []).map((file) => file.capfleet ?? fromGopherCap(file, path));
-  return buildDataSet([...maps, ...(dump.capfleet?.empty ?? []), ...(dump.capfleet?.failed ?? [])]);
+}
+
+function check<T extends z.ZodType>(schema: T, value: unknown, path: string): z.infer<T> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const place = issue && issue.path.length > 0 ? `${issue.path.join('.')}: ` : '';
+  throw new Failure('dump-invalid', { path, reason: `${place}${issue?.message ?? 'wrong shape'}` });
 }
 
 /** What GopherCap does not record is 0 or empty; the null of `modified` says so, and a replay does not rely on it. */

@@ -34,7 +34,8 @@ function at(spans: readonly Span[], index: number): Span {
   return spans[index] as Span;
 }
 
-function compareSpans(a: Span, b: Span): number {
+/** The order of files on the time line: by begin, then by end. */
+export function compareSpans(a: Span, b: Span): number {
   if (a.earliest !== b.earliest) return a.earliest < b.earliest ? -1 : 1;
   if (a.latest !== b.latest) return a.latest < b.latest ? -1 : 1;
   return 0;

@@ -33,7 +33,6 @@ const passing = (message: string, hint: string): ErrorRow => ({
 export const errorTable = {
   // Sources
   'folder-missing': failed('no such folder: {path}', 'check the path given with {setting}'),
-  'not-a-folder': failed('{path} is not a folder', 'give the folder that holds the captures with {setting}'),
   'no-matching-file': failed(
     'no file under {path} matches {filter}',
     'change --file-suffix or --file-regexp; an empty --file-suffix takes every file',
@@ -82,12 +81,20 @@ export const errorTable = {
   // Data sets
   'dump-missing': failed(
     'no such mapping: {path}',
-    'write one with `capfleet map --dir-src DIR --dump-json {path}`',
+    'write one with `capfleet map --source DIR --dump-json {path}`',
   ),
   'dump-invalid': failed('{path} is not a mapping: {reason}', 'write it anew with `capfleet map`'),
   'dump-unwritable': failed(
     'cannot write {path}: {reason}',
     'choose another --dump-json; an old file there is unchanged',
+  ),
+  'journal-held': failed(
+    'process {pid} is mapping into the same dump',
+    'wait for it to end, or choose another --dump-json',
+  ),
+  'journal-failed': failed(
+    'the journal of this mapping, {path}, failed: {reason}',
+    'make room there, or choose another folder with --state-dir',
   ),
   'set-empty': failed(
     '{path} holds no packet to replay',

@@ -10,11 +10,11 @@ export const disk: Source = {
     const root = resolve(folder);
     const facts = await stat(root).catch((error: unknown) => {
       if (errnoOf(error) === 'ENOENT')
-        throw new Failure('folder-missing', { path: folder, setting: '--dir-src' });
+        throw new Failure('folder-missing', { path: folder, setting: '--source' });
       throw systemFailure(error, folder);
     });
-    if (!facts.isDirectory()) throw new Failure('not-a-folder', { path: folder, setting: '--dir-src' });
-    yield* walk(root, root, (path) => matches(path, filter));
+    if (!facts.isDirectory()) yield await describe(root, basename(root));
+    else yield* walk(root, root, (path) => matches(path, filter));
   },
 
   async stat(path) {

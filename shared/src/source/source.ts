@@ -31,10 +31,11 @@ export interface SourceFilter {
 
 export interface Source {
   /**
-   * All files below a folder, recursively, in no set order. Symbolic links to files are followed, to folders not.
-   * @throws Failure `folder-missing`, `not-a-folder`, `file-forbidden`
+   * All files below a folder, recursively, in no set order; symbolic links to files are followed, to folders not.
+   * Where a file is named instead of a folder, that one, whatever the filter.
+   * @throws Failure `folder-missing`, `file-forbidden`
    */
-  list(folder: string, filter: SourceFilter): AsyncIterable<SourceFile>;
+  list(where: string, filter: SourceFilter): AsyncIterable<SourceFile>;
   /** @throws Failure `file-missing`, `file-forbidden` */
   stat(path: string): Promise<SourceFile>;
   /**

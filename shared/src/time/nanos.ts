@@ -22,13 +22,17 @@ export function toSecondsAndNanos(time: Nanos): { seconds: number; nanos: number
   return { seconds: Number(seconds), nanos: Number(rest) };
 }
 
+/** The instants that RFC 3339 can say: years 0 to 9999. */
+export const EARLIEST_INSTANT: Nanos = -62_167_219_200n * SECOND;
+export const LATEST_INSTANT: Nanos = 253_402_300_800n * SECOND - 1n;
+
 /** RFC 3339 in UTC with all nine digits of a second; trailing zeros are kept so that columns line up. */
 export function formatInstant(time: Nanos): string {
-  const { seconds, nanos } = toSecondsAndNanos(time);
-  const date = new Date(seconds * 1000);
-  if (Number.isNaN(date.getTime()) || date.getUTCFullYear() > 9999 || date.getUTCFullYear() < 0) {
+  if (time < EARLIEST_INSTANT || time > LATEST_INSTANT) {
     throw new RangeError(`instant out of the range of RFC 3339: ${String(time)} ns`);
   }
+  const { seconds, nanos } = toSecondsAndNanos(time);
+  const date = new Date(seconds * 1000);
   return `${date.toISOString().slice(0, 19)}.${String(nanos).padStart(9, '0')}Z`;
 }
 

@@ -127,16 +127,18 @@ export function sourceContract({ name, open }: SourceCase): void {
       const gone = `${folder}/gone`;
       await assert.rejects(listAll(source, gone), {
         code: 'folder-missing',
-        fields: { path: gone, setting: '--dir-src' },
+        fields: { path: gone, setting: '--source' },
       });
       await assert.rejects(source.stat(gone), { code: 'file-missing', fields: { path: gone } });
       await assert.rejects(source.open(unlisted(gone)), { code: 'file-missing', fields: { path: gone } });
       await assert.rejects(source.open(unlisted(`${folder}/b.pcap/c`)), { code: 'file-missing' });
     });
 
-    test('says that a file is not a folder', async (t) => {
+    test('lists a file that is named itself, whatever the filter', async (t) => {
       const { source, folder } = await open(FILES, t);
-      await assert.rejects(listAll(source, `${folder}/b.pcap`), { code: 'not-a-folder' });
+      const path = `${folder}/b.pcap`;
+      const [file, ...more] = await listAll(source, path, { suffix: '.gz', pattern: /x{3}/ });
+      assert.deepEqual([file, more], [await source.stat(path), []]);
     });
   });
 }

@@ -5,13 +5,17 @@ import { describe, test } from 'node:test';
 import { claimFile } from '@capfleet/cli/atomic-file';
 import { tempDir } from '../../support/temp-dir.ts';
 
+async function* text(...pieces: string[]): AsyncGenerator<string> {
+  yield* pieces;
+}
+
 describe('a file that is written whole or not at all', () => {
   test('is there with all its text after the commit, and nothing beside it', async (t) => {
     const dir = await tempDir(t);
     const path = join(dir, 'dump.json');
     const file = await claimFile(path);
     await assert.rejects(stat(path), { code: 'ENOENT' });
-    await file.commit('new');
+    await file.commit(text('n', 'ew'));
     assert.equal(await readFile(path, 'utf8'), 'new');
     assert.deepEqual(await readdir(dir), ['dump.json']);
   });
@@ -23,7 +27,7 @@ describe('a file that is written whole or not at all', () => {
     await chmod(path, 0o640);
     const file = await claimFile(path);
     assert.equal(await readFile(path, 'utf8'), 'old');
-    await file.commit('new');
+    await file.commit(text('n', 'ew'));
     assert.equal(await readFile(path, 'utf8'), 'new');
     assert.equal((await stat(path)).mode & 0o777, 0o640);
   });
@@ -64,7 +68,7 @@ describe('a file that is written whole or not at all', () => {
     const dir = await tempDir(t);
     await writeFile(join(dir, 'target'), 'old');
     await symlink('target', join(dir, 'link'));
-    await (await claimFile(join(dir, 'link'))).commit('new');
+    await (await claimFile(join(dir, 'link'))).commit(text('n', 'ew'));
     assert.equal(await readFile(join(dir, 'target'), 'utf8'), 'new');
     assert.ok((await lstat(join(dir, 'link'))).isSymbolicLink());
   });
@@ -75,7 +79,7 @@ describe('a file that is written whole or not at all', () => {
     const file = await claimFile(path);
     // A folder has come to lie where the file is to go.
     await mkdir(join(path, 'inside'), { recursive: true });
-    await assert.rejects(file.commit('new'), { code: 'dump-unwritable' });
+    await assert.rejects(file.commit(text('n', 'ew')), { code: 'dump-unwritable' });
     assert.deepEqual(await readdir(dir), ['dump.json']);
   });
 });

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
-import type { FileMap, MappedFile } from '@capfleet/shared/dataset/file-map';
+import type { FailedFile, MappedFile } from '@capfleet/shared/dataset/file-map';
 import { buildDataSet } from '@capfleet/shared/dataset/dataset';
 import { disk } from '@capfleet/shared/source/disk';
 import { mapFile } from '@capfleet/mapper/map-file';
@@ -25,7 +25,7 @@ const emptySet: ThreadsSet = {
   truth: { packets: 0, captured_bytes: 0, begin: '0', end: '0', chains: {}, files: [] },
 };
 
-async function mapPath(path: string): Promise<FileMap> {
+async function mapPath(path: string): Promise<MappedFile | FailedFile> {
   return mapFile(disk, await disk.stat(path));
 }
 
@@ -155,7 +155,7 @@ describe('a real capture', { skip: typeof captures === 'string' && captures }, (
 
 describe('a real set of four capture threads', { skip: typeof threads === 'string' && threads }, () => {
   const { folder, truth } = typeof threads === 'string' ? emptySet : threads;
-  const maps: FileMap[] = [];
+  const maps: (MappedFile | FailedFile)[] = [];
   before(async () => {
     for await (const file of disk.list(folder, { suffix: '.pcap.gz', pattern: null }))
       maps.push(await mapFile(disk, file));

@@ -1,48 +1,59 @@
-// capfleet map: maps a folder of captures through queue-fed mapper processes and writes the data set.
-import { randomUUID } from 'node:crypto';
+// capfleet map: maps the captures of a source through queue-fed mapper processes and writes the data set.
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { bullmqMapJobs } from '@capfleet/coordinator/adapters/bullmq-map-jobs';
+import type { JournalFile } from '@capfleet/coordinator/adapters/journal-file';
 import { mapDataSet } from '@capfleet/coordinator/usecases/map-data-set';
-import { totals, type DataSet } from '@capfleet/shared/dataset/dataset';
-import { writeDump } from '@capfleet/shared/dataset/gophercap-json';
+import type { MappedSet } from '@capfleet/coordinator/usecases/mapped-set';
+import { dumpText } from '@capfleet/shared/dataset/gophercap-json';
 import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
 import { Failure } from '@capfleet/shared/errors/failure';
 import { createLogger } from '@capfleet/shared/log/logger';
 import { checkReachable, redactUrl } from '@capfleet/shared/redis/connect';
 import { disk } from '@capfleet/shared/source/disk';
+import type { SourceFilter } from '@capfleet/shared/source/source';
 import { formatInstant } from '@capfleet/shared/time/nanos';
-import { claimFile, type AtomicFile } from '../atomic-file.ts';
+import { claimFile, inBlocks, type AtomicFile } from '../atomic-file.ts';
+import { journalFor } from '../journal.ts';
 import { startLocal } from '../local/children.ts';
 import { startPrivateRedis } from '../local/private-redis.ts';
 import { jsonOption, logLevelOption, parseCount, parsePattern, parseSpan, redisOption } from '../settings.ts';
 import { showMapResult } from '../show/map-result.ts';
+import { countPartial, viewMapping } from '../show/map-view.ts';
 import { mapProgressBar } from '../show/progress.ts';
 import type { CommonOptions, World } from '../world.ts';
 
 interface MapOptions extends CommonOptions {
-  readonly dirSrc: string;
+  readonly source?: string;
+  readonly dirSrc?: string;
   readonly fileSuffix: string;
   readonly fileRegexp?: RegExp;
   readonly fileWorkers?: number;
   readonly dumpJson: string;
+  readonly quick: boolean;
+  readonly fresh: boolean;
+  readonly stateDir?: string;
   readonly redis?: string;
   readonly workerTimeout: bigint;
 }
 
 const examples = `Examples:
-  capfleet map --dir-src /mnt/pcap --dump-json /mnt/pcap/meta.json
-  capfleet map --dir-src /mnt/pcap --file-suffix .pcap --file-regexp '2020-09-2[89]' --file-workers 8
-  capfleet map --dir-src /mnt/pcap --redis redis://queue:6379       with \`capfleet mapper\` on any host
+  capfleet map --source /mnt/pcap --dump-json /mnt/pcap/meta.json
+  capfleet map --source /mnt/pcap --file-suffix .pcap --file-regexp '2020-09-2[89]' --file-workers 8
+  capfleet map --source /mnt/pcap --redis redis://queue:6379       with \`capfleet mapper\` on any host
+
+The same command again brings the dump up to date: files that did not change are not read again. A mapping that was
+cut short goes on where it was.
 
 Exit codes: 0 all files mapped, 3 some files cut off or not readable (the dump names them), 1 nothing mapped.
 `;
 
 export function mapCommand(run: (action: (world: World) => Promise<ExitCode>) => Promise<void>): Command {
   return new Command('map')
-    .description('map the captures of a folder: time span, packets, bytes, capture threads')
-    .requiredOption('--dir-src <dir>', 'folder of captures, searched recursively')
+    .description('map captures: time span, packets, bytes, capture threads')
+    .option('--source <where>', 'folder of captures (searched recursively), or one file')
+    .option('--dir-src <dir>', 'the same, in the words of GopherCap')
     .option('--file-suffix <suffix>', 'only files with this ending; "" takes all', 'pcap.gz')
     .addOption(new Option('--file-regexp <re>', 'only files whose path matches').argParser(parsePattern))
     .addOption(
@@ -52,6 +63,9 @@ export function mapCommand(run: (action: (world: World) => Promise<ExitCode>) =>
       ).argParser(parseCount),
     )
     .option('--dump-json <file>', 'where to write the mapping; - is stdout', 'capfleet.json')
+    .option('--quick', 'estimate uncompressed captures from their two ends, where that is safe', false)
+    .option('--fresh', 'read every file, whatever the dump that is there knows', false)
+    .option('--state-dir <dir>', 'folder for the journal of a mapping that is under way')
     .addOption(redisOption())
     .addOption(
       new Option('--worker-timeout <duration>', 'how long to wait for a first mapper')
@@ -65,42 +79,72 @@ export function mapCommand(run: (action: (world: World) => Promise<ExitCode>) =>
 }
 
 async function map(options: MapOptions, world: World): Promise<ExitCode> {
-  const toStdout = options.dumpJson === '-';
-  const dump = toStdout ? null : await claimFile(options.dumpJson);
-  const set = await mapThroughQueue(options, world);
-  const [firstFailure] = set.failed;
-  if (set.files.length === 0 && firstFailure) {
-    world.stderr.write(showMapResult(set));
-    throw new Failure('nothing-mapped', { files: set.failed.length, reason: firstFailure.error.message });
+  const source = sourceOf(options);
+  const dump = options.dumpJson === '-' ? null : await claimFile(options.dumpJson);
+  const filter: SourceFilter = {
+    suffix: options.fileSuffix,
+    pattern: options.fileRegexp ?? null,
+    except: resolve(options.dumpJson),
+  };
+  const journal = await journalFor({
+    dump: options.dumpJson === '-' ? null : resolve(options.dumpJson),
+    reuse: !options.fresh,
+    mapping: JSON.stringify([source, filter.suffix, filter.pattern?.source ?? null, options.quick]),
+    stateDir: options.stateDir,
+    usualStateDir: world.stateDir,
+  });
+  try {
+    const set = await mapThroughQueue(source, filter, journal, options, world);
+    const code = await conclude(set, dump, options, world);
+    await journal.remove();
+    return code;
+  } catch (thrown) {
+    if (await journal.close())
+      world.lastWords.push('what was mapped is kept: the same command goes on from there');
+    throw thrown;
   }
-  await write(set, dump, options, world);
-  return set.failed.length > 0 || set.files.some(({ map: { status } }) => status === 'partial')
-    ? exitCode.partial
-    : exitCode.ok;
 }
 
-async function mapThroughQueue(options: MapOptions, world: World): Promise<DataSet> {
+function sourceOf({ source, dirSrc }: MapOptions): string {
+  const given = source ?? dirSrc;
+  if (given === undefined)
+    throw new Failure('setting-missing', { setting: '--source', why: 'to know what to map', command: 'map' });
+  if (source !== undefined && dirSrc !== undefined) {
+    const reason = 'not together with --dir-src, which is the same';
+    throw new Failure('setting-invalid', { setting: '--source', reason, command: 'map' });
+  }
+  return resolve(given);
+}
+
+async function mapThroughQueue(
+  source: string,
+  filter: SourceFilter,
+  journal: JournalFile,
+  options: MapOptions,
+  world: World,
+): Promise<MappedSet> {
   if (options.redis !== undefined) await checkReachable(options.redis);
   const privateRedis = options.redis === undefined ? await startPrivateRedis() : null;
   const redis = options.redis ?? privateRedis?.url ?? '';
-  const folder = resolve(options.dirSrc);
   const workers = options.fileWorkers ?? (privateRedis ? availableParallelism() : 0);
   // On a shared queue the mappers also get the files of others.
-  const root = privateRedis ? ['--root', folder] : [];
+  const root = privateRedis ? ['--root', source] : [];
   const mapperArgs = ['mapper', '--redis', redis, ...root, '--log-level', options.logLevel];
   const mappers = Array.from({ length: privateRedis ? Math.max(1, workers) : workers }, () =>
     startLocal(world.program, mapperArgs, { restart: true }),
   );
   const bar = mapProgressBar(world.stderr);
   try {
-    const jobs = await bullmqMapJobs(redis, randomUUID(), createLogger('map', options.logLevel));
-    return await mapDataSet(disk, jobs, {
-      folder,
-      filter: {
-        suffix: options.fileSuffix,
-        pattern: options.fileRegexp ?? null,
-        except: resolve(options.dumpJson),
-      },
+    const { request } = journal;
+    const jobs = bullmqMapJobs(
+      redis,
+      { request, quick: options.quick },
+      createLogger('map', options.logLevel),
+    );
+    return await mapDataSet(disk, jobs, journal, {
+      source,
+      filter,
+      quick: options.quick,
       workerTimeoutMs: Number(options.workerTimeout / 1_000_000n),
       redis: redactUrl(redis),
       signal: world.interrupted,
@@ -115,37 +159,60 @@ async function mapThroughQueue(options: MapOptions, world: World): Promise<DataS
   }
 }
 
+/** Writes and shows what was mapped. */
+async function conclude(
+  set: MappedSet,
+  dump: AtomicFile | null,
+  options: MapOptions,
+  world: World,
+): Promise<ExitCode> {
+  const { timed, failed } = set.rows;
+  const [firstFailure] = failed;
+  if (timed.length === 0 && firstFailure) {
+    world.stderr.write(showMapResult(await viewMapping(set)));
+    const first = await set.mapOf(firstFailure);
+    const reason = first.status === 'failed' ? first.error.message : '';
+    throw new Failure('nothing-mapped', { files: failed.length, reason });
+  }
+  await write(set, dump, options, world);
+  return failed.length > 0 || countPartial(set) > 0 ? exitCode.partial : exitCode.ok;
+}
+
 async function write(
-  set: DataSet,
+  set: MappedSet,
   dump: AtomicFile | null,
   options: MapOptions,
   world: World,
 ): Promise<void> {
-  const text = writeDump(set);
   if (!dump) {
-    world.stderr.write(showMapResult(set));
-    world.stdout.write(text);
+    world.stderr.write(showMapResult(await viewMapping(set)));
+    for await (const block of inBlocks(dumpText(set))) world.stdout.write(block);
     return;
   }
-  await dump.commit(text);
+  await dump.commit(dumpText(set));
   if (options.json) {
-    world.stdout.write(`${JSON.stringify(summary(set, options.dumpJson), null, 2)}\n`);
+    world.stdout.write(`${JSON.stringify(await summary(set, options.dumpJson), null, 2)}\n`);
     return;
   }
-  world.stdout.write(showMapResult(set));
+  world.stdout.write(showMapResult(await viewMapping(set)));
   world.stdout.write(
     `\nwritten: ${options.dumpJson}\nnext: capfleet replay --dump-json ${options.dumpJson} --out-interface IF\n`,
   );
 }
 
-function summary(set: DataSet, path: string): object {
-  const { packets, capturedBytes, wireBytes, fileBytes } = totals(set);
+async function summary(set: MappedSet, path: string): Promise<object> {
+  const { packets, capturedBytes, wireBytes, fileBytes, files } = set.totals;
+  const failed: object[] = [];
+  for await (const map of set.failed)
+    if (map.status === 'failed') failed.push({ path: map.path, ...map.error });
   return {
     dump: resolve(path),
-    files: set.files.length,
-    partial: set.files.filter(({ map }) => map.status === 'partial').length,
-    empty: set.empty.length,
-    failed: set.failed.map(({ path: file, error }) => ({ path: file, ...error })),
+    files,
+    reused: set.reused,
+    partial: countPartial(set),
+    empty: set.rows.empty.length,
+    archives: set.rows.archives.length,
+    failed,
     packets,
     capturedBytes,
     wireBytes,

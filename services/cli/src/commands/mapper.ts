@@ -29,7 +29,7 @@ export function mapperCommand(run: (action: (world: World) => Promise<ExitCode>)
     .addOption(
       new Option('--concurrency <n>', 'files mapped side by side in this process')
         .argParser(parsePositive)
-        .default(1),
+        .default(4),
     )
     .addOption(
       new Option('--job-lock <duration>', 'a killed mapper keeps its file from the others this long')

@@ -1,7 +1,7 @@
 // Progress on stderr: a bar on a terminal, nothing elsewhere (the result and the log tell enough there).
 import { Presets, SingleBar } from 'cli-progress';
 import type { RunState } from '@capfleet/coordinator/domain/run-state';
-import type { MapProgress } from '@capfleet/coordinator/usecases/map-data-set';
+import type { MapProgress } from '@capfleet/coordinator/usecases/map-progress';
 import { formatDuration } from '@capfleet/shared/time/nanos';
 import { formatBytes, formatCount } from './text.ts';
 

@@ -2,14 +2,23 @@
 import type { FileMap } from '@capfleet/shared/dataset/file-map';
 import type { SourceFile } from '@capfleet/shared/source/source';
 
+/** The answer to one job: the map of its file, or of a member where the file is a tarball. */
+export interface MapResult {
+  readonly asked: SourceFile;
+  /** Ends the job where it is of the file that was asked for. */
+  readonly map: FileMap;
+}
+
 export interface MapJobs {
   /** Enqueues one job per file; a file that was added before is not added again. */
   add(files: readonly SourceFile[]): Promise<void>;
   /**
-   * The results since the last call, waiting up to about a second for the first. The same file may come more
-   * than once (a mapper that died after its result); jobs that the queue gave up come as failed files.
+   * The results since the last call, waiting up to about half a second for the first. Those of the last call are
+   * forgotten. The end of a job comes once, whatever the queue repeats; what members came before it may come again.
    */
-  take(): Promise<readonly FileMap[]>;
+  take(): Promise<readonly MapResult[]>;
+  /** Jobs that were added and have not ended. */
+  readonly open: number;
   /**
    * Adds again what the queue has lost: files without a result while no job of any kind is left (a Redis that was
    * restarted without its data). Harmless otherwise.
@@ -19,6 +28,6 @@ export interface MapJobs {
   onProgress(listener: (path: string, consumed: number) => void): void;
   /** Mappers that are connected now. */
   countWorkers(): Promise<number>;
-  /** Takes back what no mapper has begun, and forgets the results. */
-  close(): Promise<void>;
+  /** Ends the connections. `keep`: leaves jobs and results for who takes the request up again; else takes them back. */
+  close(keep: boolean): Promise<void>;
 }

@@ -1,29 +1,28 @@
-// Maps a folder: lists it, enqueues one job per file while still listing, gathers the results into a data set.
-// Each file counts once, whatever the queue repeats.
+// Maps a source: lists it, enqueues one job per file that is not known yet while still listing, and gathers the
+// results in a journal. Each file counts once, whatever the queue repeats. Only so many files are under way at a
+// time, so that neither the queue nor this process grows with the source.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { buildDataSet, type DataSet } from '@capfleet/shared/dataset/dataset';
 import type { FileMap } from '@capfleet/shared/dataset/file-map';
 import { Failure } from '@capfleet/shared/errors/failure';
-import type { Source, SourceFile, SourceFilter } from '@capfleet/shared/source/source';
-import type { MapJobs } from '../ports/map-jobs.ts';
+import { matches, type Source, type SourceFile, type SourceFilter } from '@capfleet/shared/source/source';
+import { Catalogue } from '../domain/catalogue.ts';
+import type { MapJobs, MapResult } from '../ports/map-jobs.ts';
+import type { MapJournal } from '../ports/map-journal.ts';
+import { MapTally, type MapProgress } from './map-progress.ts';
+import { mappedSet, type MappedSet } from './mapped-set.ts';
 
 const BATCH = 500;
+/** Files enqueued and not yet mapped. */
+const MOST_OPEN = 4000;
 const CLOSE_DEADLINE_MS = 3000;
 /** Rounds without a result after which it is looked whether the queue still has the jobs. */
 const SILENT_ROUNDS = 10;
 
-export interface MapProgress {
-  readonly listed: boolean;
-  readonly files: number;
-  readonly filesDone: number;
-  /** Bytes of the files as they lie there. */
-  readonly bytes: number;
-  readonly bytesDone: number;
-}
-
 export interface MapRequest {
-  readonly folder: string;
+  readonly source: string;
   readonly filter: SourceFilter;
+  /** Whether an estimate from both ends of a file will do. */
+  readonly quick: boolean;
   /** How long to wait for a first mapper to show up; ms. */
   readonly workerTimeoutMs: number;
   /** Names the Redis in errors. */
@@ -33,68 +32,132 @@ export interface MapRequest {
 }
 
 /**
- * @throws Failure `folder-missing`, `not-a-folder`, `no-matching-file`, `no-mapper`, or the signal's reason
+ * @throws Failure `folder-missing`, `no-matching-file`, `no-mapper`, `journal-failed`, or the
+ *   signal's reason; what was mapped until then is in the journal
  */
-export async function mapDataSet(source: Source, jobs: MapJobs, request: MapRequest): Promise<DataSet> {
-  const gathering = new Gathering(request.onProgress);
-  jobs.onProgress((path, consumed) => {
-    gathering.reading(path, consumed);
-  });
+export async function mapDataSet(
+  source: Source,
+  jobs: MapJobs,
+  journal: MapJournal,
+  request: MapRequest,
+): Promise<MappedSet> {
+  const run = new Mapping(source, jobs, journal, request);
+  let done = false;
   try {
-    const listing = list(source, jobs, request, gathering);
-    // An error of the listing is thrown below; until then it must not count as unhandled.
-    listing.catch(() => undefined);
-    await gather(jobs, request, gathering, listing);
-    await listing;
-    return buildDataSet(gathering.maps());
+    const set = await run.run();
+    done = true;
+    return set;
   } finally {
     // A Redis that is gone must not keep the command from ending.
-    await Promise.race([jobs.close(), sleep(CLOSE_DEADLINE_MS)]);
+    await Promise.race([jobs.close(!done), sleep(CLOSE_DEADLINE_MS)]);
   }
 }
 
-async function list(source: Source, jobs: MapJobs, request: MapRequest, gathering: Gathering): Promise<void> {
-  let batch: SourceFile[] = [];
-  for await (const file of source.list(request.folder, request.filter)) {
-    request.signal.throwIfAborted();
-    batch.push(file);
-    if (batch.length < BATCH) continue;
-    gathering.listed(batch);
-    await jobs.add(batch);
-    batch = [];
-  }
-  gathering.listed(batch);
-  await jobs.add(batch);
-  gathering.listingDone();
-  if (gathering.files === 0) {
-    throw new Failure('no-matching-file', { path: request.folder, filter: describe(request.filter) });
-  }
-}
+class Mapping {
+  readonly #catalogue = new Catalogue();
+  readonly #tally: MapTally;
+  readonly #source: Source;
+  readonly #jobs: MapJobs;
+  readonly #journal: MapJournal;
+  readonly #request: MapRequest;
+  #onRoom: () => void = () => undefined;
+  #listingFailed = false;
 
-async function gather(
-  jobs: MapJobs,
-  request: MapRequest,
-  gathering: Gathering,
-  listing: Promise<void>,
-): Promise<void> {
-  const listed = { failed: false };
-  listing.catch(() => (listed.failed = true));
-  let workerSeen = false;
-  let silent = 0;
-  const since = performance.now();
-  const aborted = abortOf(request.signal);
-  aborted.catch(() => undefined);
-  while (!gathering.complete && !listed.failed) {
-    request.signal.throwIfAborted();
-    const maps = await Promise.race([jobs.take(), aborted]);
-    for (const map of maps) gathering.done(map);
-    silent = maps.length > 0 ? 0 : silent + 1;
-    if (silent > 0 && silent % SILENT_ROUNDS === 0) await jobs.restoreLost();
-    if (workerSeen || gathering.files === 0) continue;
-    if (maps.length > 0 || (await jobs.countWorkers()) > 0) workerSeen = true;
-    else if (performance.now() - since > request.workerTimeoutMs) {
-      throw new Failure('no-mapper', { seconds: request.workerTimeoutMs / 1000, url: request.redis });
+  constructor(source: Source, jobs: MapJobs, journal: MapJournal, request: MapRequest) {
+    this.#source = source;
+    this.#jobs = jobs;
+    this.#journal = journal;
+    this.#request = request;
+    this.#tally = new MapTally(request.onProgress);
+  }
+
+  async run(): Promise<MappedSet> {
+    for await (const { map, place } of this.#journal.entries()) this.#catalogue.remember(map, place);
+    this.#jobs.onProgress((path, consumed) => {
+      this.#tally.reading(path, consumed);
+    });
+    const listing = this.#list();
+    // An error of the listing is thrown below; until then it must not count as unhandled.
+    listing.catch(() => (this.#listingFailed = true));
+    await this.#gather();
+    await listing;
+    return mappedSet(this.#catalogue, this.#journal);
+  }
+
+  async #list(): Promise<void> {
+    const { source, filter, quick, signal } = this.#request;
+    let batch: SourceFile[] = [];
+    for await (const file of this.#source.list(source, filter)) {
+      signal.throwIfAborted();
+      this.#tally.listed(file);
+      if (this.#catalogue.reuse(file, quick)) {
+        this.#tally.done(file);
+        continue;
+      }
+      batch.push(file);
+      if (batch.length < BATCH) continue;
+      await this.#room();
+      await this.#jobs.add(batch);
+      batch = [];
     }
+    await this.#jobs.add(batch);
+    this.#tally.listingDone();
+    if (this.#tally.files === 0) {
+      throw new Failure('no-matching-file', { path: source, filter: describe(filter) });
+    }
+  }
+
+  async #gather(): Promise<void> {
+    const { signal, workerTimeoutMs, redis } = this.#request;
+    let workerSeen = false;
+    let silent = 0;
+    const since = performance.now();
+    const aborted = abortOf(signal);
+    aborted.catch(() => undefined);
+    while (!this.#complete() && !this.#listingFailed) {
+      signal.throwIfAborted();
+      const results = await Promise.race([this.#jobs.take(), aborted]);
+      await this.#keep(results);
+      silent = results.length > 0 ? 0 : silent + 1;
+      if (silent > 0 && silent % SILENT_ROUNDS === 0) await this.#jobs.restoreLost();
+      if (workerSeen || this.#jobs.open === 0) continue;
+      if (results.length > 0 || (await this.#jobs.countWorkers()) > 0) workerSeen = true;
+      else if (performance.now() - since > workerTimeoutMs) {
+        throw new Failure('no-mapper', { seconds: workerTimeoutMs / 1000, url: redis });
+      }
+    }
+  }
+
+  async #keep(results: readonly MapResult[]): Promise<void> {
+    const fresh: FileMap[] = [];
+    for (const { asked, map } of results) {
+      const isMember = map.path !== asked.path;
+      if (!isMember) this.#tally.done(asked);
+      // Of a tarball all members are mapped in one pass; those that were not asked for are let go here.
+      if (isMember && !matches(map.path, this.#request.filter)) continue;
+      const kept = isMember ? { ...map, archive: asked.path } : map;
+      if (!this.#catalogue.has(kept)) fresh.push(kept);
+    }
+    if (fresh.length > 0) {
+      const places = await this.#journal.append(fresh);
+      fresh.forEach((map, index) => {
+        const place = places[index];
+        if (place) this.#catalogue.add(map, place);
+      });
+    }
+    if (this.#jobs.open <= MOST_OPEN - BATCH) this.#onRoom();
+  }
+
+  /** Waits until another batch may be under way. */
+  async #room(): Promise<void> {
+    while (this.#jobs.open > MOST_OPEN - BATCH) {
+      await new Promise<void>((resolve) => (this.#onRoom = resolve));
+      this.#request.signal.throwIfAborted();
+    }
+  }
+
+  #complete(): boolean {
+    return this.#tally.isListed && this.#jobs.open === 0;
   }
 }
 
@@ -112,63 +175,4 @@ function describe({ suffix, pattern }: SourceFilter): string {
   ];
   const said = parts.filter((part) => part !== null);
   return said.length > 0 ? said.join(' and ') : 'anything';
-}
-
-class Gathering {
-  files = 0;
-  #bytes = 0;
-  #bytesDone = 0;
-  #listed = false;
-  readonly #maps = new Map<string, FileMap>();
-  readonly #reading = new Map<string, number>();
-  readonly #report: (progress: MapProgress) => void;
-
-  constructor(report: (progress: MapProgress) => void) {
-    this.#report = report;
-  }
-
-  get complete(): boolean {
-    return this.#listed && this.#maps.size >= this.files;
-  }
-
-  listed(files: readonly SourceFile[]): void {
-    this.files += files.length;
-    for (const file of files) this.#bytes += file.size;
-    this.#tell();
-  }
-
-  listingDone(): void {
-    this.#listed = true;
-    this.#tell();
-  }
-
-  reading(path: string, consumed: number): void {
-    if (this.#maps.has(path)) return;
-    this.#reading.set(path, consumed);
-    this.#tell();
-  }
-
-  done(map: FileMap): void {
-    this.#reading.delete(map.path);
-    if (this.#maps.has(map.path)) return;
-    this.#maps.set(map.path, map);
-    this.#bytesDone += map.fileSize;
-    this.#tell();
-  }
-
-  maps(): FileMap[] {
-    return [...this.#maps.values()];
-  }
-
-  #tell(): void {
-    let partial = 0;
-    for (const consumed of this.#reading.values()) partial += consumed;
-    this.#report({
-      listed: this.#listed,
-      files: this.files,
-      filesDone: this.#maps.size,
-      bytes: this.#bytes,
-      bytesDone: Math.min(this.#bytes, this.#bytesDone + partial),
-    });
-  }
 }

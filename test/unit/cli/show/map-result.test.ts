@@ -1,14 +1,19 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { buildDataSet } from '@capfleet/shared/dataset/dataset';
+import type { FileMap } from '@capfleet/shared/dataset/file-map';
 import { showMapResult } from '@capfleet/cli/show/map-result';
+import { viewMapping } from '@capfleet/cli/show/map-view';
 import { failedMap, mappedFile } from '../../../support/file-maps.ts';
+import { mappedSetOf } from '../../../support/mapped-set.ts';
 
 const T = 1_600_000_000_000_000_000n;
 
+const show = async (maps: readonly FileMap[]): Promise<string> =>
+  showMapResult(await viewMapping(await mappedSetOf(maps)));
+
 describe('a mapping for people', () => {
-  test('tells the set, its capture threads and every file that is not whole', () => {
-    const set = buildDataSet([
+  test('tells the set, its capture threads and every file that is not whole', async () => {
+    const text = await show([
       mappedFile('a.pcap', [T, T + 10n]),
       mappedFile('b.pcap', [T + 5n, T + 1_500_000_000n], {
         status: 'partial',
@@ -23,7 +28,7 @@ describe('a mapping for people', () => {
       failedMap('notes.txt'),
     ]);
     assert.equal(
-      showMapResult(set),
+      text,
       [
         '3 files, 6 packets, 360 B captured',
         '2020-09-13T12:26:40.000000000Z to 2020-09-13T12:26:41.500000000Z (1.5 s)',
@@ -42,29 +47,27 @@ describe('a mapping for people', () => {
     );
   });
 
-  test('of a set without a packet tells what is wrong with each file', () => {
-    const text = showMapResult(buildDataSet([failedMap('a.txt'), failedMap('b.txt')]));
+  test('of a set without a packet tells what is wrong with each file', async () => {
+    const text = await show([failedMap('a.txt'), failedMap('b.txt')]);
     assert.match(text, /failed {2}a\.txt[^]*failed {2}b\.txt/);
     assert.doesNotMatch(text, /lane/);
   });
 
-  test('of very many files lists no names, and only the first of the troubled ones', () => {
+  test('of very many files lists no names, and only the first of the troubled ones', async () => {
     const many = Array.from({ length: 500 }, (_, i) =>
       mappedFile(`f${i}.pcap`, [T + BigInt(i) * 10n, T + BigInt(i) * 10n + 5n]),
     );
-    const text = showMapResult(
-      buildDataSet([...many, ...Array.from({ length: 30 }, (_, i) => failedMap(`x${i}`))]),
-    );
+    const text = await show([...many, ...Array.from({ length: 30 }, (_, i) => failedMap(`x${i}`))]);
     assert.match(text, /500 files/);
     assert.doesNotMatch(text, /f17\.pcap/);
     assert.equal(text.match(/^ {2}failed /gm)?.length, 20);
     assert.match(text, /… and 10 more in the dump/);
   });
 
-  test('never writes a line longer than a terminal is wide, but for a name that is', () => {
+  test('never writes a line longer than a terminal is wide, but for a name that is', async () => {
     const many = Array.from({ length: 50 }, (_, i) =>
       mappedFile(`some-capture-${i}.pcap`, [T + BigInt(i) * 10n, T + BigInt(i) * 10n + 5n]),
     );
-    for (const line of showMapResult(buildDataSet(many)).split('\n')) assert.ok(line.length <= 100, line);
+    for (const line of (await show(many)).split('\n')) assert.ok(line.length <= 100, line);
   });
 });

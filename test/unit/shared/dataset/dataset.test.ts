@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { buildDataSet, totals } from '@capfleet/shared/dataset/dataset';
+import { buildDataSet } from '@capfleet/shared/dataset/dataset';
 import type { FileMap } from '@capfleet/shared/dataset/file-map';
 import { failedMap, mappedFile } from '../../../support/file-maps.ts';
 
@@ -71,6 +71,6 @@ describe('a data set', () => {
       mappedFile('c', null, { fileSize: 5 }),
       failedMap('d'),
     ]);
-    assert.deepEqual(totals(set), { packets: 7, capturedBytes: 11, wireBytes: 22, fileBytes: 1100 });
+    assert.deepEqual(set.totals, { files: 2, packets: 7, capturedBytes: 11, wireBytes: 22, fileBytes: 1100 });
   });
 });

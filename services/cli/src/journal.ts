@@ -1,0 +1,69 @@
+// Where the journal of a mapping lies: in the user's state folder under the name of the dump, so that the same
+// command finds it again after a crash; for a dump without a name, in a temporary folder and for this command alone.
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { openJournal, type JournalFile } from '@capfleet/coordinator/adapters/journal-file';
+import type { FileMap } from '@capfleet/shared/dataset/file-map';
+import { DumpReader } from '@capfleet/shared/dataset/gophercap-json';
+import { Failure } from '@capfleet/shared/errors/failure';
+
+export interface JournalPlace {
+  /** The dump's full name, or null where it has none. */
+  readonly dump: string | null;
+  /** Whether the maps of that dump count. */
+  readonly reuse: boolean;
+  /** What is mapped, and how: a journal of something else is not taken up. */
+  readonly mapping: string;
+  /** The folder that the user named; else the usual one. */
+  readonly stateDir: string | undefined;
+  readonly usualStateDir: string;
+}
+
+/** @throws Failure `journal-held`, `journal-failed` */
+export async function journalFor(place: JournalPlace): Promise<JournalFile> {
+  const { dump, mapping, stateDir, usualStateDir } = place;
+  if (dump === null || !place.reuse) return temporaryJournal(mapping);
+  const name = createHash('sha256').update(dump).digest('hex').slice(0, 32);
+  const path = join(stateDir ?? usualStateDir, 'maps', `${name}.ndjson`);
+  try {
+    return await openJournal({ path, mapping, seed: mapsOfDump(dump) });
+  } catch (thrown) {
+    const noStateFolder = thrown instanceof Failure && thrown.code === 'journal-failed';
+    if (stateDir !== undefined || !noStateFolder) throw thrown;
+    return temporaryJournal(mapping, mapsOfDump(dump));
+  }
+}
+
+async function temporaryJournal(
+  mapping: string,
+  seed: AsyncIterable<FileMap> | null = null,
+): Promise<JournalFile> {
+  const folder = await mkdtemp(join(tmpdir(), 'capfleet-map-'));
+  const journal = await openJournal({ path: join(folder, 'journal'), mapping, seed });
+  const remove = async (): Promise<void> => {
+    await journal.remove();
+    await rm(folder, { recursive: true, force: true });
+  };
+  return { ...journal, remove, close: () => remove().then(() => false) };
+}
+
+/** The maps of the dump that is to be brought up to date; none where it is no dump. */
+async function* mapsOfDump(path: string): AsyncGenerator<FileMap> {
+  const reader = new DumpReader(path);
+  const text = createReadStream(path, 'utf8');
+  try {
+    for await (const line of createInterface({ input: text, crlfDelay: Number.POSITIVE_INFINITY })) {
+      const map = reader.line(line);
+      if (map) yield map;
+    }
+    yield* reader.end();
+  } catch {
+    // Absent, or not a mapping: then it is written as if for the first time.
+  } finally {
+    text.destroy();
+  }
+}

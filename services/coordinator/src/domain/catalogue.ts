@@ -1,0 +1,176 @@
+// What a mapping remembers of each file while the maps themselves lie in the journal: enough to know a file again, to
+// order the files, to find the lanes and to sum up. Some two hundred bytes per file, whatever its map holds.
+import { createHash } from 'node:crypto';
+import { spanOfFile, type DataSet, type Totals } from '@capfleet/shared/dataset/dataset';
+import type { FileMap } from '@capfleet/shared/dataset/file-map';
+import { compareSpans, inferLanes, type Span } from '@capfleet/shared/dataset/lanes';
+import type { SourceFile } from '@capfleet/shared/source/source';
+import type { Place } from '../ports/map-journal.ts';
+
+export interface Row {
+  readonly place: Place;
+  /** Null where the file has no place on the time line. */
+  readonly span: Span | null;
+  readonly status: FileMap['status'];
+  readonly packets: number;
+  readonly capturedBytes: number;
+  readonly wireBytes: number;
+  readonly fileBytes: number;
+  readonly estimated: boolean;
+  /** Belongs to this mapping; else it is only known from before. */
+  kept: boolean;
+  lane: number;
+}
+
+/** The rows of a mapping in the order of its dump. */
+export interface Arrangement {
+  readonly timed: readonly TimedRow[];
+  readonly empty: readonly Row[];
+  readonly failed: readonly Row[];
+  readonly archives: readonly Row[];
+  readonly span: DataSet['span'];
+  readonly lanes: number;
+  readonly totals: Totals;
+}
+
+export type TimedRow = Row & { readonly span: Span };
+
+export class Catalogue {
+  /** Files kept from before, without reading them. */
+  reused = 0;
+  readonly #rows = new Map<string, Row>();
+  /** Members by the path of their tarball. */
+  readonly #members = new Map<string, Row[]>();
+
+  /** Takes a map that an earlier mapping made; it counts once `reuse` asks for it. */
+  remember(map: FileMap, place: Place): void {
+    // What went wrong in reading may go right today; what is wrong with the content stays so.
+    if (map.status === 'failed' && !/^(capture|compression)-/.test(map.error.code)) return;
+    if (map.version !== null) this.#enter(map, place);
+  }
+
+  /**
+   * True where the file was mapped before and is unchanged: then it belongs to this mapping, without being read.
+   * @param estimateWill also where only an estimate was made of it
+   */
+  reuse({ path, size, version }: SourceFile, estimateWill: boolean): boolean {
+    const row =
+      this.#rows.get(keyOf(path, size, version, false)) ??
+      (estimateWill ? this.#rows.get(keyOf(path, size, version, true)) : undefined);
+    if (!row) return false;
+    if (!row.kept) this.reused += 1;
+    row.kept = true;
+    if (row.status === 'archive') for (const member of this.#members.get(path) ?? []) member.kept = true;
+    return true;
+  }
+
+  /** True where the mapping has the map of that very file already. */
+  has(map: FileMap): boolean {
+    return this.#rows.get(keyOfMap(map))?.kept ?? false;
+  }
+
+  /** Takes a map that a mapper has just made. */
+  add(map: FileMap, place: Place): void {
+    this.#enter(map, place).kept = true;
+  }
+
+  /**
+   * Orders all that belongs to the mapping.
+   * @param pathAt tells the path of the map at a place; asked only where times do not decide
+   */
+  async arrange(pathAt: (place: Place) => Promise<string>): Promise<Arrangement> {
+    const kept = [...this.#rows.values()].filter((row) => row.kept);
+    const timed = kept.filter((row): row is TimedRow => row.span !== null);
+    timed.sort((a, b) => compareSpans(a.span, b.span));
+    await sortTies(timed, (a, b) => compareSpans(a.span, b.span) === 0, pathAt);
+    inferLanes(timed.map(({ span }) => span)).forEach((lane, index) => {
+      (timed[index] as Row).lane = lane;
+    });
+    const others = async (fits: (status: Row['status']) => boolean): Promise<Row[]> => {
+      const rows = kept.filter((row) => row.span === null && fits(row.status));
+      await sortTies(rows, () => true, pathAt);
+      return rows;
+    };
+    return {
+      timed,
+      empty: await others((status) => status === 'ok' || status === 'partial'),
+      failed: await others((status) => status === 'failed'),
+      archives: await others((status) => status === 'archive'),
+      span: spanOf(timed),
+      lanes: timed.reduce((most, { lane }) => Math.max(most, lane + 1), 0),
+      totals: totalsOf(timed),
+    };
+  }
+
+  #enter(map: FileMap, place: Place): Row {
+    const mapped = map.status === 'ok' || map.status === 'partial' ? map : null;
+    const row: Row = {
+      place,
+      span: mapped && spanOfFile(mapped),
+      status: map.status,
+      packets: mapped?.packets ?? 0,
+      capturedBytes: mapped?.capturedBytes ?? 0,
+      wireBytes: mapped?.wireBytes ?? 0,
+      fileBytes: map.fileSize,
+      estimated: mapped?.estimated ?? false,
+      kept: false,
+      lane: 0,
+    };
+    this.#rows.set(keyOfMap(map), row);
+    if (map.archive !== undefined) {
+      const members = this.#members.get(map.archive) ?? [];
+      members.push(row);
+      this.#members.set(map.archive, members);
+    }
+    return row;
+  }
+}
+
+function keyOfMap(map: FileMap): string {
+  const estimated = (map.status === 'ok' || map.status === 'partial') && map.estimated;
+  return keyOf(map.path, map.fileSize, map.version ?? '', estimated ?? false);
+}
+
+/** 96 bits of a digest: two of a billion files share a key with a probability of 10⁻¹¹. */
+function keyOf(path: string, size: number, version: string, estimated: boolean): string {
+  const facts = `${path}\0${String(size)}\0${version}\0${estimated ? 'estimated' : ''}`;
+  return createHash('sha256').update(facts).digest('base64url').slice(0, 16);
+}
+
+/** Sorts neighbours that tie by their paths. */
+async function sortTies<T extends Row>(
+  rows: T[],
+  ties: (a: T, b: T) => boolean,
+  pathAt: (place: Place) => Promise<string>,
+): Promise<void> {
+  for (let start = 0; start < rows.length;) {
+    let end = start + 1;
+    while (end < rows.length && ties(rows[start] as T, rows[end] as T)) end += 1;
+    if (end - start > 1) {
+      const named: { row: T; path: string }[] = [];
+      for (const row of rows.slice(start, end)) named.push({ row, path: await pathAt(row.place) });
+      named.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+      named.forEach(({ row }, index) => (rows[start + index] = row));
+    }
+    start = end;
+  }
+}
+
+function spanOf(timed: readonly TimedRow[]): Arrangement['span'] {
+  const [first] = timed;
+  if (!first) return null;
+  let { latest } = first.span;
+  for (const { span } of timed) if (span.latest > latest) latest = span.latest;
+  return { earliest: first.span.earliest, latest };
+}
+
+function totalsOf(timed: readonly TimedRow[]): Totals {
+  const sum = { files: timed.length, packets: 0, capturedBytes: 0, wireBytes: 0, fileBytes: 0 };
+  for (const row of timed) {
+    sum.packets += row.packets;
+    sum.capturedBytes += row.capturedBytes;
+    sum.wireBytes += row.wireBytes;
+    sum.fileBytes += row.fileBytes;
+  }
+  return sum;
+}

@@ -44,7 +44,7 @@ describe('capfleet replay refuses', { concurrency: 2 }, () => {
     const dump = join(await tempDir(t), 'gone.json');
     const ended = await runReplay({ dump }, OUT);
     assertRefused(ended, new RegExp(`^capfleet: no such mapping: ${dump}\n`));
-    assert.match(ended.stderr, /capfleet map --dir-src DIR --dump-json/);
+    assert.match(ended.stderr, /capfleet map --source DIR --dump-json/);
   });
 
   for (const [what, [text, said]] of Object.entries(noDumps)) {

@@ -1,7 +1,7 @@
 // `capfleet replay` from this host, into a file or into nothing, so that it needs no privileges: what it sends, in
 // which order, how fast, and what its report says.
 import assert from 'node:assert/strict';
-import { readFile, stat } from 'node:fs/promises';
+import { cp, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { RunReport } from '@capfleet/shared/contract/report';
@@ -64,6 +64,19 @@ describe('capfleet replay', { concurrency: 2 }, () => {
     assert.deepEqual(await numbersOf(out), TIMELINE);
     assert.deepEqual([report.totals.read, report.totals.sent], [PACKETS, PACKETS]);
     assert.equal(report.totals.sentBytes, PACKETS * 100);
+  });
+
+  test('plays a copy of the set from where it lies, though its files have other times', async () => {
+    const copy = join(set.dir, 'copy');
+    await cp(set.captures, copy, { recursive: true });
+    const [out, other] = [outFile(), outFile()];
+    const moved = ['--root', `${set.captures}=${copy}`];
+    playedReport(await runReplay(set, ['--out-interface', `file:${out}`, '--json', ...moved]));
+    assert.deepEqual(await numbersOf(out), TIMELINE);
+    await rm(join(copy, 'a.pcap'));
+    const { code, stderr } = await runReplay(set, ['--out-interface', `file:${other}`, ...moved]);
+    assert.equal(code, 1);
+    assert.ok(stderr.includes(join(copy, 'a.pcap')), stderr);
   });
 
   test('reports as JSON with every field that its contract names', async () => {

@@ -1,15 +1,13 @@
 // Where the journal of a mapping lies: in the user's state folder under the name of the dump, so that the same
 // command finds it again after a crash; for a dump without a name, in a temporary folder and for this command alone.
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { openJournal, type JournalFile } from '@capfleet/coordinator/adapters/journal-file';
 import type { FileMap } from '@capfleet/shared/dataset/file-map';
-import { DumpReader } from '@capfleet/shared/dataset/gophercap-json';
 import { Failure } from '@capfleet/shared/errors/failure';
+import { mapsOfDump } from './load-dump.ts';
 
 export interface JournalPlace {
   /** The dump's full name, or null where it has none. */
@@ -30,11 +28,11 @@ export async function journalFor(place: JournalPlace): Promise<JournalFile> {
   const name = createHash('sha256').update(dump).digest('hex').slice(0, 32);
   const path = join(stateDir ?? usualStateDir, 'maps', `${name}.ndjson`);
   try {
-    return await openJournal({ path, mapping, seed: mapsOfDump(dump) });
+    return await openJournal({ path, mapping, seed: knownMaps(dump) });
   } catch (thrown) {
     const noStateFolder = thrown instanceof Failure && thrown.code === 'journal-failed';
     if (stateDir !== undefined || !noStateFolder) throw thrown;
-    return temporaryJournal(mapping, mapsOfDump(dump));
+    return temporaryJournal(mapping, knownMaps(dump));
   }
 }
 
@@ -51,19 +49,11 @@ async function temporaryJournal(
   return { ...journal, remove, close: () => remove().then(() => false) };
 }
 
-/** The maps of the dump that is to be brought up to date; none where it is no dump. */
-async function* mapsOfDump(path: string): AsyncGenerator<FileMap> {
-  const reader = new DumpReader(path);
-  const text = createReadStream(path, 'utf8');
+/** The maps of the dump that is to be brought up to date; none where it is absent, or no mapping. */
+async function* knownMaps(path: string): AsyncGenerator<FileMap> {
   try {
-    for await (const line of createInterface({ input: text, crlfDelay: Number.POSITIVE_INFINITY })) {
-      const map = reader.line(line);
-      if (map) yield map;
-    }
-    yield* reader.end();
-  } catch {
-    // Absent, or not a mapping: then it is written as if for the first time.
-  } finally {
-    text.destroy();
+    yield* mapsOfDump(path);
+  } catch (thrown) {
+    if (!(thrown instanceof Failure)) throw thrown;
   }
 }

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
 import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
 import { asFailure } from '@capfleet/shared/errors/failure';
+import { lanesCommand } from './commands/lanes.ts';
 import { mapCommand } from './commands/map.ts';
 import { mapperCommand } from './commands/mapper.ts';
 import { replayCommand } from './commands/replay.ts';
@@ -20,6 +21,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
   const interruption = new AbortController();
   const world: World = {
     stdout: process.stdout,
+    width: process.stdout.isTTY ? process.stdout.columns : undefined,
     stderr: process.stderr,
     interrupted: interruption.signal,
     program: fileURLToPath(import.meta.url),
@@ -42,6 +44,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     .exitOverride()
     .showHelpAfterError('(see --help)')
     .addCommand(mapCommand(run))
+    .addCommand(lanesCommand(run))
     .addCommand(replayCommand(run))
     .addCommand(mapperCommand(run))
     .addCommand(replayerCommand(run));

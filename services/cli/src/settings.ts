@@ -1,6 +1,7 @@
 // Parsers of the values that a person types. Each refuses in the name of the setting.
 import { InvalidArgumentError, Option } from 'commander';
 import type { SensorPattern } from '@capfleet/shared/dataset/assignment';
+import type { RootMove } from '@capfleet/shared/dataset/roots';
 import { isRedisUrl } from '@capfleet/shared/redis/connect';
 import { logLevels } from '@capfleet/shared/log/logger';
 import { parseDuration, type Nanos } from '@capfleet/shared/time/nanos';
@@ -65,6 +66,14 @@ export function parseAssignments(
   if (equals < 1) throw new InvalidArgumentError(`"${text}" is not of the form sensor=regexp.`);
   const sensor = parseSensorName(text.slice(0, equals));
   return [...(before ?? []), { sensor, pattern: parsePattern(text.slice(equals + 1)) }];
+}
+
+/** `old=new`, once per occurrence of the option. */
+export function parseRoots(text: string, before: readonly RootMove[] | undefined): RootMove[] {
+  const equals = text.indexOf('=');
+  const [from, to] = [text.slice(0, equals), text.slice(equals + 1)];
+  if (equals < 1 || to === '') throw new InvalidArgumentError(`"${text}" is not of the form old=new.`);
+  return [...(before ?? []), { from, to }];
 }
 
 export function parseRedis(text: string): string {

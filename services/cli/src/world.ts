@@ -4,6 +4,8 @@ import type { LogLevel } from '@capfleet/shared/log/logger';
 export interface World {
   /** Result. */
   readonly stdout: { write(text: string): unknown };
+  /** Columns of the terminal that stdout is; undefined elsewhere. */
+  readonly width: number | undefined;
   /** Talk and progress. */
   readonly stderr: NodeJS.WriteStream;
   /** Aborted by the first Ctrl-C or SIGTERM. */

@@ -140,6 +140,10 @@ export const errorTable = {
     '{count} files match no sensor, the first is {path}',
     'add a pattern that takes them, for example --assign "{sensor}=.*"',
   ),
+  'root-unused': usage(
+    '--root names {root}, and no file lies below it; the first file is {path}',
+    'give the beginning of the paths in the mapping, as in --root /mnt/pcap=/data',
+  ),
   'assignment-sensor': usage(
     '--assign names sensor {sensor}, which is not among --sensors',
     'add it to --sensors',

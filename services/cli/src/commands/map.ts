@@ -19,6 +19,7 @@ import { journalFor } from '../journal.ts';
 import { startLocal } from '../local/children.ts';
 import { startPrivateRedis } from '../local/private-redis.ts';
 import { jsonOption, logLevelOption, parseCount, parsePattern, parseSpan, redisOption } from '../settings.ts';
+import { formatMapping, mapFormats, type MapFormat } from '../show/map-formats.ts';
 import { showMapResult } from '../show/map-result.ts';
 import { countPartial, viewMapping } from '../show/map-view.ts';
 import { mapProgressBar } from '../show/progress.ts';
@@ -31,6 +32,7 @@ interface MapOptions extends CommonOptions {
   readonly fileRegexp?: RegExp;
   readonly fileWorkers?: number;
   readonly dumpJson: string;
+  readonly format?: MapFormat;
   readonly quick: boolean;
   readonly fresh: boolean;
   readonly stateDir?: string;
@@ -63,6 +65,9 @@ export function mapCommand(run: (action: (world: World) => Promise<ExitCode>) =>
       ).argParser(parseCount),
     )
     .option('--dump-json <file>', 'where to write the mapping; - is stdout', 'capfleet.json')
+    .addOption(
+      new Option('--format <form>', 'what to print on stdout instead of the summary').choices(mapFormats),
+    )
     .option('--quick', 'estimate uncompressed captures from their two ends, where that is safe', false)
     .option('--fresh', 'read every file, whatever the dump that is there knows', false)
     .option('--state-dir <dir>', 'folder for the journal of a mapping that is under way')
@@ -184,12 +189,13 @@ async function write(
   options: MapOptions,
   world: World,
 ): Promise<void> {
-  if (!dump) {
+  await dump?.commit(dumpText(set));
+  const format = options.format ?? (dump ? undefined : 'json');
+  if (format !== undefined) {
     world.stderr.write(showMapResult(await viewMapping(set)));
-    for await (const block of inBlocks(dumpText(set))) world.stdout.write(block);
+    for await (const block of inBlocks(formatMapping(format, set))) world.stdout.write(block);
     return;
   }
-  await dump.commit(dumpText(set));
   if (options.json) {
     world.stdout.write(`${JSON.stringify(await summary(set, options.dumpJson), null, 2)}\n`);
     return;

@@ -1,21 +1,20 @@
 // capfleet replay: plays a mapped data set, from this host or from many sensors at one instant, and reports.
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, Option } from 'commander';
 import { redisSensorChannel } from '@capfleet/coordinator/adapters/redis-sensor-channel';
 import { replayRun, SHORTEST_LEAD } from '@capfleet/coordinator/usecases/replay-run';
 import type { RunReport } from '@capfleet/shared/contract/report';
 import type { AssignmentRule, SensorPattern } from '@capfleet/shared/dataset/assignment';
-import type { DataSet } from '@capfleet/shared/dataset/dataset';
-import { readDump } from '@capfleet/shared/dataset/gophercap-json';
 import { planReplay, wireDuration, type SensorPlan } from '@capfleet/shared/dataset/replay-plan';
+import { moveRoots, type RootMove } from '@capfleet/shared/dataset/roots';
 import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
-import { errnoOf, Failure, reasonOf } from '@capfleet/shared/errors/failure';
+import { Failure } from '@capfleet/shared/errors/failure';
 import { createLogger } from '@capfleet/shared/log/logger';
 import { checkReachable } from '@capfleet/shared/redis/connect';
 import { formatDuration } from '@capfleet/shared/time/nanos';
 import { ONE, type Rational } from '@capfleet/shared/time/rational';
+import { loadDump } from '../load-dump.ts';
 import { startLocal } from '../local/children.ts';
 import { startPrivateRedis } from '../local/private-redis.ts';
 import {
@@ -24,6 +23,7 @@ import {
   parseAssignments,
   parseLoops,
   parsePositiveSpan,
+  parseRoots,
   parseSensorNames,
   parseSpeed,
   redisOption,
@@ -38,6 +38,7 @@ interface ReplayOptions extends CommonOptions {
   readonly sensors?: readonly string[];
   readonly assignBy: 'lane' | 'folder' | 'size';
   readonly assign?: readonly SensorPattern[];
+  readonly root?: readonly RootMove[];
   readonly timeModifier: Rational;
   readonly loopCount: number;
   readonly loopInfinite: boolean;
@@ -80,6 +81,12 @@ export function replayCommand(run: (action: (world: World) => Promise<ExitCode>)
       new Option('--assign <sensor=regexp>', 'files of a sensor by their path; repeatable').argParser(
         parseAssignments,
       ),
+    )
+    .addOption(
+      new Option(
+        '--root <old=new>',
+        'where the files lie that were mapped below old: a folder or s3://…; repeatable',
+      ).argParser(parseRoots),
     )
     .addOption(
       new Option('--time-modifier <ratio>', 'speed: 2 is twice as fast, 0.37 or 1/3 is slower')
@@ -127,9 +134,23 @@ async function replay(options: ReplayOptions, world: World): Promise<ExitCode> {
     },
     options.dumpJson,
   );
-  const report = await play(plans, options, world);
+  const report = await play(moveFiles(plans, options.root ?? []), options, world);
   world.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : showReport(report));
   return exitOf(report, world);
+}
+
+/** A move that one sensor's files do not need, another's may. */
+function moveFiles(plans: readonly SensorPlan[], moves: readonly RootMove[]): SensorPlan[] {
+  const files = moveRoots(
+    plans.flatMap((plan) => plan.files),
+    moves,
+  );
+  let start = 0;
+  return plans.map((plan) => {
+    const own = files.slice(start, start + plan.files.length);
+    start += own.length;
+    return { ...plan, files: own };
+  });
 }
 
 function chooseSensors({ outInterface, sensors, redis, lead }: ReplayOptions): readonly string[] {
@@ -158,17 +179,6 @@ function chooseSensors({ outInterface, sensors, redis, lead }: ReplayOptions): r
     });
   }
   return [LOCAL_SENSOR];
-}
-
-async function loadDump(path: string): Promise<DataSet> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') throw new Failure('dump-missing', { path }, { cause: error });
-    throw new Failure('dump-invalid', { path, reason: reasonOf(error) }, { cause: error });
-  }
-  return readDump(text, path);
 }
 
 async function play(plans: readonly SensorPlan[], options: ReplayOptions, world: World): Promise<RunReport> {

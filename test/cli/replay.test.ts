@@ -74,9 +74,9 @@ describe('capfleet replay', { concurrency: 2 }, () => {
     playedReport(await runReplay(set, ['--out-interface', `file:${out}`, '--json', ...moved]));
     assert.deepEqual(await numbersOf(out), TIMELINE);
     await rm(join(copy, 'a.pcap'));
-    const { code, stderr } = await runReplay(set, ['--out-interface', `file:${other}`, ...moved]);
+    const { code, stdout } = await runReplay(set, ['--out-interface', `file:${other}`, ...moved]);
     assert.equal(code, 1);
-    assert.ok(stderr.includes(join(copy, 'a.pcap')), stderr);
+    assert.ok(stdout.includes(join(copy, 'a.pcap')), stdout);
   });
 
   test('reports as JSON with every field that its contract names', async () => {

@@ -1,4 +1,5 @@
 // Map jobs over BullMQ and a results stream in Redis.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Queue, type JobsOptions } from 'bullmq';
 import { mapQueue, mapResultsKey, PREFIX } from '@capfleet/shared/contract/keys';
 import {
@@ -17,6 +18,8 @@ import type { SourceFile } from '@capfleet/shared/source/source';
 import type { MapJobs, MapResult } from '../ports/map-jobs.ts';
 
 const TAKE_MS = 500;
+/** Results of small files come by the thousand a second: a short wait lets them be taken together. */
+const GATHER_MS = 20;
 const REMOVE_AT_ONCE = 100;
 
 export interface MapJobsOptions {
@@ -83,6 +86,7 @@ export function bullmqMapJobs(redis: string, options: MapJobsOptions, log: Logge
     async take() {
       // What was taken before is in the journal by now.
       if (position !== '0') await client.xtrim(results, 'MINID', '~', position);
+      await sleep(GATHER_MS);
       const entries = await readStream(client, results, position, TAKE_MS);
       const taken: MapResult[] = [];
       for (const { id, fields } of entries) {

@@ -4,7 +4,6 @@ import { execFileSync } from 'node:child_process';
 import {
   closeSync,
   existsSync,
-  ftruncateSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -333,13 +332,6 @@ async function scale(): Promise<void> {
   }
 }
 
-/** A capture whose middle is a hole: two real ends, zeros that are never read between them. */
-function sparse(path: string, bytes: number): void {
-  const file = openSync(path, 'w');
-  ftruncateSync(file, bytes);
-  closeSync(file);
-}
-
 const sections: Readonly<Record<string, () => Promise<void>>> = {
   plain,
   gzip: () => packed('gzip'),
@@ -350,7 +342,6 @@ const sections: Readonly<Record<string, () => Promise<void>>> = {
   start,
   scale,
 };
-void sparse;
 
 const chosen = process.argv.slice(2);
 const unknown = chosen.filter((name) => !(name in sections));

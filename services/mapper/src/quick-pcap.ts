@@ -68,17 +68,20 @@ function surelyLast(bytes: Buffer, rules: RecordRules, signs: RecordSigns, longe
 }
 
 /**
- * True where what looks like a record stands beside the chains that reach the end. In a file that is cut off, or goes
- * on with something else, it would be the true one, and the chains would be inside of a packet.
+ * True where what looks like a record of this file stands beside the chains that reach its end: in a file that is cut
+ * off, or goes on with something else, it would be true, and the chains would be inside of a packet.
  */
 function isDoubtful(window: DataView, rules: RecordRules, signs: RecordSigns, reaches: Uint8Array): boolean {
   const headerFits = lastHeader(window);
+  const chainsBegin = reaches.indexOf(1);
   for (let offset = 0; offset <= headerFits; offset += 1) {
-    if (reaches[offset] === 1) continue;
     const end = recordEnd(window, offset, rules);
-    if (end === Number.POSITIVE_INFINITY) continue;
-    const needed = end > headerFits ? LIKELY_SIGNS : ALL_SIGNS;
-    if (signsOfRecord(window, offset, rules, signs) >= needed) return true;
+    if (reaches[offset] === 1 || end === Number.POSITIVE_INFINITY) continue;
+    const isOver = end > headerFits;
+    const needed = isOver && offset < chainsBegin ? LIKELY_SIGNS : ALL_SIGNS;
+    if (signsOfRecord(window, offset, rules, signs) < needed) continue;
+    // Packets hold much that looks like a record, but hardly two of them in a row.
+    if (isOver || signsOfRecord(window, end, rules, signs) === ALL_SIGNS) return true;
   }
   return false;
 }

@@ -4,7 +4,13 @@
  * order and times of the records are any.
  */
 import fc from 'fast-check';
-import { PCAP_HEADER_LENGTH, pcapFile, type PcapHeader, type PcapRecord } from './pcap-writer.ts';
+import {
+  PCAP_HEADER_LENGTH,
+  PCAP_RECORD_HEADER_LENGTH,
+  pcapFile,
+  type PcapHeader,
+  type PcapRecord,
+} from './pcap-writer.ts';
 
 export interface HostileOptions {
   maxRecords: number;
@@ -69,7 +75,7 @@ export function hostileCapture(options: HostileOptions): fc.Arbitrary<HostileCap
         return { seconds, fraction: made.fraction, data, wireLength: Math.max(1, data.length + made.more) };
       });
       const whole = pcapFile(header, list);
-      return { bytes: endAs(whole, ending, cut, Buffer.from(garbage), list.at(-1)), header, ending };
+      return { bytes: endAs(whole, header, ending, cut, Buffer.from(garbage), list.at(-1)), header, ending };
     });
 }
 
@@ -105,6 +111,7 @@ function contentOf({ fill, size, random, fraction }: Packet, header: PcapHeader,
 
 function endAs(
   whole: Buffer,
+  header: PcapHeader,
   ending: HostileCapture['ending'],
   cut: number,
   garbage: Buffer,
@@ -114,14 +121,29 @@ function endAs(
     case 'whole':
       return whole;
     case 'cut':
-      // Within the last record, where that has something to cut: what remains may end in a whole capture.
-      return whole.subarray(
-        0,
-        whole.length - (last && last.data.length > 0 ? 1 + (cut % last.data.length) : 0),
-      );
+      return cutLast(whole, cut, header, last);
     case 'garbage':
       return Buffer.concat([whole, garbage]);
     case 'appended':
       return Buffer.concat([whole, whole]);
   }
+}
+
+/**
+ * The last record lacks something: its end, so that what it holds is cut as well, or more than ever was there, so that
+ * a capture which it holds ends with the file.
+ */
+function cutLast(whole: Buffer, cut: number, header: PcapHeader, last: PcapRecord | undefined): Buffer {
+  if (!last || last.data.length === 0) return whole;
+  if (cut % 2 === 0) return whole.subarray(0, whole.length - 1 - (cut % last.data.length));
+  const claimed = { ...last, data: Buffer.alloc(last.data.length + 1 + (cut % 1000)), wireLength: 100_000 };
+  const record = pcapFile(header, [claimed]).subarray(PCAP_HEADER_LENGTH);
+  const copy = Buffer.from(whole);
+  record.copy(
+    copy,
+    whole.length - last.data.length - PCAP_RECORD_HEADER_LENGTH,
+    0,
+    PCAP_RECORD_HEADER_LENGTH,
+  );
+  return copy;
 }

@@ -75,7 +75,10 @@ export function hostileCapture(options: HostileOptions): fc.Arbitrary<HostileCap
         return { seconds, fraction: made.fraction, data, wireLength: Math.max(1, data.length + made.more) };
       });
       const whole = pcapFile(header, list);
-      return { bytes: endAs(whole, header, ending, cut, Buffer.from(garbage), list.at(-1)), header, ending };
+      const bytes = endAs(whole, header, ending, cut, Buffer.from(garbage), list.at(-1));
+      const made = packets.map(({ fill, size }) => `${size} of ${fill}`).join(', ');
+      // Its bytes would fill the screen.
+      return { bytes, header, ending, [fc.toStringMethod]: () => `${magic} ${byteOrder} ${ending}: ${made}` };
     });
 }
 

@@ -7,6 +7,7 @@ import type { Source, SourceFile } from '@capfleet/shared/source/source';
 import { assertUnchanged } from './mapped-file.ts';
 import { readStretchBytes } from './pcap-head.ts';
 import { quickPcap } from './quick-pcap.ts';
+import { quickPcapng } from './quick-pcapng.ts';
 
 /** Read from the start: the file header, the first packet, and packets to estimate from. */
 const HEAD_BYTES = 32 * 1024;
@@ -28,11 +29,13 @@ export interface QuickMapOptions {
 export async function quickMap(
   source: Source,
   file: SourceFile,
-  options: QuickMapOptions = {},
+  { trustSnaplen = false }: QuickMapOptions = {},
 ): Promise<MappedFile | null> {
   try {
     const head = await readStretchBytes(source, file, 0, HEAD_BYTES);
-    const map = await quickPcap(source, file, head, options);
+    const map =
+      (await quickPcap(source, file, head, trustSnaplen)) ??
+      (await quickPcapng(source, file, head, trustSnaplen));
     if (map) await assertUnchanged(source, file);
     return map;
   } catch (thrown) {

@@ -24,7 +24,6 @@ import type { MappedFile } from '@capfleet/shared/dataset/file-map';
 import type { Source, SourceFile } from '@capfleet/shared/source/source';
 import { estimateFile, type Sample } from './estimate.ts';
 import { parsePcapHead, readStretchBytes, type PcapHead } from './pcap-head.ts';
-import type { QuickMapOptions } from './quick-map.ts';
 import { Tally } from './tally.ts';
 
 /** Read at the end beside the longest record: a chain must hold for so long to be taken for one. */
@@ -33,13 +32,14 @@ const ALL_SIGNS = 3;
 
 /**
  * @param head the file's first bytes
+ * @param trustSnaplen as in `QuickMapOptions`
  * @returns null where the file is none, or is to be read whole
  */
 export async function quickPcap(
   source: Source,
   file: SourceFile,
   head: Buffer,
-  { trustSnaplen = false }: QuickMapOptions,
+  trustSnaplen: boolean,
 ): Promise<MappedFile | null> {
   const pcap = parsePcapHead(head, file.path);
   // Link types whose records may be larger than the usual bound would need a window as large.

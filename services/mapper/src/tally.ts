@@ -11,6 +11,8 @@ interface Stamp {
   nanos: number;
 }
 
+type TalliedPacket = Pick<PacketReader, 'seconds' | 'nanos' | 'timed' | 'capturedLength' | 'wireLength'>;
+
 export class Tally {
   packets = 0;
   capturedBytes = 0;
@@ -27,12 +29,31 @@ export class Tally {
 
   /** Takes all packets in the reader's window. */
   takeWindow(reader: PacketReader): void {
-    while (reader.advance()) this.#take(reader);
+    while (reader.advance()) this.take(reader);
   }
 
   /** Takes the packets in the reader's window whose records begin before an offset. */
   takeBefore(offset: number, reader: PlacedPacketReader): void {
-    while (reader.nextOffset < offset && reader.advance()) this.#take(reader);
+    while (reader.nextOffset < offset && reader.advance()) this.take(reader);
+  }
+
+  take(packet: TalliedPacket): void {
+    const { seconds, nanos, capturedLength, wireLength } = packet;
+    if (packet.timed) {
+      const last = this.#last;
+      if (this.packets === this.untimed) set(this.#first, seconds, nanos);
+      else if (isBefore(seconds, nanos, last)) this.outOfOrder += 1;
+      set(last, seconds, nanos);
+      lower(this.#earliest, seconds, nanos);
+      raise(this.#latest, seconds, nanos);
+    } else {
+      this.untimed += 1;
+    }
+    this.packets += 1;
+    this.capturedBytes += capturedLength;
+    this.wireBytes += wireLength;
+    if (capturedLength > this.maxCaptured) this.maxCaptured = capturedLength;
+    if (wireLength > this.maxWire) this.maxWire = wireLength;
   }
 
   /** Adds a tally of the packets right behind those counted here. */
@@ -89,25 +110,6 @@ export class Tally {
       earliest: text(this.earliest),
       latest: text(this.latest),
     };
-  }
-
-  #take(reader: PacketReader): void {
-    const { seconds, nanos, capturedLength, wireLength } = reader;
-    if (reader.timed) {
-      const last = this.#last;
-      if (this.packets === this.untimed) set(this.#first, seconds, nanos);
-      else if (isBefore(seconds, nanos, last)) this.outOfOrder += 1;
-      set(last, seconds, nanos);
-      lower(this.#earliest, seconds, nanos);
-      raise(this.#latest, seconds, nanos);
-    } else {
-      this.untimed += 1;
-    }
-    this.packets += 1;
-    this.capturedBytes += capturedLength;
-    this.wireBytes += wireLength;
-    if (capturedLength > this.maxCaptured) this.maxCaptured = capturedLength;
-    if (wireLength > this.maxWire) this.maxWire = wireLength;
   }
 
   #instant(stamp: Stamp): Nanos | null {

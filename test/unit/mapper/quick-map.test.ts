@@ -273,20 +273,6 @@ describe('the quick map is not fooled', () => {
       }
     });
 
-    test(`by a capture of ${size} bytes in a cut-off packet with an odd header`, async () => {
-      const data = inner(size);
-      for (const [at, odd] of [
-        [0, 5],
-        [4, 2_000_000],
-        [12, 1],
-      ] as const) {
-        const end = cutOffPacket(data, data.length + 300);
-        end.writeUInt32LE(odd, at);
-        const { quick } = await mapBoth(Buffer.concat([endingIn([]), end]));
-        assert.equal(quick, null, `${odd} at ${at}`);
-      }
-    });
-
     test(`by a capture of ${size} bytes behind its broken end`, async () => {
       const junk = Buffer.alloc(30, 0xee);
       for (const behind of [inner(size), Buffer.concat([junk, inner(size)])]) {
@@ -296,6 +282,24 @@ describe('the quick map is not fooled', () => {
       }
     });
   }
+
+  test('by a capture in a cut-off packet with an odd header, the only true one that is looked at', async () => {
+    const large = Array.from({ length: 4 }, () => packet(filler(200_000)));
+    const before = pcapFile({}, [...ordinary(100_000), ...large]);
+    assert.ok((await mapBoth(Buffer.concat([before, inner(500).subarray(PCAP_HEADER_LENGTH)]))).quick);
+    const data = inner(250_000);
+    for (const [at, odd] of [
+      [0, 5],
+      [4, 2_000_000],
+      [12, 1],
+    ] as const) {
+      const end = cutOffPacket(data, MAX_RECORD);
+      end.writeUInt32LE(odd, at);
+      const { quick, whole } = await mapBoth(Buffer.concat([before, end]));
+      assert.ok(whole.status === 'partial');
+      assert.equal(quick, null, `${odd} at ${at}`);
+    }
+  });
 
   test('by captures in captures in its packets', async () => {
     let data = inner(300);
@@ -315,7 +319,7 @@ describe('the quick map is not fooled', () => {
     const packets = [
       packet(filler(2000), { seconds: BEGIN - 1 }),
       ...ordinary(400_000, {}, 96),
-      packet(inner(9000)),
+      packet(pcapFile({}, ordinary(40_000, {}, 96))),
     ];
     assertNeverWrong(await mapBoth(pcapFile({ snaplen: 96 }, packets), { trustSnaplen: true }));
   });

@@ -33,7 +33,12 @@ export async function orFailed(file: SourceFile, work: () => Promise<MappedFile>
   }
 }
 
-async function readThrough(source: Source, file: SourceFile, options: MapFileOptions): Promise<MappedFile> {
+/** @throws Failure for anything that keeps the file from being mapped */
+export async function readThrough(
+  source: Source,
+  file: SourceFile,
+  options: MapFileOptions,
+): Promise<MappedFile> {
   const reader = await openCapture(await source.open(file), file.path);
   try {
     const tally = new Tally();

@@ -11,9 +11,9 @@ import {
 import { guessRecord } from '@capfleet/shared/capture/record-chain';
 import { WarningLog } from '@capfleet/shared/capture/warning';
 import type { PartMap } from '@capfleet/shared/contract/part-map';
-import type { FileMap } from '@capfleet/shared/dataset/file-map';
+import type { FileMap, MappedFile } from '@capfleet/shared/dataset/file-map';
 import type { Source, SourceFile } from '@capfleet/shared/source/source';
-import { mapFile, orFailed, type MapFileOptions } from './map-file.ts';
+import { orFailed, readThrough, type MapFileOptions } from './map-file.ts';
 import { assertUnchanged, describeFile } from './mapped-file.ts';
 import { readPcapHead, readStretchBytes, type PcapHead } from './pcap-head.ts';
 import { Tally } from './tally.ts';
@@ -77,33 +77,43 @@ export async function joinParts(
   parts: readonly PartMap[],
   options: MapFileOptions = {},
 ): Promise<FileMap> {
-  const head = await readPcapHead(source, file).catch(() => null);
-  // No longer what it was when it was split, or not to be read: the whole way tells what is wrong.
-  if (!head) return mapFile(source, file, options);
   return orFailed(file, async () => {
-    const tally = new Tally();
-    const warnings = new WarningLog();
-    const guesses = parts.toSorted((a, b) => a.start - b.start);
-    let at = FILE_HEADER_BYTES;
-    let broken = false;
-    for (let next = 0; at < file.size && !broken;) {
-      while ((guesses[next]?.start ?? Infinity) < at) next += 1;
-      const guess = guesses[next];
-      let proven: PartMap;
-      if (guess?.start === at) {
-        proven = guess;
-        next += 1;
-      } else {
-        const to = Math.min(guess?.start ?? file.size, file.size);
-        proven = await readRecords(source, file, head, at, to, options);
-      }
-      tally.append(proven.tally);
-      warnings.addAll(proven.warnings);
-      ({ end: at, broken } = proven);
-    }
-    await assertUnchanged(source, file);
-    return describeFile(file, head.info, tally, warnings.list());
+    const head = await readPcapHead(source, file);
+    // No longer what it was when it was split: the whole way tells what it is.
+    return head ? join(source, file, head, parts, options) : readThrough(source, file, options);
   });
+}
+
+async function join(
+  source: Source,
+  file: SourceFile,
+  head: PcapHead,
+  parts: readonly PartMap[],
+  options: MapFileOptions,
+): Promise<MappedFile> {
+  const tally = new Tally();
+  const warnings = new WarningLog();
+  const guesses = parts.toSorted((a, b) => a.start - b.start);
+  let at = FILE_HEADER_BYTES;
+  let broken = false;
+  let next = 0;
+  while (at < file.size && !broken) {
+    while ((guesses[next]?.start ?? Infinity) < at) next += 1;
+    const guess = guesses[next];
+    let proven: PartMap;
+    if (guess?.start === at) {
+      proven = guess;
+      next += 1;
+    } else {
+      const to = Math.min(guess?.start ?? file.size, file.size);
+      proven = await readRecords(source, file, head, at, to, options);
+    }
+    tally.append(proven.tally);
+    warnings.addAll(proven.warnings);
+    ({ end: at, broken } = proven);
+  }
+  await assertUnchanged(source, file);
+  return describeFile(file, head.info, tally, warnings.list());
 }
 
 /** Where the part's first record begins: known in the file's first part, else a guess; null where none is seen. */

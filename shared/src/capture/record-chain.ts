@@ -19,6 +19,8 @@ export interface RecordSigns {
   readonly toSeconds: number;
 }
 
+/** Of the three signs that `signsOfRecord` counts, so many make a header a likely one. */
+export const LIKELY_SIGNS = 2;
 /** Longer packets than this have been on no wire. */
 const MAX_WIRE_BYTES = 16 * 1024 * 1024;
 
@@ -92,9 +94,6 @@ export function commonRecords(
   const last = run.at(-1);
   return run.filter((offset) => offset >= within || offset === last);
 }
-
-/** Of three signs, what makes a header a likely one. */
-export const LIKELY_SIGNS = 2;
 
 /**
  * A guess at a record's offset in the first `within` bytes: where the longest chain of likely records begins that goes

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { prepend } from '@capfleet/shared/capture/byte-reader';
+import { fromBytes, prepend } from '@capfleet/shared/capture/byte-reader';
 import { gunzip } from '@capfleet/shared/capture/gzip';
 import { disk } from '@capfleet/shared/source/disk';
 import { memoryReader } from '../support/memory-reader.ts';
@@ -30,6 +30,13 @@ byteReaderContract({
   name: 'memory, in odd pieces',
   async open(bytes) {
     return { reader: memoryReader(bytes, { chunk: [1, 1000, 77, 65_536] }), fileSize: bytes.length };
+  },
+});
+
+byteReaderContract({
+  name: 'bytes that are there already',
+  async open(bytes) {
+    return { reader: fromBytes(Buffer.from(bytes)), fileSize: bytes.length };
   },
 });
 

@@ -1,10 +1,10 @@
 // Maps one capture: reads it from start to end and says what is in it. What is wrong with the file is part of the
 // result; only what may pass (an I/O error) is thrown, so that the queue tries again.
 import { openCapture } from '@capfleet/shared/capture/open-capture';
-import { breakingKinds, type CaptureWarning } from '@capfleet/shared/capture/warning';
 import { failedFile, type FailedFile, type MappedFile } from '@capfleet/shared/dataset/file-map';
 import { Failure } from '@capfleet/shared/errors/failure';
 import type { Source, SourceFile } from '@capfleet/shared/source/source';
+import { assertUnchanged, describeFile } from './mapped-file.ts';
 import { Tally } from './tally.ts';
 
 export interface MapFileOptions {
@@ -20,15 +20,28 @@ export async function mapFile(
   file: SourceFile,
   options: MapFileOptions = {},
 ): Promise<MappedFile | FailedFile> {
+  return orFailed(file, () => readThrough(source, file, options));
+}
+
+/** What the work gives, or the file as failed where another attempt can't help. */
+export async function orFailed(
+  file: SourceFile,
+  work: () => Promise<MappedFile>,
+): Promise<MappedFile | FailedFile> {
   try {
-    return await readThrough(source, file, options);
+    return await work();
   } catch (thrown) {
     if (thrown instanceof Failure && !thrown.retryable) return failedFile(file, thrown);
     throw thrown;
   }
 }
 
-async function readThrough(source: Source, file: SourceFile, options: MapFileOptions): Promise<MappedFile> {
+/** @throws Failure for anything that keeps the file from being mapped */
+export async function readThrough(
+  source: Source,
+  file: SourceFile,
+  options: MapFileOptions,
+): Promise<MappedFile> {
   const reader = await openCapture(await source.open(file), file.path);
   try {
     const tally = new Tally();
@@ -39,59 +52,8 @@ async function readThrough(source: Source, file: SourceFile, options: MapFileOpt
     } while (await reader.fill());
     const warnings = reader.warnings();
     await assertUnchanged(source, file);
-    return describe(file, reader.info, tally, warnings);
+    return describeFile(file, reader.info, tally, warnings);
   } finally {
     await reader.close();
   }
-}
-
-function describe(
-  file: SourceFile,
-  info: Awaited<ReturnType<typeof openCapture>>['info'],
-  tally: Tally,
-  warnings: CaptureWarning[],
-): MappedFile {
-  const text = (time: bigint | null): string | null => (time === null ? null : String(time));
-  if (tally.packets === 0 && warnings.length === 0) {
-    warnings.push({ kind: 'no-packets', count: 1, offset: 0, message: 'the capture holds no packet' });
-  }
-  return {
-    path: file.path,
-    name: file.name,
-    fileSize: file.size,
-    version: file.version,
-    ...(file.within && { within: file.within }),
-    status: warnings.some(({ kind }) => breakingKinds.has(kind)) ? 'partial' : 'ok',
-    format: info.format,
-    compression: info.compression,
-    byteOrder: info.byteOrder,
-    resolution: info.resolution,
-    snaplen: info.snaplen,
-    linkTypes: [...info.linkTypes],
-    packets: tally.packets,
-    ...(tally.untimed > 0 && { untimed: tally.untimed }),
-    capturedBytes: tally.capturedBytes,
-    wireBytes: tally.wireBytes,
-    maxCaptured: tally.maxCaptured,
-    maxWire: tally.maxWire,
-    outOfOrder: tally.outOfOrder,
-    first: text(tally.first),
-    last: text(tally.last),
-    earliest: text(tally.earliest),
-    latest: text(tally.latest),
-    warnings,
-  };
-}
-
-/** A file that grew or was replaced while it was read is an error, not a result. */
-async function assertUnchanged(source: Source, file: SourceFile): Promise<void> {
-  const now = await source.stat(file.path);
-  if (now.size === file.size && now.version === file.version) return;
-  throw new Failure('file-changed', {
-    path: file.path,
-    difference:
-      now.size === file.size
-        ? 'it was written meanwhile'
-        : `${String(now.size)} bytes, listed with ${String(file.size)}`,
-  });
 }

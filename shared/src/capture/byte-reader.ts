@@ -40,3 +40,19 @@ export function prepend(head: Buffer, rest: ByteReader): ByteReader {
     close: () => rest.close(),
   };
 }
+
+/** A reader of bytes that are there already. */
+export function fromBytes(bytes: Buffer): ByteReader {
+  let position = 0;
+  return {
+    read(target, offset, length) {
+      const count = bytes.copy(target, offset, position, Math.min(bytes.length, position + length));
+      position += count;
+      return Promise.resolve(count);
+    },
+    get consumed() {
+      return position;
+    },
+    close: () => Promise.resolve(),
+  };
+}

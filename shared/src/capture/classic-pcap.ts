@@ -6,7 +6,7 @@ import type { CaptureInfo, PacketReader } from './packet-reader.ts';
 import { WarningLog, type CaptureWarning } from './warning.ts';
 
 export const FILE_HEADER_BYTES = 24;
-const RECORD_HEADER_BYTES = 16;
+export const RECORD_HEADER_BYTES = 16;
 const WINDOW_BYTES = 256 * 1024;
 
 /** A record that claims more than this is damage, not a packet: the bound that Wireshark's readers use. */
@@ -19,6 +19,11 @@ const maxCapturedByLinkType: ReadonlyMap<number, number> = new Map([
   [220, 128 * 1024 * 1024],
   [249, 128 * 1024 * 1024],
 ]);
+
+/** Bytes that a packet of a link type may have in a file. */
+export function maxCapturedBytes(linkType: number): number {
+  return maxCapturedByLinkType.get(linkType) ?? MAX_CAPTURED_BYTES;
+}
 
 export interface PcapMagic {
   readonly littleEndian: boolean;
@@ -42,10 +47,17 @@ export function pcapMagic(head: Buffer): PcapMagic | null {
   }
 }
 
+/** A reader that tells where it is, so that reading may stop at a place and go on from there. */
+export interface PlacedPacketReader extends PacketReader {
+  /** Offset in the capture of the record that `advance` gives next, or that the capture breaks off at. */
+  readonly nextOffset: number;
+}
+
 /**
  * Opens a classic pcap whose file header has been read already.
  * @param header the file's first 24 bytes
- * @param bytes gives what follows them; closed with the reader
+ * @param bytes gives what follows them, or what stands at `from`; closed with the reader
+ * @param from offset of the record to begin with
  * @throws Failure `capture-version`
  */
 export function openClassicPcap(
@@ -53,7 +65,8 @@ export function openClassicPcap(
   magic: PcapMagic,
   bytes: ByteReader,
   file: { readonly path: string; readonly compression: CaptureInfo['compression'] },
-): PacketReader {
+  from = FILE_HEADER_BYTES,
+): PlacedPacketReader {
   const view = new DataView(header.buffer, header.byteOffset, header.length);
   const little = magic.littleEndian;
   const major = view.getUint16(4, little);
@@ -63,7 +76,7 @@ export function openClassicPcap(
       version: `${String(major)}.${String(view.getUint16(6, little))}`,
     });
   }
-  return new ClassicPcapReader(bytes, {
+  const info: CaptureInfo = {
     format: 'pcap',
     byteOrder: little ? 'little' : 'big',
     resolution: magic.nanosecond ? 'ns' : 'us',
@@ -71,10 +84,11 @@ export function openClassicPcap(
     snaplen: view.getUint32(16, little),
     // The upper bits tell the length of a frame check sequence.
     linkTypes: [view.getUint32(20, little) & 0x03ffffff],
-  });
+  };
+  return new ClassicPcapReader(bytes, info, from);
 }
 
-class ClassicPcapReader implements PacketReader {
+class ClassicPcapReader implements PlacedPacketReader {
   readonly info: CaptureInfo;
   seconds = 0;
   nanos = 0;
@@ -98,22 +112,27 @@ class ClassicPcapReader implements PacketReader {
   /** Bytes needed from `#next` on before `advance` can go further. */
   #wanted = RECORD_HEADER_BYTES;
   /** Offset in the capture of window position 0. */
-  #windowOffset = FILE_HEADER_BYTES;
+  #windowOffset: number;
   #over = false;
 
-  constructor(bytes: ByteReader, info: CaptureInfo) {
+  constructor(bytes: ByteReader, info: CaptureInfo, from: number) {
     this.#bytes = bytes;
+    this.#windowOffset = from;
     this.info = info;
     this.#little = info.byteOrder === 'little';
     this.#fractionLimit = info.resolution === 'ns' ? 1e9 : 1e6;
     this.#fractionScale = info.resolution === 'ns' ? 1 : 1000;
     this.linkType = info.linkTypes[0] ?? 0;
-    this.#maxCaptured = maxCapturedByLinkType.get(this.linkType) ?? MAX_CAPTURED_BYTES;
+    this.#maxCaptured = maxCapturedBytes(this.linkType);
     this.#view = viewOf(this.window);
   }
 
   get consumed(): number {
     return this.#bytes.consumed;
+  }
+
+  get nextOffset(): number {
+    return this.#windowOffset + this.#next;
   }
 
   advance(): boolean {

@@ -38,6 +38,15 @@ export class WarningLog {
     else this.#byKind.set(kind, { count: 1, offset, message });
   }
 
+  /** Adds what was found in a stretch of the capture behind those looked at so far. */
+  addAll(warnings: readonly CaptureWarning[]): void {
+    for (const { kind, count, offset, message } of warnings) {
+      const known = this.#byKind.get(kind);
+      if (known) known.count += count;
+      else this.#byKind.set(kind, { count, offset, message });
+    }
+  }
+
   list(): CaptureWarning[] {
     return [...this.#byKind].map(([kind, entry]) => ({ kind, ...entry }));
   }

@@ -7,8 +7,8 @@ import { errorTable, type ErrorCode } from '../errors/codes.ts';
 import type { Failure, FailureRecord } from '../errors/failure.ts';
 import type { SourceFile } from '../source/source.ts';
 
-const count = z.int().nonnegative();
-const instant = z.string().regex(/^-?\d{1,25}$/);
+export const count = z.int().nonnegative();
+export const instant = z.string().regex(/^-?\d{1,25}$/);
 
 export const failureSchema = z.object({
   code: z.enum(Object.keys(errorTable) as [ErrorCode, ...ErrorCode[]]),
@@ -35,7 +35,7 @@ const identity = {
   archive: pathSchema.exactOptional(),
 };
 
-const warningSchema = z.object({
+export const warningSchema = z.object({
   kind: z.enum(warningKinds),
   count,
   offset: count,

@@ -65,4 +65,37 @@ describe('the tally of a capture', () => {
     const tally = await tallyOf(times.map((seconds) => ({ seconds, fraction: 0, data: Buffer.alloc(0) })));
     assert.equal(tally.outOfOrder, 2);
   });
+
+  test('is the same for the whole and for stretches that are appended one to the other', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(record, { maxLength: 30 }),
+        fc.array(fc.nat({ max: 30 }), { maxLength: 4 }),
+        async (records, cuts) => {
+          const whole = await tallyOf(records);
+          const joined = new Tally();
+          const ends = [...cuts.toSorted((a, b) => a - b), records.length];
+          for (const [index, end] of ends.entries())
+            joined.append((await tallyOf(records.slice(ends[index - 1] ?? 0, end))).toRecord());
+          assert.deepEqual(joined.toRecord(), whole.toRecord());
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  test('passes over packets without a stamp when it is appended', () => {
+    const untimed = { seconds: 0, nanos: 0, timed: false, capturedLength: 5, wireLength: 6 };
+    const timed = { ...untimed, timed: true, seconds: 9 };
+    const [joined, first, second] = [new Tally(), new Tally(), new Tally()];
+    first.take(untimed);
+    second.take(timed);
+    second.take({ ...timed, seconds: 8 });
+    for (const next of [first, second, first, second]) joined.append(next.toRecord());
+    assert.deepEqual([joined.packets, joined.untimed, joined.outOfOrder], [6, 2, 2]);
+    assert.deepEqual(
+      [joined.first, joined.last, joined.earliest],
+      [9_000_000_000n, 8_000_000_000n, 8_000_000_000n],
+    );
+  });
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { MAX_CAPTURED_BYTES } from '@capfleet/shared/capture/classic-pcap';
+import { MAX_CAPTURED_BYTES, openClassicPcap, pcapMagic } from '@capfleet/shared/capture/classic-pcap';
 import { openCapture } from '@capfleet/shared/capture/open-capture';
 import type { Failure } from '@capfleet/shared/errors/failure';
 import { memoryReader } from '../../../support/memory-reader.ts';
@@ -95,6 +95,39 @@ describe('a classic pcap', () => {
     const expected = reference(file);
     for (const chunk of [4093, 64 * KIB, Infinity]) {
       assert.deepEqual((await readBytes(file, { chunk })).packets, expected);
+    }
+  });
+
+  test('tells where each record begins, and is read on from there with the same offsets', async () => {
+    const packets = records([60, 0, 1514, 33, 900]);
+    packets[3] = { ...packets[3]!, wireLength: 2 };
+    const file = pcapFile({}, packets).subarray(0, -1);
+    const magic = pcapMagic(file);
+    assert.ok(magic);
+    for (const index of [0, 1, 3]) {
+      const from = pcapRecordOffset(file, index);
+      const bytes = memoryReader(file.subarray(from), { chunk: 100 });
+      const reader = openClassicPcap(
+        file.subarray(0, 24),
+        magic,
+        bytes,
+        { path: 'p', compression: 'none' },
+        from,
+      );
+      const offsets: number[] = [];
+      do {
+        do offsets.push(reader.nextOffset);
+        while (reader.advance());
+      } while (await reader.fill());
+      const expected = packets.slice(index).map((_, i) => pcapRecordOffset(file, index + i));
+      assert.deepEqual([...new Set(offsets)], expected);
+      assert.deepEqual(
+        reader.warnings().map(({ kind, offset }) => [kind, offset]),
+        [
+          ['captured-longer-than-wire', pcapRecordOffset(file, 3)],
+          ['cut-off-record', pcapRecordOffset(file, 4)],
+        ],
+      );
     }
   });
 

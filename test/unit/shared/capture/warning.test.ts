@@ -14,6 +14,20 @@ test('warnings are counted by kind, with the place and words of the first of eac
   ]);
 });
 
+test('warnings of the next stretch are added to those before it', () => {
+  const log = new WarningLog();
+  log.add('fraction-out-of-range', 100, 'first');
+  log.addAll([
+    { kind: 'captured-longer-than-wire', count: 4, offset: 500, message: 'longer' },
+    { kind: 'fraction-out-of-range', count: 2, offset: 600, message: 'later' },
+  ]);
+  log.add('captured-longer-than-wire', 700, 'again');
+  assert.deepEqual(log.list(), [
+    { kind: 'fraction-out-of-range', count: 3, offset: 100, message: 'first' },
+    { kind: 'captured-longer-than-wire', count: 5, offset: 500, message: 'longer' },
+  ]);
+});
+
 test('a kind either breaks the capture off or is an oddity', () => {
   for (const kind of breakingKinds) assert.ok(warningKinds.includes(kind));
   assert.deepEqual(

@@ -1,0 +1,36 @@
+// What one job says of its part of a split file; it travels through the queue to the job that joins the parts.
+import { z } from 'zod';
+import { count, instant, warningSchema } from '../dataset/file-map.ts';
+
+export const tallySchema = z.strictObject({
+  packets: count,
+  untimed: count,
+  capturedBytes: count,
+  wireBytes: count,
+  maxCaptured: count,
+  maxWire: count,
+  outOfOrder: count,
+  first: instant.nullable(),
+  last: instant.nullable(),
+  earliest: instant.nullable(),
+  latest: instant.nullable(),
+});
+
+/** Counts and instants of a run of packets. */
+export type TallyRecord = z.infer<typeof tallySchema>;
+
+export const partMapSchema = z
+  .strictObject({
+    /** Offset of the first record read: a guess but for the file's first record. */
+    start: count,
+    /** Offset of the first record behind those read: true where `start` is. */
+    end: count,
+    /** The capture breaks off at `end`. */
+    broken: z.boolean(),
+    tally: tallySchema,
+    warnings: z.array(warningSchema),
+  })
+  .refine(({ start, end }) => start <= end, { error: 'a part ends before it starts' });
+
+/** All records that begin from `start` up to `end`. */
+export type PartMap = z.infer<typeof partMapSchema>;

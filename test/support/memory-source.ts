@@ -43,9 +43,10 @@ export function memorySource(): MemorySource {
     async *list(folder, filter) {
       const below = `${folder.replace(/\/+$/, '')}/`;
       if (files.has(below.slice(0, -1)))
-        throw new Failure('not-a-folder', { path: folder, setting: '--dir-src' });
+        throw new Failure('not-a-folder', { path: folder, setting: '--source or --dir-src' });
       const paths = [...files.keys()].filter((path) => path.startsWith(below));
-      if (paths.length === 0) throw new Failure('folder-missing', { path: folder, setting: '--dir-src' });
+      if (paths.length === 0)
+        throw new Failure('folder-missing', { path: folder, setting: '--source or --dir-src' });
       for (const path of paths) if (matches(path, filter)) yield describe(path, path.slice(below.length));
     },
     async stat(path) {

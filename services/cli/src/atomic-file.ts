@@ -4,14 +4,10 @@ import { randomUUID } from 'node:crypto';
 import { open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { Failure, reasonOf } from '@capfleet/shared/errors/failure';
-
-export interface AtomicFile {
-  /** Writes the whole text and puts it in place. @throws Failure `dump-unwritable`; the old file is unchanged */
-  commit(text: string): Promise<void>;
-}
+import type { DumpTarget } from './dump-target.ts';
 
 /** @throws Failure `dump-unwritable` */
-export async function claimFile(path: string): Promise<AtomicFile> {
+export async function claimFile(path: string): Promise<DumpTarget> {
   // A link stays, and what it points to is replaced.
   const target = await realpath(path).catch(() => resolve(path));
   const temporary = join(dirname(target), `.${basename(target)}.${randomUUID()}.tmp`);
@@ -26,6 +22,7 @@ export async function claimFile(path: string): Promise<AtomicFile> {
         await rm(temporary, { force: true });
       }
     } catch (error) {
+      if (error instanceof Failure) throw error;
       throw new Failure('dump-unwritable', { path, reason: reasonOf(error) }, { cause: error });
     }
   };
@@ -35,9 +32,9 @@ export async function claimFile(path: string): Promise<AtomicFile> {
   }
   await write(() => Promise.resolve());
   return {
-    commit: (text) =>
+    commit: (chunks) =>
       write(async (handle) => {
-        await handle.writeFile(text);
+        await handle.writeFile(chunks);
         await handle.sync();
         await rename(temporary, target);
       }),

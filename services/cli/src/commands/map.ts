@@ -11,18 +11,32 @@ import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
 import { Failure } from '@capfleet/shared/errors/failure';
 import { createLogger } from '@capfleet/shared/log/logger';
 import { checkReachable, redactUrl } from '@capfleet/shared/redis/connect';
-import { disk } from '@capfleet/shared/source/disk';
+import { isS3Path } from '@capfleet/shared/source/s3/s3-path';
+import { sources } from '@capfleet/shared/source/sources';
 import { formatInstant } from '@capfleet/shared/time/nanos';
-import { claimFile, type AtomicFile } from '../atomic-file.ts';
+import { claimDump } from '../claim-dump.ts';
+import type { DumpTarget } from '../dump-target.ts';
 import { startLocal } from '../local/children.ts';
 import { startPrivateRedis } from '../local/private-redis.ts';
-import { jsonOption, logLevelOption, parseCount, parsePattern, parseSpan, redisOption } from '../settings.ts';
+import {
+  addS3Options,
+  jsonOption,
+  logLevelOption,
+  parseCount,
+  parsePattern,
+  parseSpan,
+  redisOption,
+  s3Args,
+  s3Options,
+  type S3CommandOptions,
+} from '../settings.ts';
 import { showMapResult } from '../show/map-result.ts';
 import { mapProgressBar } from '../show/progress.ts';
 import type { CommonOptions, World } from '../world.ts';
 
-interface MapOptions extends CommonOptions {
-  readonly dirSrc: string;
+interface MapOptions extends CommonOptions, S3CommandOptions {
+  readonly source?: string;
+  readonly dirSrc?: string;
   readonly fileSuffix: string;
   readonly fileRegexp?: RegExp;
   readonly fileWorkers?: number;
@@ -32,32 +46,40 @@ interface MapOptions extends CommonOptions {
 }
 
 const examples = `Examples:
-  capfleet map --dir-src /mnt/pcap --dump-json /mnt/pcap/meta.json
-  capfleet map --dir-src /mnt/pcap --file-suffix .pcap --file-regexp '2020-09-2[89]' --file-workers 8
-  capfleet map --dir-src /mnt/pcap --redis redis://queue:6379       with \`capfleet mapper\` on any host
+  capfleet map --source /mnt/pcap --dump-json /mnt/pcap/meta.json
+  capfleet map --source s3://captures/2026 --s3-endpoint https://s3.example.org --dump-json s3://captures/2026.json
+  capfleet map --source /mnt/pcap --file-suffix .pcap --file-regexp '2020-09-2[89]' --file-workers 8
+  capfleet map --source /mnt/pcap --redis redis://queue:6379        with \`capfleet mapper\` on any host
 
 Exit codes: 0 all files mapped, 3 some files cut off or not readable (the dump names them), 1 nothing mapped.
 `;
 
 export function mapCommand(run: (action: (world: World) => Promise<ExitCode>) => Promise<void>): Command {
-  return new Command('map')
-    .description('map the captures of a folder: time span, packets, bytes, capture threads')
-    .requiredOption('--dir-src <dir>', 'folder of captures, searched recursively')
-    .option('--file-suffix <suffix>', 'only files with this ending; "" takes all', 'pcap.gz')
-    .addOption(new Option('--file-regexp <re>', 'only files whose path matches').argParser(parsePattern))
-    .addOption(
-      new Option(
-        '--file-workers <n>',
-        'mapper processes to start; default: one per core, 0 with --redis',
-      ).argParser(parseCount),
-    )
-    .option('--dump-json <file>', 'where to write the mapping; - is stdout', 'capfleet.json')
-    .addOption(redisOption())
-    .addOption(
-      new Option('--worker-timeout <duration>', 'how long to wait for a first mapper')
-        .argParser(parseSpan)
-        .default(60_000_000_000n, '60s'),
-    )
+  return addS3Options(
+    new Command('map')
+      .description('map the captures of a folder: time span, packets, bytes, capture threads')
+      .option('--source <where>', 'folder of captures, searched recursively; or s3://BUCKET/PREFIX')
+      .option('--dir-src <dir>', "the same, under GopherCap's name")
+      .option('--file-suffix <suffix>', 'only files with this ending; "" takes all', 'pcap.gz')
+      .addOption(new Option('--file-regexp <re>', 'only files whose path matches').argParser(parsePattern))
+      .addOption(
+        new Option(
+          '--file-workers <n>',
+          'mapper processes to start; default: one per core, 0 with --redis',
+        ).argParser(parseCount),
+      )
+      .option(
+        '--dump-json <file>',
+        'where to write the mapping, also s3://BUCKET/KEY; - is stdout',
+        'capfleet.json',
+      )
+      .addOption(redisOption())
+      .addOption(
+        new Option('--worker-timeout <duration>', 'how long to wait for a first mapper')
+          .argParser(parseSpan)
+          .default(60_000_000_000n, '60s'),
+      ),
+  )
     .addOption(jsonOption())
     .addOption(logLevelOption('warn'))
     .addHelpText('before', examples)
@@ -66,8 +88,9 @@ export function mapCommand(run: (action: (world: World) => Promise<ExitCode>) =>
 
 async function map(options: MapOptions, world: World): Promise<ExitCode> {
   const toStdout = options.dumpJson === '-';
-  const dump = toStdout ? null : await claimFile(options.dumpJson);
-  const set = await mapThroughQueue(options, world);
+  const folder = chooseSource(options);
+  const dump = toStdout ? null : await claimDump(options.dumpJson, s3Options(options));
+  const set = await mapThroughQueue(folder, options, world);
   const [firstFailure] = set.failed;
   if (set.files.length === 0 && firstFailure) {
     world.stderr.write(showMapResult(set));
@@ -79,27 +102,43 @@ async function map(options: MapOptions, world: World): Promise<ExitCode> {
     : exitCode.ok;
 }
 
-async function mapThroughQueue(options: MapOptions, world: World): Promise<DataSet> {
+/** The folder in the words of its source: on disk its absolute path, in S3 as it was typed. */
+function chooseSource({ source, dirSrc }: MapOptions): string {
+  const command = 'map';
+  const setting = '--source';
+  if (source !== undefined && dirSrc !== undefined)
+    throw new Failure('setting-invalid', { setting, reason: 'not together with --dir-src', command });
+  const typed = source ?? dirSrc;
+  if (typed === undefined)
+    throw new Failure('setting-missing', { setting, why: 'to know what to map', command });
+  return absolute(typed);
+}
+
+function absolute(path: string): string {
+  return isS3Path(path) ? path : resolve(path);
+}
+
+async function mapThroughQueue(folder: string, options: MapOptions, world: World): Promise<DataSet> {
   if (options.redis !== undefined) await checkReachable(options.redis);
   const privateRedis = options.redis === undefined ? await startPrivateRedis() : null;
   const redis = options.redis ?? privateRedis?.url ?? '';
-  const folder = resolve(options.dirSrc);
   const workers = options.fileWorkers ?? (privateRedis ? availableParallelism() : 0);
   // On a shared queue the mappers also get the files of others.
   const root = privateRedis ? ['--root', folder] : [];
-  const mapperArgs = ['mapper', '--redis', redis, ...root, '--log-level', options.logLevel];
+  const s3 = s3Options(options);
+  const mapperArgs = ['mapper', '--redis', redis, ...root, ...s3Args(s3), '--log-level', options.logLevel];
   const mappers = Array.from({ length: privateRedis ? Math.max(1, workers) : workers }, () =>
     startLocal(world.program, mapperArgs, { restart: true }),
   );
   const bar = mapProgressBar(world.stderr);
   try {
     const jobs = await bullmqMapJobs(redis, randomUUID(), createLogger('map', options.logLevel));
-    return await mapDataSet(disk, jobs, {
+    return await mapDataSet(sources(s3), jobs, {
       folder,
       filter: {
         suffix: options.fileSuffix,
         pattern: options.fileRegexp ?? null,
-        except: resolve(options.dumpJson),
+        except: absolute(options.dumpJson),
       },
       workerTimeoutMs: Number(options.workerTimeout / 1_000_000n),
       redis: redactUrl(redis),
@@ -117,7 +156,7 @@ async function mapThroughQueue(options: MapOptions, world: World): Promise<DataS
 
 async function write(
   set: DataSet,
-  dump: AtomicFile | null,
+  dump: DumpTarget | null,
   options: MapOptions,
   world: World,
 ): Promise<void> {
@@ -127,7 +166,7 @@ async function write(
     world.stdout.write(text);
     return;
   }
-  await dump.commit(text);
+  await dump.commit([text]);
   if (options.json) {
     world.stdout.write(`${JSON.stringify(summary(set, options.dumpJson), null, 2)}\n`);
     return;
@@ -141,7 +180,7 @@ async function write(
 function summary(set: DataSet, path: string): object {
   const { packets, capturedBytes, wireBytes, fileBytes } = totals(set);
   return {
-    dump: resolve(path),
+    dump: absolute(path),
     files: set.files.length,
     partial: set.files.filter(({ map }) => map.status === 'partial').length,
     empty: set.empty.length,

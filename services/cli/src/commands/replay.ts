@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, Option } from 'commander';
 import { redisSensorChannel } from '@capfleet/coordinator/adapters/redis-sensor-channel';
 import { replayRun, SHORTEST_LEAD } from '@capfleet/coordinator/usecases/replay-run';
+import { readFully } from '@capfleet/shared/capture/byte-reader';
 import type { RunReport } from '@capfleet/shared/contract/report';
 import type { AssignmentRule, SensorPattern } from '@capfleet/shared/dataset/assignment';
 import type { DataSet } from '@capfleet/shared/dataset/dataset';
@@ -14,11 +15,15 @@ import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
 import { errnoOf, Failure, reasonOf } from '@capfleet/shared/errors/failure';
 import { createLogger } from '@capfleet/shared/log/logger';
 import { checkReachable } from '@capfleet/shared/redis/connect';
+import { isS3Path } from '@capfleet/shared/source/s3/s3-path';
+import type { Source } from '@capfleet/shared/source/source';
+import { sources } from '@capfleet/shared/source/sources';
 import { formatDuration } from '@capfleet/shared/time/nanos';
 import { ONE, type Rational } from '@capfleet/shared/time/rational';
 import { startLocal } from '../local/children.ts';
 import { startPrivateRedis } from '../local/private-redis.ts';
 import {
+  addS3Options,
   jsonOption,
   logLevelOption,
   parseAssignments,
@@ -27,12 +32,15 @@ import {
   parseSensorNames,
   parseSpeed,
   redisOption,
+  s3Args,
+  s3Options,
+  type S3CommandOptions,
 } from '../settings.ts';
 import { replayProgressBar } from '../show/progress.ts';
 import { showReport } from '../show/report.ts';
 import type { CommonOptions, World } from '../world.ts';
 
-interface ReplayOptions extends CommonOptions {
+interface ReplayOptions extends CommonOptions, S3CommandOptions {
   readonly dumpJson: string;
   readonly outInterface?: string;
   readonly sensors?: readonly string[];
@@ -52,6 +60,7 @@ interface ReplayOptions extends CommonOptions {
 const examples = `Examples:
   capfleet replay --dump-json meta.json --out-interface veth0
   capfleet replay --dump-json meta.json --out-interface veth0 --time-modifier 2.5 --loop-count 3
+  capfleet replay --dump-json s3://captures/2026/map.json --out-interface veth0 --s3-endpoint https://s3.example.org
   capfleet replay --dump-json meta.json --sensors a,b --redis redis://queue:6379
       with \`capfleet replayer --sensor a --interface IF --redis redis://queue:6379\` on each sensor's host
 
@@ -64,42 +73,55 @@ const CLOSE_DEADLINE_MS = 1000;
 const LOCAL_SENSOR = 'local';
 
 export function replayCommand(run: (action: (world: World) => Promise<ExitCode>) => Promise<void>): Command {
-  return new Command('replay')
-    .description('play a mapped data set with its original timing, and report how well that went')
-    .option('--dump-json <file>', 'mapping written by `capfleet map` (or GopherCap)', 'capfleet.json')
-    .option('--out-interface <if>', 'play from this host into this interface; or null, or file:PATH')
-    .addOption(
-      new Option('--sensors <names>', 'play from these sensors, comma-separated').argParser(parseSensorNames),
-    )
-    .addOption(
-      new Option('--assign-by <rule>', 'what stays together on one sensor')
-        .choices(['lane', 'folder', 'size'])
-        .default('lane'),
-    )
-    .addOption(
-      new Option('--assign <sensor=regexp>', 'files of a sensor by their path; repeatable').argParser(
-        parseAssignments,
-      ),
-    )
-    .addOption(
-      new Option('--time-modifier <ratio>', 'speed: 2 is twice as fast, 0.37 or 1/3 is slower')
-        .argParser(parseSpeed)
-        .default(ONE, '1'),
-    )
-    .addOption(
-      new Option('--loop-count <n>', 'times the set is played; 0 or less is without end')
-        .argParser(parseLoops)
-        .default(1),
-    )
-    .option('--loop-infinite', 'play without end, until Ctrl-C', false)
-    .addOption(redisOption())
-    .addOption(span('--lead <duration>', 'from the commit to the start', 1_000_000_000n, '1s'))
-    .addOption(span('--max-clock-bound <duration>', 'worst clock a sensor may have', 5_000_000n, '5ms'))
-    .addOption(
-      span('--sensor-timeout <duration>', 'how long to wait for sensors to register', 10_000_000_000n, '10s'),
-    )
-    .addOption(span('--prepare-timeout <duration>', 'how long sensors may prepare', 60_000_000_000n, '60s'))
-    .option('--allow-default-route-interface', "allow the interface of this host's default route", false)
+  return addS3Options(
+    new Command('replay')
+      .description('play a mapped data set with its original timing, and report how well that went')
+      .option(
+        '--dump-json <file>',
+        'mapping written by `capfleet map` (or GopherCap), also s3://BUCKET/KEY',
+        'capfleet.json',
+      )
+      .option('--out-interface <if>', 'play from this host into this interface; or null, or file:PATH')
+      .addOption(
+        new Option('--sensors <names>', 'play from these sensors, comma-separated').argParser(
+          parseSensorNames,
+        ),
+      )
+      .addOption(
+        new Option('--assign-by <rule>', 'what stays together on one sensor')
+          .choices(['lane', 'folder', 'size'])
+          .default('lane'),
+      )
+      .addOption(
+        new Option('--assign <sensor=regexp>', 'files of a sensor by their path; repeatable').argParser(
+          parseAssignments,
+        ),
+      )
+      .addOption(
+        new Option('--time-modifier <ratio>', 'speed: 2 is twice as fast, 0.37 or 1/3 is slower')
+          .argParser(parseSpeed)
+          .default(ONE, '1'),
+      )
+      .addOption(
+        new Option('--loop-count <n>', 'times the set is played; 0 or less is without end')
+          .argParser(parseLoops)
+          .default(1),
+      )
+      .option('--loop-infinite', 'play without end, until Ctrl-C', false)
+      .addOption(redisOption())
+      .addOption(span('--lead <duration>', 'from the commit to the start', 1_000_000_000n, '1s'))
+      .addOption(span('--max-clock-bound <duration>', 'worst clock a sensor may have', 5_000_000n, '5ms'))
+      .addOption(
+        span(
+          '--sensor-timeout <duration>',
+          'how long to wait for sensors to register',
+          10_000_000_000n,
+          '10s',
+        ),
+      )
+      .addOption(span('--prepare-timeout <duration>', 'how long sensors may prepare', 60_000_000_000n, '60s'))
+      .option('--allow-default-route-interface', "allow the interface of this host's default route", false),
+  )
     .addOption(jsonOption())
     .addOption(logLevelOption('warn'))
     .addHelpText('before', examples)
@@ -112,7 +134,7 @@ function span(flags: string, meaning: string, value: bigint, text: string): Opti
 
 async function replay(options: ReplayOptions, world: World): Promise<ExitCode> {
   const sensors = chooseSensors(options);
-  const set = await loadDump(options.dumpJson);
+  const set = await loadDump(options.dumpJson, sources(s3Options(options)));
   const rule: AssignmentRule = options.assign
     ? { by: 'pattern', patterns: options.assign }
     : { by: options.assignBy };
@@ -160,15 +182,28 @@ function chooseSensors({ outInterface, sensors, redis, lead }: ReplayOptions): r
   return [LOCAL_SENSOR];
 }
 
-async function loadDump(path: string): Promise<DataSet> {
+async function loadDump(path: string, source: Source): Promise<DataSet> {
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    text = isS3Path(path) ? await readText(source, path) : await readFile(path, 'utf8');
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') throw new Failure('dump-missing', { path }, { cause: error });
+    if (errnoOf(error) === 'ENOENT' || (error instanceof Failure && error.code === 'file-missing'))
+      throw new Failure('dump-missing', { path }, { cause: error });
+    if (error instanceof Failure) throw error;
     throw new Failure('dump-invalid', { path, reason: reasonOf(error) }, { cause: error });
   }
   return readDump(text, path);
+}
+
+async function readText(source: Source, path: string): Promise<string> {
+  const file = await source.stat(path);
+  const bytes = await source.open(file);
+  try {
+    const text = Buffer.alloc(file.size);
+    return text.toString('utf8', 0, await readFully(bytes, text));
+  } finally {
+    await bytes.close();
+  }
 }
 
 async function play(plans: readonly SensorPlan[], options: ReplayOptions, world: World): Promise<RunReport> {
@@ -188,6 +223,7 @@ async function play(plans: readonly SensorPlan[], options: ReplayOptions, world:
             LOCAL_SENSOR,
             '--interface',
             options.outInterface,
+            ...s3Args(s3Options(options)),
             '--log-level',
             options.logLevel,
           ],

@@ -14,7 +14,7 @@ const OUT = ['--out-interface', 'null'];
 /** Command line → what is said about it. */
 const refusals: [args: string[], said: RegExp][] = [
   [['frobnicate'], /unknown command 'frobnicate'/],
-  [['map'], /required option '--dir-src <dir>' not specified/],
+  [['map'], /--source is needed to know what to map/],
   [['map', '--dir-src', '/tmp', '--frobnicate'], /unknown option '--frobnicate'/],
   [['map', '--dir-src', '/tmp', 'stray'], /too many arguments/],
   [

@@ -1,5 +1,5 @@
 /** A mapped source of given maps, as a mapping leaves it; its journal is in memory. */
-import { Catalogue } from '@capfleet/coordinator/domain/catalogue';
+import { Catalogue } from '@capfleet/coordinator/usecases/catalogue';
 import type { MapJournal } from '@capfleet/coordinator/ports/map-journal';
 import { mappedSet, type MappedSet } from '@capfleet/coordinator/usecases/mapped-set';
 import type { FileMap } from '@capfleet/shared/dataset/file-map';

@@ -48,7 +48,8 @@ export function memorySource(): MemorySource {
         return;
       }
       const paths = [...files.keys()].filter((path) => path.startsWith(below));
-      if (paths.length === 0) throw new Failure('folder-missing', { path: folder, setting: '--source' });
+      if (paths.length === 0)
+        throw new Failure('folder-missing', { path: folder, setting: '--source or --dir-src' });
       for (const path of paths) if (matches(path, filter)) yield describe(path, path.slice(below.length));
     },
     async stat(path) {

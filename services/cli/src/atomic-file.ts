@@ -4,19 +4,10 @@ import { randomUUID } from 'node:crypto';
 import { open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { Failure, reasonOf } from '@capfleet/shared/errors/failure';
-
-export interface AtomicFile {
-  /**
-   * Writes the whole text, piece by piece, and puts it in place.
-   * @throws Failure `dump-unwritable`; the old file is unchanged
-   */
-  commit(text: AsyncIterable<string>): Promise<void>;
-}
-
-const BLOCK_CHARACTERS = 256 * 1024;
+import type { DumpTarget } from './dump-target.ts';
 
 /** @throws Failure `dump-unwritable` */
-export async function claimFile(path: string): Promise<AtomicFile> {
+export async function claimFile(path: string): Promise<DumpTarget> {
   // A link stays, and what it points to is replaced.
   const target = await realpath(path).catch(() => resolve(path));
   const temporary = join(dirname(target), `.${basename(target)}.${randomUUID()}.tmp`);
@@ -31,6 +22,7 @@ export async function claimFile(path: string): Promise<AtomicFile> {
         await rm(temporary, { force: true });
       }
     } catch (error) {
+      if (error instanceof Failure) throw error;
       throw new Failure('dump-unwritable', { path, reason: reasonOf(error) }, { cause: error });
     }
   };
@@ -42,21 +34,9 @@ export async function claimFile(path: string): Promise<AtomicFile> {
   return {
     commit: (text) =>
       write(async (handle) => {
-        await handle.writeFile(inBlocks(text));
+        await handle.writeFile(text);
         await handle.sync();
         await rename(temporary, target);
       }),
   };
-}
-
-/** The same text in pieces that are worth a write. */
-export async function* inBlocks(text: AsyncIterable<string>): AsyncGenerator<string> {
-  let block = '';
-  for await (const piece of text) {
-    block += piece;
-    if (block.length < BLOCK_CHARACTERS) continue;
-    yield block;
-    block = '';
-  }
-  yield block;
 }

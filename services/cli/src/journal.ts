@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { openJournal, type JournalFile } from '@capfleet/coordinator/adapters/journal-file';
 import type { FileMap } from '@capfleet/shared/dataset/file-map';
 import { Failure } from '@capfleet/shared/errors/failure';
+import type { Source } from '@capfleet/shared/source/source';
 import { mapsOfDump } from './load-dump.ts';
 
 export interface JournalPlace {
@@ -21,18 +22,21 @@ export interface JournalPlace {
   readonly usualStateDir: string;
 }
 
-/** @throws Failure `journal-held`, `journal-failed` */
-export async function journalFor(place: JournalPlace): Promise<JournalFile> {
+/**
+ * @param source where the dump lies
+ * @throws Failure `journal-held`, `journal-failed`
+ */
+export async function journalFor(source: Source, place: JournalPlace): Promise<JournalFile> {
   const { dump, mapping, stateDir, usualStateDir } = place;
   if (dump === null || !place.reuse) return temporaryJournal(mapping);
   const name = createHash('sha256').update(dump).digest('hex').slice(0, 32);
   const path = join(stateDir ?? usualStateDir, 'maps', `${name}.ndjson`);
   try {
-    return await openJournal({ path, mapping, seed: knownMaps(dump) });
+    return await openJournal({ path, mapping, seed: knownMaps(dump, source) });
   } catch (thrown) {
     const noStateFolder = thrown instanceof Failure && thrown.code === 'journal-failed';
     if (stateDir !== undefined || !noStateFolder) throw thrown;
-    return temporaryJournal(mapping, knownMaps(dump));
+    return temporaryJournal(mapping, knownMaps(dump, source));
   }
 }
 
@@ -50,9 +54,9 @@ async function temporaryJournal(
 }
 
 /** The maps of the dump that is to be brought up to date; none where it is absent, or no mapping. */
-async function* knownMaps(path: string): AsyncGenerator<FileMap> {
+async function* knownMaps(path: string, source: Source): AsyncGenerator<FileMap> {
   try {
-    yield* mapsOfDump(path);
+    yield* mapsOfDump(path, source);
   } catch (thrown) {
     if (!(thrown instanceof Failure)) throw thrown;
   }

@@ -1,9 +1,10 @@
 // Parsers of the values that a person types. Each refuses in the name of the setting.
-import { InvalidArgumentError, Option } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { SensorPattern } from '@capfleet/shared/dataset/assignment';
 import type { RootMove } from '@capfleet/shared/dataset/roots';
 import { isRedisUrl } from '@capfleet/shared/redis/connect';
 import { logLevels } from '@capfleet/shared/log/logger';
+import { defaultS3Options, type S3Options } from '@capfleet/shared/source/s3/s3-options';
 import { parseDuration, type Nanos } from '@capfleet/shared/time/nanos';
 import { parseRational, type Rational } from '@capfleet/shared/time/rational';
 import { SLOWEST } from '@capfleet/shared/time/timeline';
@@ -110,3 +111,81 @@ export const redisOption = (): Option =>
   new Option('--redis <url>', 'Redis of the cluster (redis://…, rediss://…, unix:/path)').argParser(
     parseRedis,
   );
+
+/** The S3 options of a command as commander gives them. */
+export interface S3CommandOptions {
+  readonly s3Endpoint?: string;
+  readonly s3Region?: string;
+  readonly s3Profile?: string;
+  readonly s3PathStyle: boolean;
+  readonly s3PartSize: number;
+  readonly s3Parallel: number;
+}
+
+/** How S3 is reached; for every command that reads captures, or starts one that does. */
+export function addS3Options(command: Command): Command {
+  const { partSize, parallel } = defaultS3Options;
+  return command
+    .addOption(new Option('--s3-endpoint <url>', 'S3 server other than AWS').argParser(parseEndpoint))
+    .option('--s3-region <region>', 'default: as configured for the AWS tools, else us-east-1')
+    .option('--s3-profile <name>', 'profile of the AWS configuration and credentials files')
+    .option('--s3-path-style', 'bucket in the path of the URL, not in the host name', false)
+    .addOption(
+      new Option('--s3-part-size <size>', 'bytes of one GET; part size × parallel is held per open file')
+        .argParser(parseSize)
+        .default(partSize, formatMebibytes(partSize)),
+    )
+    .addOption(
+      new Option('--s3-parallel <n>', 'GETs side by side for one file')
+        .argParser(parsePositive)
+        .default(parallel),
+    );
+}
+
+export function s3Options(options: S3CommandOptions): S3Options {
+  return {
+    ...defaultS3Options,
+    endpoint: options.s3Endpoint ?? null,
+    region: options.s3Region ?? null,
+    profile: options.s3Profile ?? null,
+    pathStyle: options.s3PathStyle,
+    partSize: options.s3PartSize,
+    parallel: options.s3Parallel,
+  };
+}
+
+/** The same options as they would be typed, for a process started in turn. */
+export function s3Args({ endpoint, region, profile, pathStyle, partSize, parallel }: S3Options): string[] {
+  const given = (name: string, value: string | null): string[] => (value === null ? [] : [name, value]);
+  return [
+    ...given('--s3-endpoint', endpoint),
+    ...given('--s3-region', region),
+    ...given('--s3-profile', profile),
+    ...(pathStyle ? ['--s3-path-style'] : []),
+    ...['--s3-part-size', String(partSize), '--s3-parallel', String(parallel)],
+  ];
+}
+
+/** Bytes, with or without a binary unit. */
+export function parseSize(text: string): number {
+  const [, digits, unit = ''] = /^(\d{1,9})(?:(K|M|G|T)i?B?|B)?$/i.exec(text) ?? [];
+  const size = Number(digits) * 1024 ** ['', 'K', 'M', 'G', 'T'].indexOf(unit.toUpperCase());
+  if (digits === undefined || size === 0 || !Number.isSafeInteger(size)) {
+    throw new InvalidArgumentError(`"${text}" is no size such as 65536, 512KiB, 8MiB or 1GiB.`);
+  }
+  return size;
+}
+
+function formatMebibytes(bytes: number): string {
+  return `${String(bytes / 1024 ** 2)}MiB`;
+}
+
+function parseEndpoint(text: string): string {
+  const url = URL.parse(text);
+  if (!url || !/^https?:$/.test(url.protocol)) {
+    throw new InvalidArgumentError(
+      `"${text}" is no URL such as https://s3.example.org or http://minio:9000.`,
+    );
+  }
+  return text;
+}

@@ -8,7 +8,8 @@ import { failedFile, type FileMap } from '@capfleet/shared/dataset/file-map';
 import { asFailure, Failure } from '@capfleet/shared/errors/failure';
 import type { Logger } from '@capfleet/shared/log/logger';
 import { optionsOf } from '@capfleet/shared/redis/connect';
-import { disk, isInside } from '@capfleet/shared/source/disk';
+import { isInside } from '@capfleet/shared/source/roots';
+import type { Source } from '@capfleet/shared/source/source';
 import { mapFile } from './map-file.ts';
 import { resultStream, type ResultStream } from './result-stream.ts';
 
@@ -23,7 +24,8 @@ const CLOSE_DEADLINE_MS = 10_000;
 
 export interface MapperOptions {
   readonly redis: string;
-  /** Folders that jobs may read from; a job for any other path is refused. */
+  readonly source: Source;
+  /** Folders and S3 prefixes that jobs may read from; a job for any other path is refused. */
   readonly roots: readonly string[];
   /** Files mapped side by side in this process. */
   readonly concurrency: number;
@@ -43,7 +45,14 @@ export async function startMapper(options: MapperOptions): Promise<Mapper> {
   const stopping = new AbortController();
   const worker = new Worker(
     mapQueue,
-    (job) => processJob(job, { results, roots: options.roots, log, signal: stopping.signal }),
+    (job) =>
+      processJob(job, {
+        results,
+        source: options.source,
+        roots: options.roots,
+        log,
+        signal: stopping.signal,
+      }),
     {
       connection: optionsOf(options.redis),
       prefix: PREFIX,
@@ -82,6 +91,7 @@ export async function startMapper(options: MapperOptions): Promise<Mapper> {
 
 interface JobContext {
   readonly results: ResultStream;
+  readonly source: Source;
   readonly roots: readonly string[];
   readonly log: Logger;
   readonly signal: AbortSignal;
@@ -113,8 +123,9 @@ async function processJob(job: Job, context: JobContext): Promise<void> {
 
 async function mapOrFail(job: Job, { request, file }: MapJob, context: JobContext): Promise<FileMap> {
   // A path that does not exist is reported as such, not as forbidden.
-  if (!(await isInside(file.path, context.roots))) {
-    const missing = await disk.stat(file.path).then(
+  const place = file.within?.path ?? file.path;
+  if (!(await isInside(place, context.roots))) {
+    const missing = await context.source.stat(place).then(
       () => null,
       (thrown: unknown) => asFailure(thrown),
     );
@@ -124,7 +135,7 @@ async function mapOrFail(job: Job, { request, file }: MapJob, context: JobContex
   }
   let reported = performance.now();
   try {
-    return await mapFile(disk, file, {
+    return await mapFile(context.source, file, {
       signal: context.signal,
       onProgress(consumed) {
         const now = performance.now();

@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLogger, type LogLevel } from '@capfleet/shared/log/logger';
 import { untilTold } from '@capfleet/shared/process/lifetime';
-import { disk } from '@capfleet/shared/source/disk';
+import type { S3Options } from '@capfleet/shared/source/s3/s3-options';
+import { sources } from '@capfleet/shared/source/sources';
 import { hostInterfaces } from './adapters/host-interfaces.ts';
 import { requireNative } from './adapters/native-pacer.ts';
 import { measureRedisClock } from './adapters/redis-clock.ts';
@@ -22,6 +23,7 @@ export interface ReplayerProcessOptions {
   /** An interface, `null`, or `file:PATH`. */
   readonly interface: string;
   readonly roots: readonly string[];
+  readonly s3: S3Options;
   readonly version: string;
   readonly logLevel: LogLevel;
 }
@@ -47,10 +49,11 @@ export async function runReplayer(options: ReplayerProcessOptions): Promise<void
     prepare: {
       link: parseLink(options.interface),
       interfaces: hostInterfaces(native),
-      source: disk,
+      source: sources(options.s3),
       openFileLimit: openFileLimit(),
       roots: options.roots,
     },
+    s3: options.s3,
     measureClock: () => measureRedisClock(redis, log),
     systemClock: () => {
       const { state, maxErrorUs, taiOffset } = native.clockFacts();

@@ -3,25 +3,28 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openCapture } from '@capfleet/shared/capture/open-capture';
 import { breakingKinds } from '@capfleet/shared/capture/warning';
-import type { SensorPlan } from '@capfleet/shared/dataset/replay-plan';
+import { fileRate, type PlanFile } from '@capfleet/shared/dataset/replay-plan';
 import { asFailure, Failure, reasonOf } from '@capfleet/shared/errors/failure';
-import { disk } from '@capfleet/shared/source/disk';
+import type { SourceFile } from '@capfleet/shared/source/source';
+import { sources } from '@capfleet/shared/source/sources';
 import { openNativePacer } from './adapters/native-pacer.ts';
 import { feed, type FeedCounts } from './feed.ts';
-import type { LinkChoice } from './link.ts';
 import type { MergeFile } from './merge.ts';
-import type { FromPlayThread, PlayOutcome, ToPlayThread } from './play.ts';
+import type { FromPlayThread, PlayData, PlayOutcome, ToPlayThread } from './play.ts';
 import type { Pacer } from './ports/pacer.ts';
 import { LINKTYPE_ETHERNET } from './prepare.ts';
 
 const PROGRESS_INTERVAL_MS = 250;
 const DRAIN_PAUSE_MS = 5;
+/** What a file needs of its bytes in this time is read ahead, where its source does that. */
+const READ_AHEAD_SECONDS = 8;
 /** Files whose reading failed are named up to this many. */
 const MOST_FILE_ERRORS = 20;
 
 if (!parentPort) throw new Error('play-thread runs as a worker thread');
 const port = parentPort;
-const { plan, link } = workerData as { plan: SensorPlan; link: LinkChoice };
+const { plan, link, s3 } = workerData as PlayData;
+const source = sources(s3);
 const say = (message: FromPlayThread): void => {
   port.postMessage(message);
 };
@@ -89,14 +92,12 @@ async function drained(pacer: Pacer): Promise<void> {
   }
 }
 
-function mergeFile(
-  file: SensorPlan['files'][number],
-  errors: { path: string; message: string }[],
-): MergeFile {
+function mergeFile(file: PlanFile, errors: { path: string; message: string }[]): MergeFile {
   return {
     earliest: BigInt(file.earliest),
     async open() {
-      const reader = await openCapture(await disk.open(await disk.stat(file.path)), file.path);
+      const ahead = Math.ceil(fileRate(file, plan.timeline) * READ_AHEAD_SECONDS);
+      const reader = await openCapture(await source.open(await toSourceFile(file), { ahead }), file.path);
       if (reader.info.linkTypes.every((linkType) => linkType === LINKTYPE_ETHERNET)) return reader;
       await reader.close();
       throw new Failure('file-changed', { path: file.path, difference: 'its link type is not Ethernet' });
@@ -113,6 +114,12 @@ function mergeFile(
       }
     },
   };
+}
+
+/** As it was mapped, so that another file in its place is found out; as it is now where the mapping does not tell. */
+async function toSourceFile({ path, fileSize, version, within }: PlanFile): Promise<SourceFile> {
+  if (fileSize === null || version === null) return source.stat(path);
+  return { path, name: path, size: fileSize, version, ...(within && { within }) };
 }
 
 function outcomeOf(pacer: Pacer, counts: FeedCounts, files: PlayOutcome['files']): PlayOutcome {

@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads';
 import type { PlayResult } from '@capfleet/shared/contract/report';
 import type { SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import { Failure, reasonOf, type FailureRecord } from '@capfleet/shared/errors/failure';
+import type { S3Options } from '@capfleet/shared/source/s3/s3-options';
 import type { Nanos } from '@capfleet/shared/time/nanos';
 import type { LinkChoice } from './link.ts';
 
@@ -36,9 +37,16 @@ export interface Play {
   readonly ended: Promise<PlayOutcome>;
 }
 
+/** What a play's thread is given. */
+export interface PlayData {
+  readonly plan: SensorPlan;
+  readonly link: LinkChoice;
+  readonly s3: S3Options;
+}
+
 /** Opens and fills. @throws FailureRecord-carrying Failure where the link or the thread fails */
-export async function preparePlay(plan: SensorPlan, link: LinkChoice): Promise<Play> {
-  const thread = new Worker(new URL('./play-thread.js', import.meta.url), { workerData: { plan, link } });
+export async function preparePlay(workerData: PlayData): Promise<Play> {
+  const thread = new Worker(new URL('./play-thread.js', import.meta.url), { workerData });
   let progress: PlayProgress = { sent: 0, sentBytes: 0, refused: 0, lastDue: null, loops: 0 };
   let onPrepared: () => void = () => undefined;
   const prepared = new Promise<void>((resolve) => (onPrepared = resolve));

@@ -1,6 +1,6 @@
 // Checks before the start everything that could fail after it: the interface, the files, whether the one takes
 // what is in the others. The raw socket itself is tried when the play opens it.
-import { isInside } from '@capfleet/shared/source/disk';
+import { isInside } from '@capfleet/shared/source/roots';
 import type { Source, SourceFile } from '@capfleet/shared/source/source';
 import { inferLanes } from '@capfleet/shared/dataset/lanes';
 import type { PlanFile, SensorPlan } from '@capfleet/shared/dataset/replay-plan';
@@ -78,9 +78,11 @@ async function checkLink(plan: SensorPlan, { link, interfaces }: PrepareContext)
 
 async function checkFile(file: PlanFile, context: PrepareContext, largest: FrameLimit): Promise<void> {
   const { path } = file;
-  const now = await context.source.stat(path);
-  if (!(await isInside(path, context.roots))) throw new Failure('file-outside-roots', { path });
-  if (file.fileSize !== null && now.size !== file.fileSize) {
+  const place = file.within?.path ?? path;
+  const now = await context.source.stat(place);
+  if (!(await isInside(place, context.roots))) throw new Failure('file-outside-roots', { path });
+  // A stretch has a size of its own; the version is that of the file which holds it.
+  if (!file.within && file.fileSize !== null && now.size !== file.fileSize) {
     throw new Failure('file-changed', {
       path,
       difference: `${String(now.size)} bytes, mapped with ${String(file.fileSize)}`,
@@ -113,7 +115,7 @@ async function checkFile(file: PlanFile, context: PrepareContext, largest: Frame
 
 /** For mappings that do not tell the link type. */
 async function readLinkTypes(file: SourceFile, source: Source): Promise<readonly number[]> {
-  const reader = await openCapture(await source.open(file), file.path);
+  const reader = await openCapture(await source.open(file, { ahead: 0 }), file.path);
   await reader.close();
   return reader.info.linkTypes;
 }

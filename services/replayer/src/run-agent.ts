@@ -11,6 +11,7 @@ import {
 } from '@capfleet/shared/contract/agent-messages';
 import { asFailure, Failure, type FailureRecord } from '@capfleet/shared/errors/failure';
 import type { Logger } from '@capfleet/shared/log/logger';
+import type { S3Options } from '@capfleet/shared/source/s3/s3-options';
 import type { Nanos } from '@capfleet/shared/time/nanos';
 import { step, toMessage, type AgentEffect, type AgentEvent, type AgentState } from './agent.ts';
 import { linkName } from './link.ts';
@@ -28,6 +29,7 @@ export interface AgentWorld {
   readonly version: string;
   readonly channel: CoordinatorChannel;
   readonly prepare: PrepareContext;
+  readonly s3: S3Options;
   readonly measureClock: () => Promise<ClockFacts>;
   readonly systemClock: () => Registration['systemClock'];
   readonly monotonicNow: () => Nanos;
@@ -103,7 +105,7 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
     giveUpWhenExpired(job, await world.measureClock());
     await checkPlan(plan, world.prepare);
     if (!isCurrent()) return;
-    const prepared = await preparePlay(plan, world.prepare.link);
+    const prepared = await preparePlay({ plan, link: world.prepare.link, s3: world.s3 });
     const measured = isCurrent() ? await world.measureClock() : null;
     if (!measured || !isCurrent()) {
       prepared.ended.catch(() => undefined);

@@ -89,6 +89,14 @@ export function wireDuration(timeline: RunTimeline): Nanos {
   return (BigInt(timeline.period) * BigInt(speed.denominator)) / BigInt(speed.numerator);
 }
 
+/** Bytes of a file that its play takes each second, on average; infinite for a file of one instant. */
+export function fileRate(file: PlanFile, timeline: RunTimeline): number {
+  const speed = parseRational(timeline.speed);
+  if (!speed) throw new RangeError(`no ratio: ${timeline.speed}`);
+  const seconds = Number(BigInt(file.latest) - BigInt(file.earliest)) / 1e9;
+  return ((file.fileSize ?? Number.POSITIVE_INFINITY) / seconds) * (speed.numerator / speed.denominator);
+}
+
 function planFile({ map, earliest, latest }: TimedFile): PlanFile {
   const exact = map.version !== null;
   return {

@@ -51,6 +51,27 @@ export const errorTable = {
     'start the mapper with a --root that holds it',
   ),
   'read-failed': passing('reading {path} failed: {reason}', 'check the disk or the network mount'),
+  's3-path-invalid': usage(
+    '{path} does not name a place in S3',
+    'write s3://BUCKET/KEY, with the key as it is, not URL-encoded',
+  ),
+  's3-credentials': failed(
+    'no usable credentials for S3: {reason}',
+    'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or --s3-profile, or run where a role is given',
+  ),
+  's3-denied': failed(
+    'S3 refuses {path}: {code}',
+    'check whose credentials are used, and the policy of the bucket (docs/s3.md has the least that is needed)',
+  ),
+  's3-bucket-missing': failed('no such bucket: {bucket}', 'check its name, --s3-endpoint and --s3-region'),
+  's3-rejected': failed(
+    'S3 does not do what was asked of it for {path}: {reason}',
+    'check --s3-endpoint, --s3-region and --s3-path-style',
+  ),
+  's3-failed': passing(
+    'S3 failed at {path}: {reason}',
+    'check the network and --s3-endpoint; a server without host names for its buckets needs --s3-path-style',
+  ),
 
   // Captures
   'capture-empty': failed(
@@ -95,6 +116,10 @@ export const errorTable = {
   'journal-failed': failed(
     'the journal of this mapping, {path}, failed: {reason}',
     'make room there, or choose another folder with --state-dir',
+  ),
+  'dump-conflict': failed(
+    'someone else wrote {path} meanwhile',
+    'map again (what did not change is not read again), or choose another --dump-json',
   ),
   'set-empty': failed(
     '{path} holds no packet to replay',

@@ -1,5 +1,5 @@
 // Captures in the file system of this host, network mounts included.
-import { open, opendir, realpath, stat } from 'node:fs/promises';
+import { open, opendir, stat } from 'node:fs/promises';
 import { basename, join, relative, resolve, sep } from 'node:path';
 import type { ByteReader } from '../capture/byte-reader.ts';
 import { errnoOf, Failure, reasonOf } from '../errors/failure.ts';
@@ -10,7 +10,7 @@ export const disk: Source = {
     const root = resolve(folder);
     const facts = await stat(root).catch((error: unknown) => {
       if (errnoOf(error) === 'ENOENT')
-        throw new Failure('folder-missing', { path: folder, setting: '--source' });
+        throw new Failure('folder-missing', { path: folder, setting: '--source or --dir-src' });
       throw systemFailure(error, folder);
     });
     if (!facts.isDirectory()) yield await describe(root, basename(root));
@@ -50,22 +50,6 @@ export const disk: Source = {
     return reader;
   },
 };
-
-/** True where `path`, links resolved, lies in one of the folders. A path that does not exist lies in none. */
-export async function isInside(path: string, roots: readonly string[]): Promise<boolean> {
-  const real = await realpath(path).catch(() => null);
-  if (real === null) return false;
-  for (const root of roots) {
-    const realRoot = await realpath(root).catch(() => null);
-    if (
-      realRoot !== null &&
-      (real === realRoot || real.startsWith(realRoot.endsWith(sep) ? realRoot : realRoot + sep))
-    ) {
-      return true;
-    }
-  }
-  return false;
-}
 
 async function* walk(
   root: string,

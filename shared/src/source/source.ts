@@ -18,6 +18,9 @@ export interface SourceFile {
 export interface ByteRange {
   readonly from?: number;
   readonly length?: number;
+  /** Bytes that are worth having ahead of the reader, where it needs them at a pace; a source that does not wait for
+   *  a network has no use for it. */
+  readonly ahead?: number;
 }
 
 export interface SourceFilter {
@@ -33,14 +36,15 @@ export interface Source {
   /**
    * All files below a folder, recursively, in no set order; symbolic links to files are followed, to folders not.
    * Where a file is named instead of a folder, that one, whatever the filter.
-   * @throws Failure `folder-missing`, `file-forbidden`
+   * @throws Failure `folder-missing`, `file-forbidden`; from S3 also `s3-…`
    */
   list(where: string, filter: SourceFilter): AsyncIterable<SourceFile>;
-  /** @throws Failure `file-missing`, `file-forbidden` */
+  /** @throws Failure `file-missing`, `file-forbidden`; from S3 also `s3-…` */
   stat(path: string): Promise<SourceFile>;
   /**
    * @param range what will be read; a source that reads ahead stays inside it
-   * @throws Failure `file-missing`, `file-forbidden`, `read-failed`
+   * @throws Failure `file-missing`, `file-forbidden`, `read-failed`; from S3 also `file-changed`, `s3-…`, as do its
+   *   reads: the file must have the version that it was listed with
    */
   open(file: SourceFile, range?: ByteRange): Promise<ByteReader>;
 }

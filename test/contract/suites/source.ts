@@ -127,7 +127,7 @@ export function sourceContract({ name, open }: SourceCase): void {
       const gone = `${folder}/gone`;
       await assert.rejects(listAll(source, gone), {
         code: 'folder-missing',
-        fields: { path: gone, setting: '--source' },
+        fields: { path: gone, setting: '--source or --dir-src' },
       });
       await assert.rejects(source.stat(gone), { code: 'file-missing', fields: { path: gone } });
       await assert.rejects(source.open(unlisted(gone)), { code: 'file-missing', fields: { path: gone } });

@@ -3,13 +3,21 @@ import { Command, Option } from 'commander';
 import { laneTimelines, overlaps } from '@capfleet/shared/dataset/lane-timeline';
 import type { Span } from '@capfleet/shared/dataset/lanes';
 import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
+import { sources } from '@capfleet/shared/source/sources';
 import { formatInstant } from '@capfleet/shared/time/nanos';
 import { loadDump } from '../load-dump.ts';
-import { jsonOption, logLevelOption, parseSpan } from '../settings.ts';
+import {
+  addS3Options,
+  jsonOption,
+  logLevelOption,
+  parseSpan,
+  s3Options,
+  type S3CommandOptions,
+} from '../settings.ts';
 import { showLanes } from '../show/lanes.ts';
 import type { CommonOptions, World } from '../world.ts';
 
-interface LanesOptions extends CommonOptions {
+interface LanesOptions extends CommonOptions, S3CommandOptions {
   readonly minGap: bigint;
 }
 
@@ -22,7 +30,7 @@ const examples = `Examples:
 const USUAL_WIDTH = 100;
 
 export function lanesCommand(run: (action: (world: World) => Promise<ExitCode>) => Promise<void>): Command {
-  return new Command('lanes')
+  const command = new Command('lanes')
     .description(
       'show the time line of a mapping: which capture thread wrote when, pauses, overlaps, disorder',
     )
@@ -31,13 +39,14 @@ export function lanesCommand(run: (action: (world: World) => Promise<ExitCode>) 
       new Option('--min-gap <duration>', 'pauses up to this long are none')
         .argParser(parseSpan)
         .default(1_000_000_000n, '1s'),
-    )
+    );
+  return addS3Options(command)
     .addOption(jsonOption())
     .addOption(logLevelOption('warn'))
     .addHelpText('before', examples)
     .action((dump: string, options: LanesOptions) =>
       run(async (world) => {
-        const set = await loadDump(dump);
+        const set = await loadDump(dump, sources(s3Options(options)));
         const timelines = laneTimelines(set.files, options.minGap);
         const stretches = overlaps(timelines);
         if (options.json) {

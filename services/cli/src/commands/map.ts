@@ -11,21 +11,34 @@ import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
 import { Failure } from '@capfleet/shared/errors/failure';
 import { createLogger } from '@capfleet/shared/log/logger';
 import { checkReachable, redactUrl } from '@capfleet/shared/redis/connect';
-import { disk } from '@capfleet/shared/source/disk';
+import { isS3Path } from '@capfleet/shared/source/s3/s3-path';
 import type { SourceFilter } from '@capfleet/shared/source/source';
+import { sources } from '@capfleet/shared/source/sources';
 import { formatInstant } from '@capfleet/shared/time/nanos';
-import { claimFile, inBlocks, type AtomicFile } from '../atomic-file.ts';
+import { claimDump } from '../claim-dump.ts';
+import { inBlocks, type DumpTarget } from '../dump-target.ts';
 import { journalFor } from '../journal.ts';
 import { startLocal } from '../local/children.ts';
 import { startPrivateRedis } from '../local/private-redis.ts';
-import { jsonOption, logLevelOption, parseCount, parsePattern, parseSpan, redisOption } from '../settings.ts';
+import {
+  addS3Options,
+  jsonOption,
+  logLevelOption,
+  parseCount,
+  parsePattern,
+  parseSpan,
+  redisOption,
+  s3Args,
+  s3Options,
+  type S3CommandOptions,
+} from '../settings.ts';
 import { formatMapping, mapFormats, type MapFormat } from '../show/map-formats.ts';
 import { showMapResult } from '../show/map-result.ts';
 import { countPartial, viewMapping } from '../show/map-view.ts';
 import { mapProgressBar } from '../show/progress.ts';
 import type { CommonOptions, World } from '../world.ts';
 
-interface MapOptions extends CommonOptions {
+interface MapOptions extends CommonOptions, S3CommandOptions {
   readonly source?: string;
   readonly dirSrc?: string;
   readonly fileSuffix: string;
@@ -42,7 +55,8 @@ interface MapOptions extends CommonOptions {
 
 const examples = `Examples:
   capfleet map --source /mnt/pcap --dump-json /mnt/pcap/meta.json
-  capfleet map --source /mnt/pcap --file-suffix .pcap --file-regexp '2020-09-2[89]' --file-workers 8
+  capfleet map --source s3://captures/2026 --s3-endpoint https://s3.example.org --dump-json s3://captures/2026.json
+  capfleet map --source /mnt/pcap --file-suffix .pcap --file-regexp '2020-09-2[89]' --file-workers 8  capfleet map --source /mnt/pcap --file-suffix .pcap --file-regexp '2020-09-2[89]' --file-workers 8
   capfleet map --source /mnt/pcap --redis redis://queue:6379       with \`capfleet mapper\` on any host
 
 The same command again brings the dump up to date: files that did not change are not read again. A mapping that was
@@ -52,9 +66,9 @@ Exit codes: 0 all files mapped, 3 some files cut off or not readable (the dump n
 `;
 
 export function mapCommand(run: (action: (world: World) => Promise<ExitCode>) => Promise<void>): Command {
-  return new Command('map')
+  const command = new Command('map')
     .description('map captures: time span, packets, bytes, capture threads')
-    .option('--source <where>', 'folder of captures (searched recursively), or one file')
+    .option('--source <where>', 'folder of captures (searched recursively), one file, or s3://BUCKET/PREFIX')
     .option('--dir-src <dir>', 'the same, in the words of GopherCap')
     .option('--file-suffix <suffix>', 'only files with this ending; "" takes all', 'pcap.gz')
     .addOption(new Option('--file-regexp <re>', 'only files whose path matches').argParser(parsePattern))
@@ -64,7 +78,11 @@ export function mapCommand(run: (action: (world: World) => Promise<ExitCode>) =>
         'mapper processes to start; default: one per core, 0 with --redis',
       ).argParser(parseCount),
     )
-    .option('--dump-json <file>', 'where to write the mapping; - is stdout', 'capfleet.json')
+    .option(
+      '--dump-json <file>',
+      'where to write the mapping, also s3://BUCKET/KEY; - is stdout',
+      'capfleet.json',
+    )
     .addOption(
       new Option('--format <form>', 'what to print on stdout instead of the summary').choices(mapFormats),
     )
@@ -76,7 +94,8 @@ export function mapCommand(run: (action: (world: World) => Promise<ExitCode>) =>
       new Option('--worker-timeout <duration>', 'how long to wait for a first mapper')
         .argParser(parseSpan)
         .default(60_000_000_000n, '60s'),
-    )
+    );
+  return addS3Options(command)
     .addOption(jsonOption())
     .addOption(logLevelOption('warn'))
     .addHelpText('before', examples)
@@ -85,14 +104,14 @@ export function mapCommand(run: (action: (world: World) => Promise<ExitCode>) =>
 
 async function map(options: MapOptions, world: World): Promise<ExitCode> {
   const source = sourceOf(options);
-  const dump = options.dumpJson === '-' ? null : await claimFile(options.dumpJson);
+  const dump = options.dumpJson === '-' ? null : await claimDump(options.dumpJson, s3Options(options));
   const filter: SourceFilter = {
     suffix: options.fileSuffix,
     pattern: options.fileRegexp ?? null,
-    except: resolve(options.dumpJson),
+    except: absolute(options.dumpJson),
   };
-  const journal = await journalFor({
-    dump: options.dumpJson === '-' ? null : resolve(options.dumpJson),
+  const journal = await journalFor(sources(s3Options(options)), {
+    dump: options.dumpJson === '-' ? null : absolute(options.dumpJson),
     reuse: !options.fresh,
     mapping: JSON.stringify([source, filter.suffix, filter.pattern?.source ?? null, options.quick]),
     stateDir: options.stateDir,
@@ -118,7 +137,11 @@ function sourceOf({ source, dirSrc }: MapOptions): string {
     const reason = 'not together with --dir-src, which is the same';
     throw new Failure('setting-invalid', { setting: '--source', reason, command: 'map' });
   }
-  return resolve(given);
+  return absolute(given);
+}
+
+function absolute(path: string): string {
+  return isS3Path(path) ? path : resolve(path);
 }
 
 async function mapThroughQueue(
@@ -134,7 +157,8 @@ async function mapThroughQueue(
   const workers = options.fileWorkers ?? (privateRedis ? availableParallelism() : 0);
   // On a shared queue the mappers also get the files of others.
   const root = privateRedis ? ['--root', source] : [];
-  const mapperArgs = ['mapper', '--redis', redis, ...root, '--log-level', options.logLevel];
+  const s3 = s3Options(options);
+  const mapperArgs = ['mapper', '--redis', redis, ...root, ...s3Args(s3), '--log-level', options.logLevel];
   const mappers = Array.from({ length: privateRedis ? Math.max(1, workers) : workers }, () =>
     startLocal(world.program, mapperArgs, { restart: true }),
   );
@@ -146,7 +170,7 @@ async function mapThroughQueue(
       { request, quick: options.quick },
       createLogger('map', options.logLevel),
     );
-    return await mapDataSet(disk, jobs, journal, {
+    return await mapDataSet(sources(s3), jobs, journal, {
       source,
       filter,
       quick: options.quick,
@@ -167,7 +191,7 @@ async function mapThroughQueue(
 /** Writes and shows what was mapped. */
 async function conclude(
   set: MappedSet,
-  dump: AtomicFile | null,
+  dump: DumpTarget | null,
   options: MapOptions,
   world: World,
 ): Promise<ExitCode> {
@@ -185,11 +209,11 @@ async function conclude(
 
 async function write(
   set: MappedSet,
-  dump: AtomicFile | null,
+  dump: DumpTarget | null,
   options: MapOptions,
   world: World,
 ): Promise<void> {
-  await dump?.commit(dumpText(set));
+  await dump?.commit(inBlocks(dumpText(set)));
   const format = options.format ?? (dump ? undefined : 'json');
   if (format !== undefined) {
     world.stderr.write(showMapResult(await viewMapping(set)));
@@ -212,7 +236,7 @@ async function summary(set: MappedSet, path: string): Promise<object> {
   for await (const map of set.failed)
     if (map.status === 'failed') failed.push({ path: map.path, ...map.error });
   return {
-    dump: resolve(path),
+    dump: absolute(path),
     files,
     reused: set.reused,
     partial: countPartial(set),

@@ -2,10 +2,18 @@
 import { Command, Option } from 'commander';
 import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
 import { checkReachable } from '@capfleet/shared/redis/connect';
-import { logLevelOption, parsePositive, parseRedis, parseSpan } from '../settings.ts';
+import {
+  addS3Options,
+  logLevelOption,
+  parsePositive,
+  parseRedis,
+  parseSpan,
+  s3Options,
+  type S3CommandOptions,
+} from '../settings.ts';
 import type { CommonOptions, World } from '../world.ts';
 
-interface MapperCommandOptions extends CommonOptions {
+interface MapperCommandOptions extends CommonOptions, S3CommandOptions {
   readonly redis: string;
   readonly root: readonly string[];
   readonly concurrency: number;
@@ -15,27 +23,30 @@ interface MapperCommandOptions extends CommonOptions {
 const examples = `Examples:
   capfleet mapper --redis redis://queue:6379
   capfleet mapper --redis redis://queue:6379 --root /mnt/pcap --concurrency 2
+  capfleet mapper --redis redis://queue:6379 --root s3://captures/2026 --s3-endpoint https://s3.example.org
 `;
 
 export function mapperCommand(run: (action: (world: World) => Promise<ExitCode>) => Promise<void>): Command {
-  return new Command('mapper')
-    .description('run a mapper worker: takes map jobs from a Redis until it is stopped')
-    .addOption(
-      new Option('--redis <url>', 'Redis of the cluster (redis://…, rediss://…, unix:/path)')
-        .argParser(parseRedis)
-        .makeOptionMandatory(),
-    )
-    .option('--root <dir...>', 'folders that jobs may read from', ['/'])
-    .addOption(
-      new Option('--concurrency <n>', 'files mapped side by side in this process')
-        .argParser(parsePositive)
-        .default(4),
-    )
-    .addOption(
-      new Option('--job-lock <duration>', 'a killed mapper keeps its file from the others this long')
-        .argParser(parseSpan)
-        .default(10_000_000_000n, '10s'),
-    )
+  return addS3Options(
+    new Command('mapper')
+      .description('run a mapper worker: takes map jobs from a Redis until it is stopped')
+      .addOption(
+        new Option('--redis <url>', 'Redis of the cluster (redis://…, rediss://…, unix:/path)')
+          .argParser(parseRedis)
+          .makeOptionMandatory(),
+      )
+      .option('--root <dir...>', 'folders and S3 prefixes that jobs may read from; / is all', ['/'])
+      .addOption(
+        new Option('--concurrency <n>', 'files mapped side by side in this process')
+          .argParser(parsePositive)
+          .default(4),
+      )
+      .addOption(
+        new Option('--job-lock <duration>', 'a killed mapper keeps its file from the others this long')
+          .argParser(parseSpan)
+          .default(10_000_000_000n, '10s'),
+      ),
+  )
     .addOption(logLevelOption('info'))
     .addHelpText('before', examples)
     .action((options: MapperCommandOptions) =>
@@ -47,6 +58,7 @@ export function mapperCommand(run: (action: (world: World) => Promise<ExitCode>)
           roots: options.root,
           concurrency: options.concurrency,
           lockMs: Number(options.jobLock / 1_000_000n),
+          s3: s3Options(options),
           logLevel: options.logLevel,
         });
         return exitCode.ok;

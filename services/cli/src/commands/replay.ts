@@ -12,12 +12,14 @@ import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
 import { Failure } from '@capfleet/shared/errors/failure';
 import { createLogger } from '@capfleet/shared/log/logger';
 import { checkReachable } from '@capfleet/shared/redis/connect';
+import { sources } from '@capfleet/shared/source/sources';
 import { formatDuration } from '@capfleet/shared/time/nanos';
 import { ONE, type Rational } from '@capfleet/shared/time/rational';
 import { loadDump } from '../load-dump.ts';
 import { startLocal } from '../local/children.ts';
 import { startPrivateRedis } from '../local/private-redis.ts';
 import {
+  addS3Options,
   jsonOption,
   logLevelOption,
   parseAssignments,
@@ -27,12 +29,15 @@ import {
   parseSensorNames,
   parseSpeed,
   redisOption,
+  s3Args,
+  s3Options,
+  type S3CommandOptions,
 } from '../settings.ts';
 import { replayProgressBar } from '../show/progress.ts';
 import { showReport } from '../show/report.ts';
 import type { CommonOptions, World } from '../world.ts';
 
-interface ReplayOptions extends CommonOptions {
+interface ReplayOptions extends CommonOptions, S3CommandOptions {
   readonly dumpJson: string;
   readonly outInterface?: string;
   readonly sensors?: readonly string[];
@@ -53,6 +58,7 @@ interface ReplayOptions extends CommonOptions {
 const examples = `Examples:
   capfleet replay --dump-json meta.json --out-interface veth0
   capfleet replay --dump-json meta.json --out-interface veth0 --time-modifier 2.5 --loop-count 3
+  capfleet replay --dump-json s3://captures/2026/map.json --out-interface veth0 --s3-endpoint https://s3.example.org
   capfleet replay --dump-json meta.json --sensors a,b --redis redis://queue:6379
       with \`capfleet replayer --sensor a --interface IF --redis redis://queue:6379\` on each sensor's host
 
@@ -65,9 +71,13 @@ const CLOSE_DEADLINE_MS = 1000;
 const LOCAL_SENSOR = 'local';
 
 export function replayCommand(run: (action: (world: World) => Promise<ExitCode>) => Promise<void>): Command {
-  return new Command('replay')
+  const command = new Command('replay')
     .description('play a mapped data set with its original timing, and report how well that went')
-    .option('--dump-json <file>', 'mapping written by `capfleet map` (or GopherCap)', 'capfleet.json')
+    .option(
+      '--dump-json <file>',
+      'mapping written by `capfleet map` (or GopherCap), also s3://BUCKET/KEY',
+      'capfleet.json',
+    )
     .option('--out-interface <if>', 'play from this host into this interface; or null, or file:PATH')
     .addOption(
       new Option('--sensors <names>', 'play from these sensors, comma-separated').argParser(parseSensorNames),
@@ -106,7 +116,8 @@ export function replayCommand(run: (action: (world: World) => Promise<ExitCode>)
       span('--sensor-timeout <duration>', 'how long to wait for sensors to register', 10_000_000_000n, '10s'),
     )
     .addOption(span('--prepare-timeout <duration>', 'how long sensors may prepare', 60_000_000_000n, '60s'))
-    .option('--allow-default-route-interface', "allow the interface of this host's default route", false)
+    .option('--allow-default-route-interface', "allow the interface of this host's default route", false);
+  return addS3Options(command)
     .addOption(jsonOption())
     .addOption(logLevelOption('warn'))
     .addHelpText('before', examples)
@@ -119,7 +130,7 @@ function span(flags: string, meaning: string, value: bigint, text: string): Opti
 
 async function replay(options: ReplayOptions, world: World): Promise<ExitCode> {
   const sensors = chooseSensors(options);
-  const set = await loadDump(options.dumpJson);
+  const set = await loadDump(options.dumpJson, sources(s3Options(options)));
   const rule: AssignmentRule = options.assign
     ? { by: 'pattern', patterns: options.assign }
     : { by: options.assignBy };
@@ -198,6 +209,7 @@ async function play(plans: readonly SensorPlan[], options: ReplayOptions, world:
             LOCAL_SENSOR,
             '--interface',
             options.outInterface,
+            ...s3Args(s3Options(options)),
             '--log-level',
             options.logLevel,
           ],

@@ -2,10 +2,17 @@
 import { Command, Option } from 'commander';
 import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
 import { checkReachable } from '@capfleet/shared/redis/connect';
-import { logLevelOption, parseRedis, parseSensorName } from '../settings.ts';
+import {
+  addS3Options,
+  logLevelOption,
+  parseRedis,
+  parseSensorName,
+  s3Options,
+  type S3CommandOptions,
+} from '../settings.ts';
 import type { CommonOptions, World } from '../world.ts';
 
-interface ReplayerCommandOptions extends CommonOptions {
+interface ReplayerCommandOptions extends CommonOptions, S3CommandOptions {
   readonly redis: string;
   readonly sensor: string;
   readonly interface: string;
@@ -20,28 +27,30 @@ const examples = `Examples:
 export function replayerCommand(
   run: (action: (world: World) => Promise<ExitCode>) => Promise<void>,
 ): Command {
-  return new Command('replayer')
-    .description('run the replay agent of one sensor: takes plans from a Redis until it is stopped')
-    .addOption(
-      new Option('--sensor <name>', 'name of the sensor').argParser(parseSensorName).makeOptionMandatory(),
-    )
-    .requiredOption(
-      '--interface <if>',
-      'interface to send into; or null, or file:PATH (a pcap of what goes out)',
-    )
-    .addOption(
-      new Option('--redis <url>', 'Redis of the cluster (redis://…, rediss://…, unix:/path)')
-        .argParser(parseRedis)
-        .makeOptionMandatory(),
-    )
-    .option('--root <dir...>', 'folders that plans may read from', ['/'])
+  return addS3Options(
+    new Command('replayer')
+      .description('run the replay agent of one sensor: takes plans from a Redis until it is stopped')
+      .addOption(
+        new Option('--sensor <name>', 'name of the sensor').argParser(parseSensorName).makeOptionMandatory(),
+      )
+      .requiredOption(
+        '--interface <if>',
+        'interface to send into; or null, or file:PATH (a pcap of what goes out)',
+      )
+      .addOption(
+        new Option('--redis <url>', 'Redis of the cluster (redis://…, rediss://…, unix:/path)')
+          .argParser(parseRedis)
+          .makeOptionMandatory(),
+      )
+      .option('--root <dir...>', 'folders and S3 prefixes that plans may read from; / is all', ['/']),
+  )
     .addOption(logLevelOption('info'))
     .addHelpText('before', examples)
     .action((options: ReplayerCommandOptions) =>
       run(async ({ version }) => {
         await checkReachable(options.redis);
         const { runReplayer } = await import('@capfleet/replayer/main');
-        await runReplayer({ ...options, roots: options.root, version });
+        await runReplayer({ ...options, roots: options.root, s3: s3Options(options), version });
         return exitCode.ok;
       }),
     );

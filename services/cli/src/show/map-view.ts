@@ -1,5 +1,5 @@
 // What is shown of a mapping, brought together from its rows; the maps themselves are read only where names are shown.
-import type { Row, TimedRow } from '@capfleet/coordinator/domain/catalogue';
+import type { Row, TimedRow } from '@capfleet/coordinator/usecases/catalogue';
 import type { MappedSet } from '@capfleet/coordinator/usecases/mapped-set';
 import type { DataSet, Totals } from '@capfleet/shared/dataset/dataset';
 import type { FileMap } from '@capfleet/shared/dataset/file-map';

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FileMap } from '@capfleet/shared/dataset/file-map';
 import { Failure } from '@capfleet/shared/errors/failure';
 import { matches, type Source, type SourceFile, type SourceFilter } from '@capfleet/shared/source/source';
-import { Catalogue } from '../domain/catalogue.ts';
+import { Catalogue } from './catalogue.ts';
 import type { MapJobs, MapResult } from '../ports/map-jobs.ts';
 import type { MapJournal } from '../ports/map-journal.ts';
 import { MapTally, type MapProgress } from './map-progress.ts';

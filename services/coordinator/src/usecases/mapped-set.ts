@@ -2,7 +2,7 @@
 import type { TimedFile, Totals } from '@capfleet/shared/dataset/dataset';
 import type { FileMap } from '@capfleet/shared/dataset/file-map';
 import type { DumpContent } from '@capfleet/shared/dataset/gophercap-json';
-import type { Arrangement, Catalogue, Row } from '../domain/catalogue.ts';
+import type { Arrangement, Catalogue, Row } from './catalogue.ts';
 import type { MapJournal } from '../ports/map-journal.ts';
 
 /** A mapped source, its maps still in the journal. */

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { chmod, mkdir, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { describe, test } from 'node:test';
-import { disk, isInside } from '@capfleet/shared/source/disk';
+import { disk } from '@capfleet/shared/source/disk';
+import { isInside } from '@capfleet/shared/source/roots';
 import { matches } from '@capfleet/shared/source/source';
 import { tempDir } from '../../../support/temp-dir.ts';
 

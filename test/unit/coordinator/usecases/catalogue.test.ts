@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { Catalogue } from '@capfleet/coordinator/domain/catalogue';
+import { Catalogue } from '@capfleet/coordinator/usecases/catalogue';
 import type { Place } from '@capfleet/coordinator/ports/map-journal';
 import { buildDataSet } from '@capfleet/shared/dataset/dataset';
 import { failedWith, type FileMap } from '@capfleet/shared/dataset/file-map';

@@ -1,0 +1,25 @@
+// Every place that captures may lie in, as one source: `s3://…` is S3, all else the file system of this host. A file
+// that is a stretch of another one is read out of that one.
+import { disk } from './disk.ts';
+import type { S3Options } from './s3/s3-options.ts';
+import { isS3Path } from './s3/s3-path.ts';
+import { s3Source } from './s3/s3-source.ts';
+import type { Source } from './source.ts';
+
+export function sources(options: S3Options): Source {
+  const s3 = s3Source(options);
+  const sourceOf = (path: string): Source => (isS3Path(path) ? s3 : disk);
+  return {
+    list: (folder, filter) => sourceOf(folder).list(folder, filter),
+    stat: (path) => sourceOf(path).stat(path),
+    open(file, range = {}) {
+      const { within, size, name, version } = file;
+      if (!within) return sourceOf(file.path).open(file, range);
+      const { from = 0, length = Number.POSITIVE_INFINITY } = range;
+      return sourceOf(within.path).open(
+        { path: within.path, name, size: within.offset + size, version },
+        { ...range, from: within.offset + from, length: Math.max(0, Math.min(length, size - from)) },
+      );
+    },
+  };
+}

@@ -26,7 +26,7 @@ export interface PacketReader {
   readonly seconds: number;
   /** Nanoseconds within the second, 0 … 999,999,999. */
   readonly nanos: number;
-  /** False for a packet without a stamp (pcapng's simple packets): `seconds` and `nanos` are those before it. */
+  /** False for a packet without a stamp (pcapng's simple packets): `seconds` and `nanos` are those before it, or 0. */
   readonly timed: boolean;
   /** LINKTYPE_ value of the packet's interface. */
   readonly linkType: number;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { MAX_CAPTURED_BYTES } from '@capfleet/shared/capture/classic-pcap';
+import { MAX_CAPTURED_BYTES } from '@capfleet/shared/capture/packet-bounds';
 import { openCapture } from '@capfleet/shared/capture/open-capture';
 import type { Failure } from '@capfleet/shared/errors/failure';
 import { memoryReader } from '../../../support/memory-reader.ts';

@@ -5,6 +5,7 @@ import { breakingKinds, type CaptureWarning } from '@capfleet/shared/capture/war
 import { failedFile, type FileMap, type MappedFile } from '@capfleet/shared/dataset/file-map';
 import { Failure } from '@capfleet/shared/errors/failure';
 import type { Source, SourceFile } from '@capfleet/shared/source/source';
+import { isCalendarInstant } from '@capfleet/shared/time/nanos';
 import { Tally } from './tally.ts';
 
 export interface MapFileOptions {
@@ -37,9 +38,8 @@ async function readThrough(source: Source, file: SourceFile, options: MapFileOpt
       options.onProgress?.(reader.consumed);
       options.signal?.throwIfAborted();
     } while (await reader.fill());
-    const warnings = reader.warnings();
     await assertUnchanged(source, file);
-    return describe(file, reader.info, tally, warnings);
+    return describe(file, reader.info, tally, reader.warnings());
   } finally {
     await reader.close();
   }
@@ -52,9 +52,8 @@ function describe(
   warnings: CaptureWarning[],
 ): MappedFile {
   const text = (time: bigint | null): string | null => (time === null ? null : String(time));
-  if (tally.packets === 0 && warnings.length === 0) {
-    warnings.push({ kind: 'no-packets', count: 1, offset: 0, message: 'the capture holds no packet' });
-  }
+  const reason = whyOutside(tally, warnings.length > 0);
+  if (reason) warnings.push({ ...reason, count: 1, offset: 0 });
   return {
     path: file.path,
     name: file.name,
@@ -81,6 +80,17 @@ function describe(
     latest: text(tally.latest),
     warnings,
   };
+}
+
+/** What keeps a readable capture out of the set's time line. */
+function whyOutside(tally: Tally, alreadyTold: boolean): Pick<CaptureWarning, 'kind' | 'message'> | null {
+  const { packets, earliest, latest } = tally;
+  if (packets === 0)
+    return alreadyTold ? null : { kind: 'no-packets', message: 'the capture holds no packet' };
+  if (earliest === null || latest === null)
+    return { kind: 'no-stamps', message: 'no packet of the capture has a stamp' };
+  if (isCalendarInstant(earliest) && isCalendarInstant(latest)) return null;
+  return { kind: 'no-calendar-time', message: 'the capture has a stamp outside of the years 0 to 9999' };
 }
 
 /** A file that grew or was replaced while it was read is an error, not a result. */

@@ -36,7 +36,7 @@ try {
 
 async function play(): Promise<void> {
   const pacer = openNativePacer(link);
-  const counts: FeedCounts = { read: 0, backwards: 0, loops: 0 };
+  const counts: FeedCounts = { read: 0, backwards: 0, otherLinkType: 0, loops: 0 };
   const fileErrors: { path: string; message: string }[] = [];
   let stopped = false;
   let started: () => void = () => undefined;
@@ -51,7 +51,7 @@ async function play(): Promise<void> {
   });
   const progress = setInterval(() => {
     const { sent, sentBytes, refused, last } = pacer.counts();
-    const lost = Object.values(refused).reduce((sum, count) => sum + count, 0);
+    const lost = Object.values(refused).reduce((sum, count) => sum + count, counts.otherLinkType);
     say({
       type: 'progress',
       sent,
@@ -117,7 +117,7 @@ function mergeFile(
 
 function outcomeOf(pacer: Pacer, counts: FeedCounts, files: PlayOutcome['files']): PlayOutcome {
   const { state, failure, sent, sentBytes, refused, first, last, starved, pacing } = pacer.counts();
-  const consumed = Object.values(refused).reduce((sum, count) => sum + count, sent);
+  const consumed = Object.values(refused).reduce((sum, count) => sum + count, sent + counts.otherLinkType);
   const quantiles = pacer.latenessQuantiles([0.5, 0.9, 0.99, 0.999, 1]);
   const [p50 = 0n, p90 = 0n, p99 = 0n, p999 = 0n, max = 0n] = quantiles ?? [];
   const name = link.kind === 'af_packet' ? link.interface : link.kind;
@@ -131,7 +131,7 @@ function outcomeOf(pacer: Pacer, counts: FeedCounts, files: PlayOutcome['files']
       read: counts.read,
       sent,
       sentBytes,
-      refused: { ...refused, stopped: counts.read - consumed },
+      refused: { ...refused, 'link-type': counts.otherLinkType, stopped: counts.read - consumed },
       backwards: counts.backwards,
     },
     lateness: quantiles && {

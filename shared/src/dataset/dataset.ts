@@ -2,7 +2,7 @@
 // Pure; the order of its parts depends on the files alone, never on the order in which results came in.
 import { inferLanes } from './lanes.ts';
 import type { FailedFile, FileMap, MappedFile } from './file-map.ts';
-import type { Nanos } from '../time/nanos.ts';
+import { isCalendarInstant, type Nanos } from '../time/nanos.ts';
 
 /** A mapped file with at least one packet. */
 export interface TimedFile {
@@ -15,7 +15,7 @@ export interface TimedFile {
 export interface DataSet {
   /** Files with packets, by begin, then end, then name. Never empty where `span` is set. */
   readonly files: readonly TimedFile[];
-  /** Readable captures that hold no packet. */
+  /** Readable captures that have no place on the time line: without a packet, without stamps, or beyond the calendar. */
   readonly empty: readonly MappedFile[];
   readonly failed: readonly FailedFile[];
   /** Earliest and latest packet of the whole set; null where no file has a packet. */
@@ -30,8 +30,11 @@ export function buildDataSet(maps: readonly FileMap[]): DataSet {
   const timed: Omit<TimedFile, 'lane'>[] = [];
   for (const map of maps) {
     if (map.status === 'failed') failed.push(map);
-    else if (map.earliest === null || map.latest === null) empty.push(map);
-    else timed.push({ map, earliest: BigInt(map.earliest), latest: BigInt(map.latest) });
+    else {
+      const span = calendarSpan(map);
+      if (span) timed.push({ map, ...span });
+      else empty.push(map);
+    }
   }
   timed.sort(
     (a, b) =>
@@ -65,6 +68,12 @@ export function totals(set: DataSet): {
     sum.fileBytes += map.fileSize;
   }
   return sum;
+}
+
+function calendarSpan({ earliest, latest }: MappedFile): { earliest: Nanos; latest: Nanos } | null {
+  if (earliest === null || latest === null) return null;
+  const span = { earliest: BigInt(earliest), latest: BigInt(latest) };
+  return isCalendarInstant(span.earliest) && isCalendarInstant(span.latest) ? span : null;
 }
 
 function spanOf(files: readonly TimedFile[]): DataSet['span'] {

@@ -67,7 +67,7 @@ function startFeed(sets: readonly Stamps[], timeline: RunTimeline, setup: FeedSe
   let opens = 0;
   const fed: Fed = {
     pacer,
-    counts: { read: 0, backwards: 0, loops: 0 },
+    counts: { read: 0, backwards: 0, otherLinkType: 0, loops: 0 },
     prefilled: 0,
     done: Promise.resolve(),
     watched: given.watched,
@@ -105,7 +105,7 @@ describe('a feed', () => {
         const fed = startFeed(sets, timeline);
         await fed.done;
         assert.deepEqual(fed.pacer.frames, expectedFrames(sets, timeline));
-        assert.deepEqual(fed.counts, { read: 13 * loops, backwards: loops, loops });
+        assert.deepEqual(fed.counts, { read: 13 * loops, backwards: loops, otherLinkType: 0, loops });
         assert.equal(fed.pacer.counts().state, 'done');
         assert.equal(fed.prefilled, 1);
         assert.equal(fed.watched.open, 0);

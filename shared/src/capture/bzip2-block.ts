@@ -41,7 +41,8 @@ export function* readBlock(bits: BitSource, work: Uint32Array): Generator<BlockP
   const count = yield* readSymbols(bits, work);
   if (origin >= count) throw damage(bits, 'a block begins outside of itself');
   yield* link(work, count);
-  if ((yield* unroll(work, count, origin)) !== checksum) throw new Damage(false, 'the checksum of a block is wrong');
+  if ((yield* unroll(work, count, origin)) !== checksum)
+    throw new Damage(false, 'the checksum of a block is wrong');
   return checksum;
 }
 
@@ -77,8 +78,7 @@ function* readSymbols(bits: BitSource, work: Uint32Array): Generator<BlockPause,
         continue;
       }
       if (run > 0) {
-        if (count + run > work.length)
-          throw damage(bits, 'a block has more symbols than its stream allows');
+        if (count + run > work.length) throw damage(bits, 'a block has more symbols than its stream allows');
         work.fill(front[0] as number, count, count + run);
         count += run;
         run = 0;
@@ -176,7 +176,10 @@ function readSymbol(bits: BitSource, { shortest, beyond, offset, symbols }: Code
   const code = bits.peek(LONGEST_CODE);
   let length = shortest;
   while (code >= (beyond[length] as number)) length += 1;
-  const symbol = length > LONGEST_CODE ? undefined : symbols[(code >> (LONGEST_CODE - length)) + (offset[length] as number)];
+  const symbol =
+    length > LONGEST_CODE
+      ? undefined
+      : symbols[(code >> (LONGEST_CODE - length)) + (offset[length] as number)];
   if (symbol === undefined) throw damage(bits, 'a code is in no table');
   bits.skip(length);
   return symbol;

@@ -7,12 +7,12 @@ import { reasonOf } from '../errors/failure.ts';
 import type { ByteReader } from './byte-reader.ts';
 import { Damage, type CompressedInput } from './compressed-input.ts';
 import { decodedReader, type Decoder } from './decoded-reader.ts';
+import { StepSize } from './step-size.ts';
 import { TransformPump } from './transform-pump.ts';
 
-/** Compressed bytes of a step, and of one where data expand by more than the factor. */
-const STEP_BYTES = 64 * 1024;
-const CAREFUL_STEP_BYTES = 4 * 1024;
-const CAREFUL_FACTOR = 16;
+/** Compressed bytes of a step; they expand by 1032 at most. */
+const LEAST_STEP_BYTES = 4 * 1024;
+const MOST_STEP_BYTES = 32 * 1024;
 /** What an inflating step that meets damage may lose, at most. */
 const OUTPUT_CHUNK_BYTES = 64 * 1024;
 
@@ -33,7 +33,7 @@ export function gunzip(compressed: ByteReader, path: string): ByteReader {
 class GzipDecoder implements Decoder {
   #member: Member | null = null;
   #members = 0;
-  #stepBytes = CAREFUL_STEP_BYTES;
+  readonly #step = new StepSize(LEAST_STEP_BYTES, MOST_STEP_BYTES);
 
   async step(input: CompressedInput, output: Buffer[]): Promise<boolean> {
     if (!this.#member) {
@@ -43,10 +43,9 @@ class GzipDecoder implements Decoder {
     }
     const member = this.#member;
     const before = member.length;
-    const taken = await member.inflate(await input.peek(this.#stepBytes), output);
+    const taken = await member.inflate(await input.peek(this.#step.bytes), output);
     input.take(taken);
-    const expands = member.length - before > taken * CAREFUL_FACTOR;
-    this.#stepBytes = expands ? CAREFUL_STEP_BYTES : STEP_BYTES;
+    this.#step.gave(member.length - before);
     if (member.ended) {
       this.#member = null;
       const trailer = await input.bytes(8);

@@ -60,7 +60,10 @@ class Lz4Decoder implements Decoder {
     }
     const length = head % UNCOMPRESSED;
     if (length > frame.blockBytes)
-      throw new Damage(false, `a block claims ${String(length)} bytes, the frame allows ${String(frame.blockBytes)}`);
+      throw new Damage(
+        false,
+        `a block claims ${String(length)} bytes, the frame allows ${String(frame.blockBytes)}`,
+      );
     await input.read(this.#block, SIZE_BYTES, length);
     const block = this.#block.subarray(SIZE_BYTES, SIZE_BYTES + length);
     if (frame.blockChecksums)

@@ -140,7 +140,10 @@ export class BlockWalker {
     const { start, view } = this.window;
     if (!this.#endsAs(start, length)) return false;
     if (this.interfaces.current.length >= MAX_INTERFACES)
-      return this.break('too-many-interfaces', `a section has more than ${String(MAX_INTERFACES)} interfaces`);
+      return this.break(
+        'too-many-interfaces',
+        `a section has more than ${String(MAX_INTERFACES)} interfaces`,
+      );
     const bodyEnd = start + length - BLOCK_TRAILER_BYTES;
     const described = readInterface(view, start + BLOCK_HEADER_BYTES, bodyEnd, this.little);
     if (typeof described === 'string') return this.break('block-damaged', described);

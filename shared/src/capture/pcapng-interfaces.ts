@@ -100,7 +100,8 @@ export function readOptions(
     const code = view.getUint16(at, little);
     const length = view.getUint16(at + 2, little);
     if (code === OPTION_END) return null;
-    if (length > to - at - 4) return `an option claims ${String(length)} bytes, its block has no room for them`;
+    if (length > to - at - 4)
+      return `an option claims ${String(length)} bytes, its block has no room for them`;
     take(code, at + 4, length);
     at += 4 + ((length + 3) & ~3);
   }

@@ -86,7 +86,8 @@ class PcapngReader implements PacketReader {
     const type = view.getUint32(start, little);
     const length = view.getUint32(start + 4, little);
     if (type === blockTypes.simplePacket) return this.#simple(start, length);
-    if (length < PACKET_AT + BLOCK_TRAILER_BYTES) return this.#tooSmall(length, PACKET_AT + BLOCK_TRAILER_BYTES);
+    if (length < PACKET_AT + BLOCK_TRAILER_BYTES)
+      return this.#tooSmall(length, PACKET_AT + BLOCK_TRAILER_BYTES);
     const obsolete = type === blockTypes.obsoletePacket;
     const number = obsolete ? view.getUint16(start + 8, little) : view.getUint32(start + 8, little);
     const described = blocks.interfaces.current[number];

@@ -86,7 +86,8 @@ export class CaptureWindow {
   #readAhead(): void {
     if (this.#over) return;
     const margin = this.#size / MARGIN_SHARE;
-    if (this.#spare?.length !== margin + this.#size) this.#spare = Buffer.allocUnsafeSlow(margin + this.#size);
+    if (this.#spare?.length !== margin + this.#size)
+      this.#spare = Buffer.allocUnsafeSlow(margin + this.#size);
     this.#ahead = this.#source.read(this.#spare, margin, this.#size);
     // Told by the next `fill`; nobody may be there to ask.
     this.#ahead.catch(() => undefined);

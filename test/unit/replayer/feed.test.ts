@@ -12,6 +12,7 @@ import {
   type Stamps,
   type WatchOptions,
 } from '../../support/merge-files.ts';
+import { blocks } from '../../support/pcapng-writer.ts';
 import { recordingPacer, type RecordedFrame, type RecordingPacer } from '../../support/recording-pacer.ts';
 import { createPrng } from '../../support/prng.ts';
 import { waitFor } from '../../support/wait-for.ts';
@@ -299,5 +300,23 @@ describe('a feed with a file that fails', () => {
     await fed.done;
     assert.equal(fed.counts.read, 0);
     assert.equal(fed.opens(), 1);
+  });
+});
+
+describe('packets of another link type', () => {
+  test('are read, counted and not written', async () => {
+    const b = blocks('be');
+    const at = (index: number, number: number): Buffer =>
+      b.enhanced({ interface: number, stamp: T + BigInt(index), data: payload(0, index) });
+    const parts = [b.interface({ resolution: 9 }), b.interface({ resolution: 9, linkType: 113 })];
+    const bytes = Buffer.concat([b.section(), ...parts, at(0, 0), at(1, 1), at(2, 1), at(3, 0)]);
+    const stamps = [[T, T + 1n, T + 2n, T + 3n]];
+    const fed = startFeed(stamps, timelineOf(stamps, '1', 2), { watch: { bytes: new Map([[0, bytes]]) } });
+    await fed.done;
+    assert.deepEqual(fed.counts, { read: 8, backwards: 0, otherLinkType: 4, loops: 2 });
+    assert.deepEqual(
+      fed.pacer.frames.map(({ bytes: sent }) => sent),
+      [0, 3, 0, 3].map((index) => payload(0, index)),
+    );
   });
 });

@@ -22,7 +22,8 @@ function packetAt(stamp: bigint, length: number): CapturedPacket {
 async function read(parts: readonly Buffer[], chunks: readonly number[] = CHUNKS): Promise<ReadCapture> {
   const file = Buffer.concat(parts);
   const whole = await readBytes(file);
-  for (const chunk of chunks) assert.deepEqual(await readBytes(file, { chunk }), whole, `in pieces of ${chunk}`);
+  for (const chunk of chunks)
+    assert.deepEqual(await readBytes(file, { chunk }), whole, `in pieces of ${chunk}`);
   return whole;
 }
 
@@ -100,7 +101,12 @@ for (const order of ORDERS) {
       ]);
       assert.deepEqual(warnings, []);
       assert.deepEqual(
-        packets.map(({ time, data: bytes, wireLength, untimed }) => [time, bytes.length, wireLength, untimed]),
+        packets.map(({ time, data: bytes, wireLength, untimed }) => [
+          time,
+          bytes.length,
+          wireLength,
+          untimed,
+        ]),
         [
           [0n, 30, 30, true],
           [T * 1000n, 20, 20, undefined],
@@ -187,7 +193,12 @@ for (const order of ORDERS) {
     });
 
     test('passes over a block of 64 MiB without holding it', async () => {
-      const file = Buffer.concat([...head, packet(T, 60), b.block(0x0bad, Buffer.alloc(64 * MIB)), packet(T, 61)]);
+      const file = Buffer.concat([
+        ...head,
+        packet(T, 60),
+        b.block(0x0bad, Buffer.alloc(64 * MIB)),
+        packet(T, 61),
+      ]);
       const reader = await openCapture(memoryReader(file), 'test.pcapng');
       const before = process.memoryUsage().arrayBuffers;
       let most = 0;
@@ -238,22 +249,48 @@ for (const order of ORDERS) {
         b.block(BLOCK.enhanced, Buffer.alloc(20), { second: 36 }),
         'block-damaged',
       ],
-      ['a packet block of four GiB', b.block(BLOCK.enhanced, Buffer.alloc(20), { first: 0xffff_fffc }), 'record-too-long'],
+      [
+        'a packet block of four GiB',
+        b.block(BLOCK.enhanced, Buffer.alloc(20), { first: 0xffff_fffc }),
+        'record-too-long',
+      ],
       ['a packet that is too large', packet(T, MAX_CAPTURED_BYTES + 1), 'record-too-long'],
       ['a packet larger than its block', withCaptured(order, packet(T, 8), 9), 'block-damaged'],
-      ['a packet block without room for its header', b.block(BLOCK.enhanced, Buffer.alloc(16)), 'block-damaged'],
+      [
+        'a packet block without room for its header',
+        b.block(BLOCK.enhanced, Buffer.alloc(16)),
+        'block-damaged',
+      ],
       ['a simple packet larger than its block', b.simple(data(8), 13), 'block-damaged'],
       ['an unknown interface', b.enhanced({ interface: 1, stamp: T, data: data(1) }), 'unknown-interface'],
-      ['a simple packet without an interface', Buffer.concat([b.section(), b.simple(data(1))]), 'unknown-interface', 28],
+      [
+        'a simple packet without an interface',
+        Buffer.concat([b.section(), b.simple(data(1))]),
+        'unknown-interface',
+        28,
+      ],
       ['an option larger than its block', b.interface({ options: [options] }), 'block-damaged'],
       ['an interface block that is too small', b.block(BLOCK.interface, Buffer.alloc(4)), 'block-damaged'],
-      ['an interface block of a gigabyte', b.block(BLOCK.interface, Buffer.alloc(8), { first: 2 ** 30 }), 'block-damaged'],
+      [
+        'an interface block of a gigabyte',
+        b.block(BLOCK.interface, Buffer.alloc(8), { first: 2 ** 30 }),
+        'block-damaged',
+      ],
       ['more interfaces than any section has', tooMany, 'too-many-interfaces', 20 * (MAX_INTERFACES - 1)],
       ['a section of an unknown version', b.section([], [2, 0]), 'block-damaged'],
       ['a section with an option larger than it', b.section([options]), 'block-damaged'],
-      ['a section of a gigabyte', b.block(BLOCK.section, b.section().subarray(8, 24), { first: 2 ** 30 }), 'block-damaged'],
+      [
+        'a section of a gigabyte',
+        b.block(BLOCK.section, b.section().subarray(8, 24), { first: 2 ** 30 }),
+        'block-damaged',
+      ],
       ['a section without its magic', b.block(BLOCK.section, Buffer.alloc(16)), 'block-damaged'],
-      ['a packet without its pseudo-header', Buffer.concat([b.section(), b.interface({ linkType: 201 }), packet(T, 3)]), 'record-too-short', 48],
+      [
+        'a packet without its pseudo-header',
+        Buffer.concat([b.section(), b.interface({ linkType: 201 }), packet(T, 3)]),
+        'record-too-short',
+        48,
+      ],
     ];
     for (const [what, block, kind, at = 0] of cases) {
       test(`ends at ${what}, with what came before it`, async () => {

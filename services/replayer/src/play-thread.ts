@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openCapture } from '@capfleet/shared/capture/open-capture';
 import { breakingKinds } from '@capfleet/shared/capture/warning';
+import { MODEST_WINDOW_BYTES } from '@capfleet/shared/capture/window';
 import type { SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import { asFailure, Failure, reasonOf } from '@capfleet/shared/errors/failure';
 import { disk } from '@capfleet/shared/source/disk';
@@ -96,7 +97,8 @@ function mergeFile(
   return {
     earliest: BigInt(file.earliest),
     async open() {
-      const reader = await openCapture(await disk.open(await disk.stat(file.path)), file.path);
+      const bytes = await disk.open(await disk.stat(file.path));
+      const reader = await openCapture(bytes, file.path, MODEST_WINDOW_BYTES);
       if (reader.info.linkTypes.every((linkType) => linkType === LINKTYPE_ETHERNET)) return reader;
       await reader.close();
       throw new Failure('file-changed', { path: file.path, difference: 'its link type is not Ethernet' });

@@ -5,7 +5,7 @@
 import { Failure } from '../errors/failure.ts';
 import type { ByteReader } from './byte-reader.ts';
 import { maxCaptured, minCaptured, outOfBounds } from './packet-bounds.ts';
-import type { CaptureInfo, PacketReader } from './packet-reader.ts';
+import type { CaptureInfo, OpenedFile, PacketReader } from './packet-reader.ts';
 import { WarningLog, type CaptureWarning, type WarningKind } from './warning.ts';
 import { CaptureWindow, endOf } from './window.ts';
 
@@ -52,7 +52,7 @@ export function openClassicPcap(
   header: Buffer,
   magic: PcapMagic,
   bytes: ByteReader,
-  file: { readonly path: string; readonly compression: CaptureInfo['compression'] },
+  file: OpenedFile,
 ): PacketReader {
   const view = new DataView(header.buffer, header.byteOffset, header.length);
   const little = magic.littleEndian;
@@ -70,7 +70,8 @@ export function openClassicPcap(
     // The upper bits tell the length of a frame check sequence.
     linkTypes: [view.getUint32(20, little) & 0x03ffffff],
   };
-  return new ClassicPcapReader(bytes, info, magic, minor);
+  const window = new CaptureWindow(bytes, FILE_HEADER_BYTES, file.largestWindow);
+  return new ClassicPcapReader(window, info, magic, minor);
 }
 
 class ClassicPcapReader implements PacketReader {
@@ -100,9 +101,9 @@ class ClassicPcapReader implements PacketReader {
   #wanted: number;
   #over = false;
 
-  constructor(bytes: ByteReader, info: CaptureInfo, magic: PcapMagic, minor: number) {
+  constructor(window: CaptureWindow, info: CaptureInfo, magic: PcapMagic, minor: number) {
     this.info = info;
-    this.#window = new CaptureWindow(bytes, FILE_HEADER_BYTES);
+    this.#window = window;
     this.#window.skip(magic.gapBytes);
     this.#little = magic.littleEndian;
     this.#headerBytes = magic.recordHeaderBytes;

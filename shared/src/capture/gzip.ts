@@ -12,7 +12,7 @@ import { TransformPump } from './transform-pump.ts';
 
 /** Compressed bytes of a step; they expand by 1032 at most. */
 const LEAST_STEP_BYTES = 4 * 1024;
-const MOST_STEP_BYTES = 32 * 1024;
+const MOST_STEP_BYTES = 16 * 1024;
 /** What an inflating step that meets damage may lose, at most. */
 const OUTPUT_CHUNK_BYTES = 64 * 1024;
 

@@ -5,6 +5,7 @@ import { FILE_HEADER_BYTES, openClassicPcap, pcapMagic } from './classic-pcap.ts
 import { decompress } from './decompress.ts';
 import type { PacketReader } from './packet-reader.ts';
 import { isPcapng, openPcapng } from './pcapng.ts';
+import { LARGE_WINDOW_BYTES } from './window.ts';
 
 /** Formats that are known and not read, so that the error can name them. */
 const otherFormats: readonly (readonly [name: string, magic: string])[] = [
@@ -24,28 +25,34 @@ const otherFormats: readonly (readonly [name: string, magic: string])[] = [
 
 /**
  * @param bytes the file from its start; closed with the reader, and closed here where opening fails
+ * @param largestWindow bytes that the reader may hold of a long capture, twice; for who opens many side by side
  * @throws Failure `capture-empty`, `capture-too-short`, `capture-unknown`, `capture-unsupported`,
  *   `capture-version`, `capture-damaged`, `compression-damaged`
  */
-export async function openCapture(bytes: ByteReader, path: string): Promise<PacketReader> {
+export async function openCapture(
+  bytes: ByteReader,
+  path: string,
+  largestWindow = LARGE_WINDOW_BYTES,
+): Promise<PacketReader> {
   try {
-    return await openByMagic(bytes, path);
+    return await openByMagic(bytes, path, largestWindow);
   } catch (thrown) {
     await bytes.close();
     throw thrown;
   }
 }
 
-async function openByMagic(bytes: ByteReader, path: string): Promise<PacketReader> {
+async function openByMagic(bytes: ByteReader, path: string, largestWindow: number): Promise<PacketReader> {
   const { compression, bytes: plain } = await decompress(bytes, path);
+  const file = { path, compression, largestWindow };
   const header = Buffer.alloc(FILE_HEADER_BYTES);
   const headerLength = await readFully(plain, header);
   const start = header.subarray(0, headerLength);
   if (headerLength === 0 && compression === 'none') throw new Failure('capture-empty', { path });
-  if (isPcapng(start)) return openPcapng(prepend(start, plain), { path, compression });
+  if (isPcapng(start)) return openPcapng(prepend(start, plain), file);
   const magic = pcapMagic(start);
   if (magic && headerLength === FILE_HEADER_BYTES)
-    return openClassicPcap(header, magic, plain, { path, compression });
+    return openClassicPcap(header, magic, plain, file);
   const hex = start.toString('hex');
   const other = otherFormats.find(([, prefix]) => hex.startsWith(prefix));
   if (other) throw new Failure('capture-unsupported', { path, format: other[0] });

@@ -18,6 +18,14 @@ export interface CaptureInfo {
   readonly linkTypes: readonly number[];
 }
 
+/** What opening a format needs to know of the file beside its bytes. */
+export interface OpenedFile {
+  readonly path: string;
+  readonly compression: Compression;
+  /** Bytes that the reader's window may grow to, where no single packet needs more. */
+  readonly largestWindow: number;
+}
+
 export interface PacketReader {
   readonly info: CaptureInfo;
 

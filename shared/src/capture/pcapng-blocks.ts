@@ -1,11 +1,10 @@
 // Walks the blocks of a pcapng capture (draft-ietf-opsawg-pcapng, 3): a type, a length, a body and the length again.
 // It stops at those that hold packets; sections and interfaces are taken in on the way, all other blocks are passed
 // over unread and never held. What is damaged ends the walk, with a warning that tells the place.
-import type { ByteReader } from './byte-reader.ts';
 import type { CaptureInfo } from './packet-reader.ts';
 import { InterfaceTable, MAX_INTERFACES, readInterface, readOptions } from './pcapng-interfaces.ts';
 import { WarningLog, type WarningKind } from './warning.ts';
-import { CaptureWindow, endOf } from './window.ts';
+import { endOf, type CaptureWindow } from './window.ts';
 
 export const blockTypes = {
   section: 0x0a0d0d0a,
@@ -42,8 +41,9 @@ export class BlockWalker {
   #passingAt = 0;
   #over = false;
 
-  constructor(bytes: ByteReader) {
-    this.window = new CaptureWindow(bytes, 0);
+  /** @param window at the capture's start */
+  constructor(window: CaptureWindow) {
+    this.window = window;
   }
 
   /** Goes on to the next packet's block. True: it begins at the window's start, lies there whole and ends soundly. */

@@ -4,10 +4,11 @@
 import { Failure } from '../errors/failure.ts';
 import type { ByteReader } from './byte-reader.ts';
 import { outOfBounds } from './packet-bounds.ts';
-import type { CaptureInfo, PacketReader } from './packet-reader.ts';
+import type { CaptureInfo, OpenedFile, PacketReader } from './packet-reader.ts';
 import { BLOCK_TRAILER_BYTES, BlockWalker, blockTypes } from './pcapng-blocks.ts';
 import type { Interface } from './pcapng-interfaces.ts';
 import type { CaptureWarning } from './warning.ts';
+import { CaptureWindow } from './window.ts';
 
 /** Bytes of a block before the packet's. */
 const PACKET_AT = 28;
@@ -22,11 +23,8 @@ export function isPcapng(head: Buffer): boolean {
  * @param bytes the capture from its start; closed with the reader
  * @throws Failure `capture-too-short`, `capture-damaged`, `compression-damaged`
  */
-export async function openPcapng(
-  bytes: ByteReader,
-  file: { readonly path: string; readonly compression: CaptureInfo['compression'] },
-): Promise<PacketReader> {
-  const blocks = new BlockWalker(bytes);
+export async function openPcapng(bytes: ByteReader, file: OpenedFile): Promise<PacketReader> {
+  const blocks = new BlockWalker(new CaptureWindow(bytes, 0, file.largestWindow));
   // Without a sound first section nothing can be told; and interfaces are known where they stand before packets.
   while (!blocks.toPacket() && blocks.byteOrder === null && (await blocks.fill()));
   if (blocks.byteOrder === null) throw whyNone(blocks, file.path);

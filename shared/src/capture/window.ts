@@ -5,21 +5,30 @@ import { Failure } from '../errors/failure.ts';
 import type { ByteReader } from './byte-reader.ts';
 import type { WarningKind } from './warning.ts';
 
-const WINDOW_BYTES = 256 * 1024;
+/** The largest window of who reads many captures side by side, and of who reads one. */
+export const MODEST_WINDOW_BYTES = 256 * 1024;
+export const LARGE_WINDOW_BYTES = 1024 * 1024;
 const FIRST_WINDOW_BYTES = 16 * 1024;
+/** A window that was filled is followed by one that many times larger. */
+const GROWTH = 4;
+/** Given at a time of what is there, so that who reads can stop, or tell how far it is. */
+const PORTION_BYTES = 256 * 1024;
 /** The part of a window before what is read into it, for what the window before it left over. */
 const MARGIN_SHARE = 4;
 
 export class CaptureWindow {
   bytes: Buffer;
   view: DataView;
-  /** Positions in `bytes`: the next byte to look at, and the end of what is there. */
+  /** Positions in `bytes`: the next byte to look at, and the end of what may be looked at. */
   start = 0;
   end = 0;
   /** Why the bytes ended before the capture did: its compression is damaged or cut. */
   damage: Failure | null = null;
 
   readonly #source: ByteReader;
+  readonly #largest: number;
+  /** End of what is there. */
+  #filled = 0;
   /** Offset in the capture of position 0. */
   #base: number;
   #size = FIRST_WINDOW_BYTES;
@@ -30,10 +39,14 @@ export class CaptureWindow {
   #toSkip = 0;
   #over = false;
 
-  /** @param offset of the source's next byte in the capture */
-  constructor(source: ByteReader, offset: number) {
+  /**
+   * @param offset of the source's next byte in the capture
+   * @param largest bytes of a window, where no single record needs more
+   */
+  constructor(source: ByteReader, offset: number, largest: number) {
     this.#source = source;
     this.#base = offset;
+    this.#largest = largest;
     this.bytes = Buffer.allocUnsafeSlow(FIRST_WINDOW_BYTES);
     this.view = viewOf(this.bytes);
   }
@@ -49,8 +62,9 @@ export class CaptureWindow {
 
   /** Passes over bytes that may not be there yet; they are never held. */
   skip(count: number): void {
-    const here = Math.min(count, this.end - this.start);
+    const here = Math.min(count, this.#filled - this.start);
     this.start += here;
+    this.end = Math.max(this.end, this.start);
     this.#toSkip += count - here;
   }
 
@@ -61,18 +75,23 @@ export class CaptureWindow {
    */
   async fill(wanted: number): Promise<boolean> {
     try {
-      await this.#takeAhead();
-      while (this.#toSkip > 0 || this.end - this.start < wanted) {
-        if (this.#over) return false;
+      if (this.#isShort(wanted)) await this.#takeAhead();
+      while (this.#isShort(wanted)) {
+        if (this.#over) {
+          this.end = this.#filled;
+          return false;
+        }
         this.#makeRoom(wanted);
-        this.#take(await this.#source.read(this.bytes, this.end, this.bytes.length - this.end));
+        this.#take(await this.#source.read(this.bytes, this.#filled, this.bytes.length - this.#filled));
       }
     } catch (thrown) {
       if (!(thrown instanceof Failure) || thrown.code !== 'compression-damaged') throw thrown;
       this.damage = thrown;
       this.#over = true;
+      this.end = this.#filled;
       return false;
     }
+    this.end = Math.min(this.#filled, this.start + Math.max(wanted, PORTION_BYTES));
     this.#readAhead();
     return true;
   }
@@ -83,8 +102,12 @@ export class CaptureWindow {
     return this.#source.close();
   }
 
+  #isShort(wanted: number): boolean {
+    return this.#toSkip > 0 || this.#filled - this.start < wanted;
+  }
+
   #readAhead(): void {
-    if (this.#over) return;
+    if (this.#over || this.#ahead) return;
     const margin = this.#size / MARGIN_SHARE;
     if (this.#spare?.length !== margin + this.#size)
       this.#spare = Buffer.allocUnsafeSlow(margin + this.#size);
@@ -100,47 +123,47 @@ export class CaptureWindow {
     this.#ahead = null;
     const count = await reading;
     const spare = this.#spare as Buffer;
-    const margin = spare.length - (spare.length * MARGIN_SHARE) / (MARGIN_SHARE + 1);
-    const left = this.end - this.start;
+    const margin = spare.length / (MARGIN_SHARE + 1);
+    const left = this.#filled - this.start;
     if (left > margin) {
       this.#makeRoom(left + count);
-      spare.copy(this.bytes, this.end, margin, margin + count);
+      spare.copy(this.bytes, this.#filled, margin, margin + count);
     } else {
-      this.bytes.copy(spare, margin - left, this.start, this.end);
+      this.bytes.copy(spare, margin - left, this.start, this.#filled);
       this.#base += this.start - (margin - left);
       this.#spare = this.bytes;
       this.bytes = spare;
       this.view = viewOf(spare);
       this.start = margin - left;
-      this.end = margin;
+      this.#filled = margin;
     }
     this.#take(count);
   }
 
-  /** Counts in what was read to `end`. */
+  /** Counts in what was read behind what was there. */
   #take(count: number): void {
     if (count === 0) this.#over = true;
-    if (count >= this.#size) this.#size = WINDOW_BYTES;
-    this.end += count;
-    const skipped = Math.min(this.#toSkip, this.end - this.start);
+    if (count >= this.#size) this.#size = Math.min(this.#largest, this.#size * GROWTH);
+    this.#filled += count;
+    const skipped = Math.min(this.#toSkip, this.#filled - this.start);
     this.start += skipped;
     this.#toSkip -= skipped;
   }
 
   /** Moves what is left to the front, into larger memory where `wanted` bytes need it. */
   #makeRoom(wanted: number): void {
-    const left = this.end - this.start;
+    const left = this.#filled - this.start;
     if (wanted > this.bytes.length) {
-      const larger = Buffer.allocUnsafeSlow(wanted + WINDOW_BYTES);
-      this.bytes.copy(larger, 0, this.start, this.end);
+      const larger = Buffer.allocUnsafeSlow(wanted + this.#size);
+      this.bytes.copy(larger, 0, this.start, this.#filled);
       this.bytes = larger;
       this.view = viewOf(larger);
     } else if (left > 0) {
-      this.bytes.copyWithin(0, this.start, this.end);
+      this.bytes.copyWithin(0, this.start, this.#filled);
     }
     this.#base += this.start;
     this.start = 0;
-    this.end = left;
+    this.#filled = left;
   }
 }
 

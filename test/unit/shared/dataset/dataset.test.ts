@@ -10,7 +10,7 @@ const maps: FileMap[] = [
   mappedFile('a.pcap', [100, 200]),
   mappedFile('long.pcap', [100, 900]),
   mappedFile('early.pcap', [-50, 90]),
-  mappedFile('late.pcap', [901, 10n ** 24n]),
+  mappedFile('late.pcap', [901, 10n ** 20n]),
   mappedFile('z-empty.pcap', null),
   mappedFile('empty.pcap', null),
   failedMap('y.txt'),
@@ -32,7 +32,7 @@ describe('a data set', () => {
       set.failed.map(({ name }) => name),
       ['x.txt', 'y.txt'],
     );
-    assert.deepEqual(set.span, { earliest: -50n, latest: 10n ** 24n });
+    assert.deepEqual(set.span, { earliest: -50n, latest: 10n ** 20n });
     assert.equal(set.lanes, 3);
     assert.equal(set.files[0]?.lane, 0);
   });

@@ -75,10 +75,9 @@ class Bzip2Decoder implements Decoder {
         combined = (((combined << 1) | (combined >>> 31)) ^ checksum) >>> 0;
         continue;
       }
+      const told = isMagic(magic, END) ? bits.read32() : null;
       if (bits.overrun) throw new Damage(true);
-      if (!isMagic(magic, END)) throw new Damage(false, 'what follows a block is none');
-      const told = bits.read32();
-      if (bits.overrun) throw new Damage(true);
+      if (told === null) throw new Damage(false, 'what follows a block is none');
       if (told !== combined) throw new Damage(false, 'the checksum of a stream is wrong');
       return;
     }

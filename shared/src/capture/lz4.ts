@@ -1,6 +1,8 @@
 // Decompresses LZ4 frames (lz4_Frame_format) on the fly: any number of them, blocks that refer to the ones before,
 // checksums, skippable frames; other bytes after the last frame are passed over, as with gzip. Frames are read here,
 // blocks are decoded by lz4-napi, so everything before a damaged block is delivered and memory is bounded by a block.
+import type * as blockCodec from 'lz4-napi';
+import type createXxhash from 'xxhash-wasm';
 import { reasonOf } from '../errors/failure.ts';
 import type { ByteReader } from './byte-reader.ts';
 import { Damage, type CompressedInput } from './compressed-input.ts';
@@ -24,8 +26,8 @@ export async function unlz4(compressed: ByteReader, path: string): Promise<ByteR
   return decodedReader(compressed, path, new Lz4Decoder(blocks, await createHashes()));
 }
 
-type BlockCodec = typeof import('lz4-napi');
-type Hashes = Awaited<ReturnType<(typeof import('xxhash-wasm'))['default']>>;
+type BlockCodec = typeof blockCodec;
+type Hashes = Awaited<ReturnType<typeof createXxhash>>;
 
 interface Frame {
   readonly blockBytes: number;

@@ -51,8 +51,7 @@ async function openByMagic(bytes: ByteReader, path: string, largestWindow: numbe
   if (headerLength === 0 && compression === 'none') throw new Failure('capture-empty', { path });
   if (isPcapng(start)) return openPcapng(prepend(start, plain), file);
   const magic = pcapMagic(start);
-  if (magic && headerLength === FILE_HEADER_BYTES)
-    return openClassicPcap(header, magic, plain, file);
+  if (magic && headerLength === FILE_HEADER_BYTES) return openClassicPcap(header, magic, plain, file);
   const hex = start.toString('hex');
   const other = otherFormats.find(([, prefix]) => hex.startsWith(prefix));
   if (other) throw new Failure('capture-unsupported', { path, format: other[0] });

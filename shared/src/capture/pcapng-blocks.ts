@@ -18,7 +18,7 @@ const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
 const BYTE_ORDER_MAGIC_SWAPPED = 0x4d3c2b1a;
 
 /** Type and length. */
-export const BLOCK_HEADER_BYTES = 8;
+const BLOCK_HEADER_BYTES = 8;
 /** The length again. */
 export const BLOCK_TRAILER_BYTES = 4;
 const SMALLEST_SECTION = 28;

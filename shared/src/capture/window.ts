@@ -126,7 +126,8 @@ export class CaptureWindow {
     const margin = spare.length / (MARGIN_SHARE + 1);
     const left = this.#filled - this.start;
     if (left > margin) {
-      this.#makeRoom(left + count);
+      // A large record in the making: the rest goes behind it.
+      while (this.bytes.length - this.#filled < count) this.#makeRoom(this.bytes.length + count);
       spare.copy(this.bytes, this.#filled, margin, margin + count);
     } else {
       this.bytes.copy(spare, margin - left, this.start, this.#filled);
@@ -150,16 +151,22 @@ export class CaptureWindow {
     this.#toSkip -= skipped;
   }
 
-  /** Moves what is left to the front, into larger memory where `wanted` bytes need it. */
+  /**
+   * Makes room behind what is there, for `wanted` bytes in all. Memory grows with what has come, never with what a
+   * record claims.
+   */
   #makeRoom(wanted: number): void {
     const left = this.#filled - this.start;
-    if (wanted > this.bytes.length) {
-      const larger = Buffer.allocUnsafeSlow(wanted + this.#size);
+    const fits = wanted <= this.bytes.length;
+    if (this.#filled < this.bytes.length && (this.start === 0 || this.start + wanted <= this.bytes.length))
+      return;
+    if (fits) {
+      this.bytes.copyWithin(0, this.start, this.#filled);
+    } else {
+      const larger = Buffer.allocUnsafeSlow(Math.min(wanted, 2 * left) + this.#size);
       this.bytes.copy(larger, 0, this.start, this.#filled);
       this.bytes = larger;
       this.view = viewOf(larger);
-    } else if (left > 0) {
-      this.bytes.copyWithin(0, this.start, this.#filled);
     }
     this.#base += this.start;
     this.start = 0;

@@ -82,7 +82,9 @@ for (const { name, compress, toleratesRest } of CODECS) {
     test('of several parts gives them as one', async () => {
       const cut = pcapRecordOffset(small, 20) + 5;
       const parts = [small.subarray(0, cut), Buffer.alloc(0), small.subarray(cut)];
-      const packed = Buffer.concat(await Promise.all(parts.map((part) => compress(part))));
+      const packedParts: Buffer[] = [];
+      for (const part of parts) packedParts.push(await compress(part));
+      const packed = Buffer.concat(packedParts);
       for (const chunk of CHUNKS) {
         const { plain, failure } = await outcome(packed, chunk);
         assert.equal(failure, null);
@@ -106,7 +108,7 @@ for (const { name, compress, toleratesRest } of CODECS) {
           const { plain, failure } = await outcome(packed.subarray(0, length), chunk);
           assert.equal(failure?.fields['cut'], 'yes', `cut at ${length}`);
           assert.ok(plain.equals(small.subarray(0, plain.length)));
-          assert.match(failure!.message, /byte \d+/);
+          assert.match(failure.message, /byte \d+/);
         }
       }
     });

@@ -127,7 +127,8 @@ export class CaptureWindow {
     const left = this.#filled - this.start;
     if (left > margin) {
       // A large record in the making: the rest goes behind it.
-      while (this.bytes.length - this.#filled < count) this.#makeRoom(this.bytes.length + count);
+      if (left + count > this.bytes.length) this.#moveTo(Buffer.allocUnsafeSlow(2 * left + count));
+      else if (this.#filled + count > this.bytes.length) this.#moveTo(this.bytes);
       spare.copy(this.bytes, this.#filled, margin, margin + count);
     } else {
       this.bytes.copy(spare, margin - left, this.start, this.#filled);
@@ -152,25 +153,25 @@ export class CaptureWindow {
   }
 
   /**
-   * Makes room behind what is there, for `wanted` bytes in all. Memory grows with what has come, never with what a
+   * Makes room behind what is there, towards `wanted` bytes in all. Memory grows with what has come, never with what a
    * record claims.
    */
   #makeRoom(wanted: number): void {
-    const left = this.#filled - this.start;
-    const fits = wanted <= this.bytes.length;
-    if (this.#filled < this.bytes.length && (this.start === 0 || this.start + wanted <= this.bytes.length))
-      return;
-    if (fits) {
-      this.bytes.copyWithin(0, this.start, this.#filled);
-    } else {
-      const larger = Buffer.allocUnsafeSlow(Math.min(wanted, 2 * left) + this.#size);
-      this.bytes.copy(larger, 0, this.start, this.#filled);
-      this.bytes = larger;
-      this.view = viewOf(larger);
-    }
+    if (this.start + wanted <= this.bytes.length) return;
+    if (this.start > 0) this.#moveTo(this.bytes);
+    if (this.#filled < this.bytes.length) return;
+    this.#moveTo(Buffer.allocUnsafeSlow(Math.min(wanted, 2 * this.#filled) + this.#size));
+  }
+
+  /** Moves what is left to the front of `target`, which is the window then. */
+  #moveTo(target: Buffer): void {
+    this.bytes.copy(target, 0, this.start, this.#filled);
     this.#base += this.start;
+    this.#filled -= this.start;
     this.start = 0;
-    this.#filled = left;
+    if (target === this.bytes) return;
+    this.bytes = target;
+    this.view = viewOf(target);
   }
 }
 

@@ -4,6 +4,7 @@ import { chmod, mkdir, readFile, rename, symlink, writeFile } from 'node:fs/prom
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { lz4Frame, zstdFrame } from '../support/compress.ts';
 import { nobody } from '../support/nobody.ts';
 import { makeMapPlace, readDumpFile, runMap } from '../support/map-cli.ts';
 import { stamps } from '../support/numbered-set.ts';
@@ -15,6 +16,7 @@ import {
   withCapturedLength,
   withMagic,
 } from '../support/pcap-writer.ts';
+import { blocks } from '../support/pcapng-writer.ts';
 
 const packet = (second: number, length = 60) => ({
   seconds: 1_700_000_000 + second,
@@ -22,6 +24,9 @@ const packet = (second: number, length = 60) => ({
   data: Buffer.alloc(length, second),
 });
 const sound = pcapFile({}, [packet(0), packet(1), packet(2)]);
+const ng = blocks('le');
+const ngPacket = (second: bigint): Buffer =>
+  ng.enhanced({ stamp: 1_700_000_000_000_000n + second, data: Buffer.alloc(60) });
 const ALL = ['--file-suffix', ''];
 
 interface Oddity {
@@ -53,10 +58,45 @@ const oddities: Record<string, Oddity> = {
     said: /begins with de ad be ef/,
   },
   'section.pcapng': {
-    content: Buffer.from('0a0d0d0a1c0000004d3c2b1a01000000ffffffffffffffff1c000000', 'hex'),
+    content: Buffer.concat([ng.section(), ng.interface()]),
+    status: 'empty',
+    detail: 0,
+    said: /holds no packet/,
+  },
+  'no-stamps.pcapng': {
+    content: Buffer.concat([ng.section(), ng.interface(), ng.simple(Buffer.alloc(60))]),
+    status: 'empty',
+    detail: 1,
+    said: /no packet of the capture has a stamp/,
+  },
+  'absurd-stamp.pcapng': {
+    content: Buffer.concat([
+      ng.section(),
+      ng.interface(),
+      ng.enhanced({ stamp: 2n ** 63n, data: Buffer.alloc(60) }),
+    ]),
+    status: 'empty',
+    detail: 1,
+    said: /outside of the years 0 to 9999/,
+  },
+  'damaged.pcapng': {
+    content: ng.block(0x0a0d0d0a, Buffer.alloc(16)),
+    status: 'failed',
+    detail: 'capture-damaged',
+    said: /is damaged at its begin: a section has the byte-order magic/,
+  },
+  'packets.pcapng.zst': {
+    content: zstdFrame(Buffer.concat([ng.section(), ng.interface(), ngPacket(1n), ngPacket(2n)])),
+    status: 'ok',
+    detail: 2,
+    said: null,
+  },
+  'packets.pcap.lz4': { content: lz4Frame(sound), status: 'ok', detail: 3, said: null },
+  'old.snoop': {
+    content: Buffer.concat([Buffer.from('snoop'), Buffer.alloc(40)]),
     status: 'failed',
     detail: 'capture-unsupported',
-    said: /is pcapng, which this version does not read.*editcap -F pcap/,
+    said: /is a snoop capture, which Capfleet does not read.*editcap -F pcap/,
   },
   'cut-record.pcap': {
     content: cutAt(sound, sound.length - 7),

@@ -81,7 +81,7 @@ next: capfleet replay --dump-json ${place.dump} --out-interface IF
           path,
           code: 'capture-unknown',
           message: `${path} is not a capture: it begins with 6e 6f 20 63`,
-          hint: 'Capfleet reads classic pcap, plain or gzip; convert other formats with `editcap -F pcap`',
+          hint: 'Capfleet reads pcap and pcapng, plain or in gzip, zstd, lz4, xz, bzip2; convert others with `editcap`',
         },
       ],
       packets: 19,

@@ -3,7 +3,11 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { fromBytes, prepend } from '@capfleet/shared/capture/byte-reader';
 import { gunzip } from '@capfleet/shared/capture/gzip';
+import { unlz4 } from '@capfleet/shared/capture/lz4';
+import { unxz } from '@capfleet/shared/capture/xz';
+import { unzstd } from '@capfleet/shared/capture/zstd';
 import { disk } from '@capfleet/shared/source/disk';
+import { gzipMember, lz4Frame, xzStream, zstdFrame } from '../support/compress.ts';
 import { memoryReader } from '../support/memory-reader.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { byteReaderContract } from './suites/byte-reader.ts';
@@ -50,23 +54,32 @@ byteReaderContract({
   },
 });
 
-for (const [name, compress] of [
-  ['gzip', (bytes: Buffer) => gzipSync(bytes)],
-  [
-    'gzip of several members',
-    (bytes: Buffer) => {
-      const third = Math.floor(bytes.length / 3);
-      const parts = [bytes.subarray(0, third), bytes.subarray(third, third), bytes.subarray(third)];
-      return Buffer.concat(parts.map((part) => gzipSync(part)));
-    },
-  ],
-  ['gzip of stored blocks', (bytes: Buffer) => gzipSync(bytes, { level: 0 })],
+const parts = (compress: (bytes: Buffer) => Buffer) => (bytes: Buffer) =>
+  Buffer.concat(thirds(bytes).map((part) => compress(part)));
+
+for (const [name, compress, open] of [
+  ['gzip', gzipMember, gunzip],
+  ['gzip of several members', parts(gzipMember), gunzip],
+  ['gzip of stored blocks', (bytes: Buffer) => gzipSync(bytes, { level: 0 }), gunzip],
+  ['zstd', zstdFrame, unzstd],
+  ['zstd of several frames', parts(zstdFrame), unzstd],
+  ['lz4', lz4Frame, unlz4],
+  ['lz4 of several frames', parts(lz4Frame), unlz4],
+  ['xz', xzStream, unxz],
 ] as const) {
   byteReaderContract({
     name,
     async open(bytes) {
-      const compressed = compress(bytes);
-      return { reader: gunzip(memoryReader(compressed), 'file.gz'), fileSize: compressed.length };
+      const compressed = await compress(bytes);
+      return {
+        reader: await open(memoryReader(compressed, { chunk: 5000 }), 'file'),
+        fileSize: compressed.length,
+      };
     },
   });
+}
+
+function thirds(bytes: Buffer): Buffer[] {
+  const third = Math.floor(bytes.length / 3);
+  return [bytes.subarray(0, third), bytes.subarray(third, third), bytes.subarray(third)];
 }

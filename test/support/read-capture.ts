@@ -12,6 +12,10 @@ export interface CapturedPacket {
   time: bigint;
   data: Buffer;
   wireLength: number;
+  /** Set where the packet has no stamp; its time is that of the packet before it then. */
+  untimed?: true;
+  /** Set where it is not that of the first packet. */
+  linkType?: number;
 }
 
 export interface ReadCapture {
@@ -23,12 +27,20 @@ export interface ReadCapture {
 /** Takes what is left in the reader and closes it. */
 export async function drain(reader: PacketReader): Promise<ReadCapture> {
   const packets: CapturedPacket[] = [];
+  let firstLinkType: number | undefined;
   try {
     do {
       while (reader.advance()) {
         const { seconds, nanos, window, dataStart, capturedLength, wireLength } = reader;
         const data = Buffer.from(window.subarray(dataStart, dataStart + capturedLength));
-        packets.push({ time: BigInt(seconds) * 1_000_000_000n + BigInt(nanos), data, wireLength });
+        firstLinkType ??= reader.linkType;
+        packets.push({
+          time: BigInt(seconds) * 1_000_000_000n + BigInt(nanos),
+          data,
+          wireLength,
+          ...(!reader.timed && { untimed: true }),
+          ...(reader.linkType !== firstLinkType && { linkType: reader.linkType }),
+        });
       }
     } while (await reader.fill());
     return { info: reader.info, packets, warnings: reader.warnings() };

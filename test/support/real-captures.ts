@@ -20,6 +20,7 @@ export interface CaptureTruth {
   min_time: string | null;
   max_time: string | null;
   backward_steps: number | null;
+  untimed_packets: number;
   /** Where the reference readers differ: every value that can be defended. */
   accept?: Record<string, (number | string)[]>;
 }
@@ -37,6 +38,8 @@ export interface RealCapture {
     version?: string;
     snaplen?: number;
     network?: number;
+    section_endian?: string[];
+    interface_list?: { linktype: number; snaplen: number; tsresol?: number }[];
   };
   truth: CaptureTruth;
 }

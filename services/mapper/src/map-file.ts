@@ -50,9 +50,8 @@ export async function readThrough(
       options.onProgress?.(reader.consumed);
       options.signal?.throwIfAborted();
     } while (await reader.fill());
-    const warnings = reader.warnings();
     await assertUnchanged(source, file);
-    return describeFile(file, reader.info, tally, warnings);
+    return describeFile(file, reader.info, tally, reader.warnings());
   } finally {
     await reader.close();
   }

@@ -4,6 +4,7 @@ import { breakingKinds, type CaptureWarning } from '@capfleet/shared/capture/war
 import type { MappedFile } from '@capfleet/shared/dataset/file-map';
 import { Failure } from '@capfleet/shared/errors/failure';
 import type { Source, SourceFile } from '@capfleet/shared/source/source';
+import { isCalendarInstant } from '@capfleet/shared/time/nanos';
 import type { Tally } from './tally.ts';
 
 export function describeFile(
@@ -13,7 +14,7 @@ export function describeFile(
   warnings: readonly CaptureWarning[],
 ): MappedFile {
   const { untimed, ...counts } = tally.toRecord();
-  const empty = tally.packets === 0 && warnings.length === 0;
+  const reason = whyOutside(tally, warnings.length > 0);
   return {
     path: file.path,
     name: file.name,
@@ -29,10 +30,19 @@ export function describeFile(
     linkTypes: [...info.linkTypes],
     ...counts,
     ...(untimed > 0 && { untimed }),
-    warnings: empty
-      ? [{ kind: 'no-packets', count: 1, offset: 0, message: 'the capture holds no packet' }]
-      : [...warnings],
+    warnings: reason ? [...warnings, { ...reason, count: 1, offset: 0 }] : [...warnings],
   };
+}
+
+/** What keeps a readable capture out of the set's time line. */
+function whyOutside(tally: Tally, alreadyTold: boolean): Pick<CaptureWarning, 'kind' | 'message'> | null {
+  const { packets, earliest, latest } = tally;
+  if (packets === 0)
+    return alreadyTold ? null : { kind: 'no-packets', message: 'the capture holds no packet' };
+  if (earliest === null || latest === null)
+    return { kind: 'no-stamps', message: 'no packet of the capture has a stamp' };
+  if (isCalendarInstant(earliest) && isCalendarInstant(latest)) return null;
+  return { kind: 'no-calendar-time', message: 'the capture has a stamp outside of the years 0 to 9999' };
 }
 
 /**

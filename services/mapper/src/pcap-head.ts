@@ -2,12 +2,12 @@
 import { fromBytes, readFully } from '@capfleet/shared/capture/byte-reader';
 import {
   FILE_HEADER_BYTES,
-  maxCapturedBytes,
   openClassicPcap,
   pcapMagic,
   RECORD_HEADER_BYTES,
   type PcapMagic,
 } from '@capfleet/shared/capture/classic-pcap';
+import { maxCaptured, minCaptured } from '@capfleet/shared/capture/packet-bounds';
 import type { CaptureInfo } from '@capfleet/shared/capture/packet-reader';
 import type { RecordRules, RecordSigns } from '@capfleet/shared/capture/record-chain';
 import { Failure } from '@capfleet/shared/errors/failure';
@@ -27,7 +27,7 @@ export interface PcapHead {
   readonly signs: RecordSigns;
 }
 
-/** @returns null where the file is none, or holds no record */
+/** @returns null where the file is none, is a variant, or holds no record */
 export async function readPcapHead(source: Source, file: SourceFile): Promise<PcapHead | null> {
   return parsePcapHead(await readStretchBytes(source, file, 0, HEAD_BYTES), file.path);
 }
@@ -38,7 +38,8 @@ export function parsePcapHead(bytes: Buffer, path: string): PcapHead | null {
   if (!magic || bytes.length < HEAD_BYTES) return null;
   const header = bytes.subarray(0, FILE_HEADER_BYTES);
   const info = infoOf(header, magic, path);
-  if (!info) return null;
+  const linkType = info?.linkTypes[0] ?? 0;
+  if (!info || !isPlain(header, magic) || minCaptured(linkType) > 0) return null;
   const { littleEndian } = magic;
   const seconds = littleEndian
     ? bytes.readUInt32LE(FILE_HEADER_BYTES)
@@ -47,13 +48,19 @@ export function parsePcapHead(bytes: Buffer, path: string): PcapHead | null {
     header,
     magic,
     info,
-    rules: { littleEndian, maxCaptured: maxCapturedBytes(info.linkTypes[0] ?? 0) },
+    rules: { littleEndian, maxCaptured: maxCaptured(linkType) },
     signs: {
       fractionLimit: magic.nanosecond ? 1e9 : 1e6,
       fromSeconds: seconds - DAY_SECONDS,
       toSeconds: seconds + LONGEST_FILE_SECONDS,
     },
   };
+}
+
+/** A variant's records cannot be told from bytes that only look like them by the rules of this module's users. */
+function isPlain(header: Buffer, { littleEndian, recordHeaderBytes, gapBytes }: PcapMagic): boolean {
+  const minor = littleEndian ? header.readUInt16LE(6) : header.readUInt16BE(6);
+  return recordHeaderBytes === RECORD_HEADER_BYTES && gapBytes === 0 && minor > 3;
 }
 
 /** Bytes of a file from an offset on; fewer where the file ends before. */
@@ -74,7 +81,11 @@ export async function readStretchBytes(
 
 function infoOf(header: Buffer, magic: PcapMagic, path: string): CaptureInfo | null {
   try {
-    return openClassicPcap(header, magic, fromBytes(Buffer.alloc(0)), { path, compression: 'none' }).info;
+    return openClassicPcap(header, magic, fromBytes(Buffer.alloc(0)), {
+      path,
+      compression: 'none',
+      largestWindow: 0,
+    }).info;
   } catch (thrown) {
     if (thrown instanceof Failure && thrown.code === 'capture-version') return null;
     throw thrown;

@@ -5,10 +5,10 @@
 import { fromBytes } from '@capfleet/shared/capture/byte-reader';
 import {
   FILE_HEADER_BYTES,
-  MAX_CAPTURED_BYTES,
   openClassicPcap,
   RECORD_HEADER_BYTES,
 } from '@capfleet/shared/capture/classic-pcap';
+import { MAX_CAPTURED_BYTES } from '@capfleet/shared/capture/packet-bounds';
 import {
   chainsToEnd,
   commonRecords,
@@ -93,7 +93,13 @@ async function sample(
   bytes: Buffer,
   from: number,
 ): Promise<Sample | null> {
-  const reader = openClassicPcap(header, magic, fromBytes(bytes), { path, compression }, from);
+  const reader = openClassicPcap(
+    header,
+    magic,
+    fromBytes(bytes),
+    { path, compression, largestWindow: bytes.length },
+    from,
+  );
   const tally = new Tally();
   do tally.takeWindow(reader);
   while (await reader.fill());

@@ -15,7 +15,7 @@ import {
   type Block,
   type BlockInterface,
 } from '@capfleet/shared/capture/block-walk';
-import { MAX_CAPTURED_BYTES } from '@capfleet/shared/capture/classic-pcap';
+import { MAX_CAPTURED_BYTES } from '@capfleet/shared/capture/packet-bounds';
 import type { CaptureInfo } from '@capfleet/shared/capture/packet-reader';
 import type { MappedFile } from '@capfleet/shared/dataset/file-map';
 import type { Source, SourceFile } from '@capfleet/shared/source/source';

@@ -4,10 +4,11 @@
 // guess, or a part that is missing, costs time and never truth.
 import {
   FILE_HEADER_BYTES,
-  MAX_CAPTURED_BYTES,
   openClassicPcap,
   RECORD_HEADER_BYTES,
 } from '@capfleet/shared/capture/classic-pcap';
+import { MAX_CAPTURED_BYTES } from '@capfleet/shared/capture/packet-bounds';
+import { LARGE_WINDOW_BYTES } from '@capfleet/shared/capture/window';
 import { guessRecord } from '@capfleet/shared/capture/record-chain';
 import { WarningLog } from '@capfleet/shared/capture/warning';
 import type { PartMap } from '@capfleet/shared/contract/part-map';
@@ -147,7 +148,7 @@ async function readRecords(
     header,
     magic,
     bytes,
-    { path: file.path, compression: info.compression },
+    { path: file.path, compression: info.compression, largestWindow: LARGE_WINDOW_BYTES },
     from,
   );
   try {

@@ -6,6 +6,7 @@ import { parseRational } from '@capfleet/shared/time/rational';
 import { Timeline } from '@capfleet/shared/time/timeline';
 import { Merge, type MergeFile } from './merge.ts';
 import type { Pacer } from './ports/pacer.ts';
+import { LINKTYPE_ETHERNET } from './prepare.ts';
 import { RingWriter } from './ring-writer.ts';
 
 /** Pause while the ring is full; it holds far more than is sent in that time. */
@@ -15,6 +16,8 @@ export interface FeedCounts {
   /** Packets read and due in this run. */
   read: number;
   backwards: number;
+  /** Of those read, packets of another link type than Ethernet; they are not written. */
+  otherLinkType: number;
   /** Loops wholly read. */
   loops: number;
 }
@@ -87,14 +90,19 @@ async function feedLoop(
       if (stopped() || !(await merge.settle())) return;
       continue;
     }
-    const { seconds } = reader;
+    if (reader.linkType !== LINKTYPE_ETHERNET) {
+      counts.read += 1;
+      counts.otherLinkType += 1;
+      continue;
+    }
+    const { seconds } = merge;
     if (timeline.locate(seconds)) {
       while (!ring.origin(timeline.origin)) {
         await waitForRoom();
         if (stopped()) return;
       }
     }
-    const due = timeline.due(seconds, reader.nanos);
+    const due = timeline.due(seconds, merge.nanos);
     while (!ring.frame(due, reader.window, reader.dataStart, reader.capturedLength)) {
       await waitForRoom();
       if (stopped()) return;

@@ -1,7 +1,7 @@
 // All files of a sensor as one sequence by time: a stable k-way merge (ties: order of the files, then order in the
 // file). A file is opened when the sequence reaches its begin and closed when it is done, so the number of open
 // files follows the overlap, not the size of the set. Within a file the order stays as it is: a packet whose stamp
-// runs backwards comes right after the packet before it.
+// runs backwards, or that has none, comes right after the packet before it.
 import type { PacketReader } from '@capfleet/shared/capture/packet-reader';
 import { toSecondsAndNanos, type Nanos } from '@capfleet/shared/time/nanos';
 
@@ -17,7 +17,7 @@ interface Stream {
   readonly reader: PacketReader;
   readonly order: number;
   packets: number;
-  /** Stamp of the packet that was placed last. */
+  /** Stamp of the packet that was placed last; of those without one, that of the packet before them. */
   lastSeconds: number;
   lastNanos: number;
   /** Place in the sequence: the latest stamp of the file so far. */
@@ -28,6 +28,9 @@ interface Stream {
 export class Merge {
   /** Packets so far whose stamp was earlier than that of the packet before them in their file. */
   backwards = 0;
+  /** Stamp of the packet that `next` gave; where it has none, that of the packet before it in its file. */
+  seconds = 0;
+  nanos = 0;
 
   /** Not yet opened, by begin; `#nextFile` is the first of them. */
   readonly #files: readonly { file: MergeFile; order: number; seconds: number; nanos: number }[];
@@ -57,6 +60,8 @@ export class Merge {
     if (!top || this.#mustOpen(top)) return null;
     this.#pop();
     this.#given = top;
+    this.seconds = top.lastSeconds;
+    this.nanos = top.lastNanos;
     top.packets += 1;
     return top.reader;
   }
@@ -99,15 +104,16 @@ export class Merge {
       file.done(0, null, failure);
       return;
     }
+    const { seconds, nanos } = toSecondsAndNanos(file.earliest);
     await this.#refill({
       file,
       reader,
       order,
       packets: 0,
-      lastSeconds: Number.NEGATIVE_INFINITY,
-      lastNanos: 0,
-      seconds: Number.NEGATIVE_INFINITY,
-      nanos: 0,
+      lastSeconds: seconds,
+      lastNanos: nanos,
+      seconds,
+      nanos,
     });
   }
 
@@ -129,8 +135,13 @@ export class Merge {
     file.done(stream.packets, reader, failure);
   }
 
+  /** A packet without a stamp has the place of the one before it, so it comes right after that. */
   #place(stream: Stream): void {
-    const { seconds, nanos } = stream.reader;
+    const { seconds, nanos, timed } = stream.reader;
+    if (!timed) {
+      this.#push(stream);
+      return;
+    }
     if (seconds < stream.lastSeconds || (seconds === stream.lastSeconds && nanos < stream.lastNanos)) {
       this.backwards += 1;
     }

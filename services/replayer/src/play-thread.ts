@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openCapture } from '@capfleet/shared/capture/open-capture';
 import { breakingKinds } from '@capfleet/shared/capture/warning';
+import { MODEST_WINDOW_BYTES } from '@capfleet/shared/capture/window';
 import { fileRate, type PlanFile } from '@capfleet/shared/dataset/replay-plan';
 import { asFailure, Failure, reasonOf } from '@capfleet/shared/errors/failure';
 import type { SourceFile } from '@capfleet/shared/source/source';
@@ -39,7 +40,7 @@ try {
 
 async function play(): Promise<void> {
   const pacer = openNativePacer(link);
-  const counts: FeedCounts = { read: 0, backwards: 0, loops: 0 };
+  const counts: FeedCounts = { read: 0, backwards: 0, otherLinkType: 0, loops: 0 };
   const fileErrors: { path: string; message: string }[] = [];
   let stopped = false;
   let started: () => void = () => undefined;
@@ -54,7 +55,7 @@ async function play(): Promise<void> {
   });
   const progress = setInterval(() => {
     const { sent, sentBytes, refused, last } = pacer.counts();
-    const lost = Object.values(refused).reduce((sum, count) => sum + count, 0);
+    const lost = Object.values(refused).reduce((sum, count) => sum + count, counts.otherLinkType);
     say({
       type: 'progress',
       sent,
@@ -97,7 +98,8 @@ function mergeFile(file: PlanFile, errors: { path: string; message: string }[]):
     earliest: BigInt(file.earliest),
     async open() {
       const ahead = Math.ceil(fileRate(file, plan.timeline) * READ_AHEAD_SECONDS);
-      const reader = await openCapture(await source.open(await toSourceFile(file), { ahead }), file.path);
+      const bytes = await source.open(await toSourceFile(file), { ahead });
+      const reader = await openCapture(bytes, file.path, MODEST_WINDOW_BYTES);
       if (reader.info.linkTypes.every((linkType) => linkType === LINKTYPE_ETHERNET)) return reader;
       await reader.close();
       throw new Failure('file-changed', { path: file.path, difference: 'its link type is not Ethernet' });
@@ -124,7 +126,7 @@ async function toSourceFile({ path, fileSize, version, within }: PlanFile): Prom
 
 function outcomeOf(pacer: Pacer, counts: FeedCounts, files: PlayOutcome['files']): PlayOutcome {
   const { state, failure, sent, sentBytes, refused, first, last, starved, pacing } = pacer.counts();
-  const consumed = Object.values(refused).reduce((sum, count) => sum + count, sent);
+  const consumed = Object.values(refused).reduce((sum, count) => sum + count, sent + counts.otherLinkType);
   const quantiles = pacer.latenessQuantiles([0.5, 0.9, 0.99, 0.999, 1]);
   const [p50 = 0n, p90 = 0n, p99 = 0n, p999 = 0n, max = 0n] = quantiles ?? [];
   const name = link.kind === 'af_packet' ? link.interface : link.kind;
@@ -138,7 +140,7 @@ function outcomeOf(pacer: Pacer, counts: FeedCounts, files: PlayOutcome['files']
       read: counts.read,
       sent,
       sentBytes,
-      refused: { ...refused, stopped: counts.read - consumed },
+      refused: { ...refused, 'link-type': counts.otherLinkType, stopped: counts.read - consumed },
       backwards: counts.backwards,
     },
     lateness: quantiles && {

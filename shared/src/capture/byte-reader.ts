@@ -9,7 +9,7 @@ export interface ByteReader {
   read(target: Buffer, offset: number, length: number): Promise<number>;
   /** Bytes taken from the file so far (compressed bytes where the file is compressed). */
   readonly consumed: number;
-  /** Frees the file. Idempotent. */
+  /** Frees the file. Idempotent; a read that is under way ends in any way, and nobody waits for it. */
   close(): Promise<void>;
 }
 

@@ -1,50 +1,45 @@
-// Classic pcap (draft-ietf-opsawg-pcap): a 24-byte file header, then records of a 16-byte header and the packet's
-// bytes. Both byte orders, microsecond and nanosecond stamps. Not done here: decompression, the modified variants.
+// Classic pcap (draft-ietf-opsawg-pcap) and its variants: a file header, then records of a header and the packet's
+// bytes. Both byte orders, microsecond and nanosecond stamps, Kuznetzov's longer record headers, Ixia's longer file
+// header, and the lengths that were written the other way round before version 2.4. What a variant changes is a
+// number decided when it is opened, so that the loop over the packets is one for all.
 import { Failure } from '../errors/failure.ts';
 import type { ByteReader } from './byte-reader.ts';
-import type { CaptureInfo, PacketReader } from './packet-reader.ts';
-import { WarningLog, type CaptureWarning } from './warning.ts';
+import { maxCaptured, minCaptured, outOfBounds } from './packet-bounds.ts';
+import type { CaptureInfo, OpenedFile, PacketReader } from './packet-reader.ts';
+import { WarningLog, type CaptureWarning, type WarningKind } from './warning.ts';
+import { CaptureWindow, endOf } from './window.ts';
 
 export const FILE_HEADER_BYTES = 24;
 export const RECORD_HEADER_BYTES = 16;
-const WINDOW_BYTES = 256 * 1024;
-
-/** A record that claims more than this is damage, not a packet: the bound that Wireshark's readers use. */
-export const MAX_CAPTURED_BYTES = 262_144;
-/** Link types whose packets may be larger, with Wireshark's bounds: D-Bus, EBHSCR, and the USB captures. */
-const maxCapturedByLinkType: ReadonlyMap<number, number> = new Map([
-  [231, 128 * 1024 * 1024],
-  [279, 8 * 1024 * 1024],
-  [189, 128 * 1024 * 1024],
-  [220, 128 * 1024 * 1024],
-  [249, 128 * 1024 * 1024],
-]);
-
-/** Bytes that a packet of a link type may have in a file. */
-export function maxCapturedBytes(linkType: number): number {
-  return maxCapturedByLinkType.get(linkType) ?? MAX_CAPTURED_BYTES;
-}
 
 export interface PcapMagic {
   readonly littleEndian: boolean;
   readonly nanosecond: boolean;
+  /** Bytes of a record before the packet's. */
+  readonly recordHeaderBytes: number;
+  /** Bytes between the file header and the first record. */
+  readonly gapBytes: number;
 }
+
+/** Magic numbers as they stand in a big-endian file, and what they say. */
+const magics: readonly (readonly [magic: number, facts: Omit<PcapMagic, 'littleEndian'>])[] = [
+  [0xa1b2c3d4, { nanosecond: false, recordHeaderBytes: RECORD_HEADER_BYTES, gapBytes: 0 }],
+  [0xa1b23c4d, { nanosecond: true, recordHeaderBytes: RECORD_HEADER_BYTES, gapBytes: 0 }],
+  // Alexey Kuznetzov's: interface, protocol and packet type at the end of each record header.
+  [0xa1b2cd34, { nanosecond: false, recordHeaderBytes: RECORD_HEADER_BYTES + 8, gapBytes: 0 }],
+  // Ixia's lcap, of hardware and of software: the size of all records behind the file header.
+  [0x1c0001ac, { nanosecond: false, recordHeaderBytes: RECORD_HEADER_BYTES, gapBytes: 4 }],
+  [0x1c0001ab, { nanosecond: false, recordHeaderBytes: RECORD_HEADER_BYTES, gapBytes: 4 }],
+];
 
 /** What the first four bytes say, or null where they are no classic pcap. */
 export function pcapMagic(head: Buffer): PcapMagic | null {
   if (head.length < 4) return null;
-  switch (head.readUInt32BE(0)) {
-    case 0xa1b2c3d4:
-      return { littleEndian: false, nanosecond: false };
-    case 0xd4c3b2a1:
-      return { littleEndian: true, nanosecond: false };
-    case 0xa1b23c4d:
-      return { littleEndian: false, nanosecond: true };
-    case 0x4d3cb2a1:
-      return { littleEndian: true, nanosecond: true };
-    default:
-      return null;
+  for (const [magic, facts] of magics) {
+    if (head.readUInt32BE(0) === magic) return { ...facts, littleEndian: false };
+    if (head.readUInt32LE(0) === magic) return { ...facts, littleEndian: true };
   }
+  return null;
 }
 
 /** A reader that tells where it is, so that reading may stop at a place and go on from there. */
@@ -56,25 +51,23 @@ export interface PlacedPacketReader extends PacketReader {
 /**
  * Opens a classic pcap whose file header has been read already.
  * @param header the file's first 24 bytes
- * @param bytes gives what follows them, or what stands at `from`; closed with the reader
- * @param from offset of the record to begin with
+ * @param bytes gives what follows them, or what follows `from`; closed with the reader
+ * @param from where a record begins, to go on from there
  * @throws Failure `capture-version`
  */
 export function openClassicPcap(
   header: Buffer,
   magic: PcapMagic,
   bytes: ByteReader,
-  file: { readonly path: string; readonly compression: CaptureInfo['compression'] },
+  file: OpenedFile,
   from = FILE_HEADER_BYTES,
 ): PlacedPacketReader {
   const view = new DataView(header.buffer, header.byteOffset, header.length);
   const little = magic.littleEndian;
   const major = view.getUint16(4, little);
+  const minor = view.getUint16(6, little);
   if (major !== 2) {
-    throw new Failure('capture-version', {
-      path: file.path,
-      version: `${String(major)}.${String(view.getUint16(6, little))}`,
-    });
+    throw new Failure('capture-version', { path: file.path, version: `${String(major)}.${String(minor)}` });
   }
   const info: CaptureInfo = {
     format: 'pcap',
@@ -85,7 +78,9 @@ export function openClassicPcap(
     // The upper bits tell the length of a frame check sequence.
     linkTypes: [view.getUint32(20, little) & 0x03ffffff],
   };
-  return new ClassicPcapReader(bytes, info, from);
+  const window = new CaptureWindow(bytes, from, file.largestWindow);
+  if (from === FILE_HEADER_BYTES) window.skip(magic.gapBytes);
+  return new ClassicPcapReader(window, info, magic, minor);
 }
 
 class ClassicPcapReader implements PlacedPacketReader {
@@ -96,101 +91,88 @@ class ClassicPcapReader implements PlacedPacketReader {
   readonly linkType: number;
   capturedLength = 0;
   wireLength = 0;
-  window = Buffer.allocUnsafeSlow(WINDOW_BYTES);
   dataStart = 0;
 
-  readonly #bytes: ByteReader;
+  readonly #window: CaptureWindow;
   readonly #little: boolean;
+  readonly #headerBytes: number;
+  /** Places of the two lengths in a record's header. */
+  readonly #capturedAt: number;
+  readonly #wireAt: number;
+  /** Version 2.3 was written in either order: the smaller length is the captured one. */
+  readonly #eitherOrder: boolean;
   readonly #fractionLimit: number;
   readonly #fractionScale: number;
   readonly #maxCaptured: number;
+  readonly #minCaptured: number;
   readonly #warnings = new WarningLog();
-  #view: DataView;
-  /** Window positions: the next record, and the end of the bytes read. */
-  #next = 0;
-  #end = 0;
-  /** Bytes needed from `#next` on before `advance` can go further. */
-  #wanted = RECORD_HEADER_BYTES;
-  /** Offset in the capture of window position 0. */
-  #windowOffset: number;
+  /** Bytes needed from the window's start on before `advance` can go further. */
+  #wanted: number;
   #over = false;
 
-  constructor(bytes: ByteReader, info: CaptureInfo, from: number) {
-    this.#bytes = bytes;
-    this.#windowOffset = from;
+  constructor(window: CaptureWindow, info: CaptureInfo, magic: PcapMagic, minor: number) {
     this.info = info;
-    this.#little = info.byteOrder === 'little';
-    this.#fractionLimit = info.resolution === 'ns' ? 1e9 : 1e6;
-    this.#fractionScale = info.resolution === 'ns' ? 1 : 1000;
+    this.#window = window;
+    this.#little = magic.littleEndian;
+    this.#headerBytes = magic.recordHeaderBytes;
+    this.#wanted = this.#headerBytes;
+    this.#capturedAt = minor < 3 ? 12 : 8;
+    this.#wireAt = minor < 3 ? 8 : 12;
+    this.#eitherOrder = minor === 3;
+    this.#fractionLimit = magic.nanosecond ? 1e9 : 1e6;
+    this.#fractionScale = magic.nanosecond ? 1 : 1000;
     this.linkType = info.linkTypes[0] ?? 0;
-    this.#maxCaptured = maxCapturedBytes(this.linkType);
-    this.#view = viewOf(this.window);
+    this.#maxCaptured = maxCaptured(this.linkType);
+    this.#minCaptured = minCaptured(this.linkType);
   }
 
-  get consumed(): number {
-    return this.#bytes.consumed;
+  get window(): Buffer {
+    return this.#window.bytes;
   }
 
   get nextOffset(): number {
-    return this.#windowOffset + this.#next;
+    return this.#window.offsetOf(this.#window.start);
+  }
+
+  get consumed(): number {
+    return this.#window.consumed;
   }
 
   advance(): boolean {
-    const start = this.#next;
-    const available = this.#end - start;
-    if (available < RECORD_HEADER_BYTES) {
-      this.#wanted = RECORD_HEADER_BYTES;
+    const window = this.#window;
+    const { start, view } = window;
+    const headerBytes = this.#headerBytes;
+    const available = window.end - start;
+    if (available < headerBytes) {
+      this.#wanted = headerBytes;
       return false;
     }
-    const view = this.#view;
     const little = this.#little;
-    const captured = view.getUint32(start + 8, little);
-    // Too long is left to `fill` to tell, also where the window happens to hold all of it.
-    if (available < RECORD_HEADER_BYTES + captured || captured > this.#maxCaptured) {
-      this.#wanted = RECORD_HEADER_BYTES + captured;
+    let captured = view.getUint32(start + this.#capturedAt, little);
+    let wire = view.getUint32(start + this.#wireAt, little);
+    if (captured > wire && this.#eitherOrder) [captured, wire] = [wire, captured];
+    if (captured > this.#maxCaptured || captured < this.#minCaptured) return this.#refuse(captured);
+    if (available < headerBytes + captured) {
+      this.#wanted = headerBytes + captured;
       return false;
     }
-    const wire = view.getUint32(start + 12, little);
     const fraction = view.getUint32(start + 4, little);
     this.seconds = view.getUint32(start, little);
     this.nanos = fraction * this.#fractionScale;
     this.capturedLength = captured;
     this.wireLength = wire;
-    this.dataStart = start + RECORD_HEADER_BYTES;
-    this.#next = start + RECORD_HEADER_BYTES + captured;
+    this.dataStart = start + headerBytes;
     if (fraction >= this.#fractionLimit || captured > wire) this.#odd(start, fraction);
+    window.start = start + headerBytes + captured;
     return true;
   }
 
   async fill(): Promise<boolean> {
     if (this.#over) return false;
-    if (this.#wanted > RECORD_HEADER_BYTES + this.#maxCaptured) {
-      const claimed = String(this.#wanted - RECORD_HEADER_BYTES);
-      this.#break(
-        'record-too-long',
-        `a record claims ${claimed} bytes, the bound is ${String(this.#maxCaptured)}`,
-      );
-      return false;
-    }
-    this.#makeRoom();
-    try {
-      while (this.#end < this.#wanted) {
-        const count = await this.#bytes.read(this.window, this.#end, this.window.length - this.#end);
-        if (count === 0) {
-          if (this.#end > 0)
-            this.#break(
-              'cut-off-record',
-              `the last record has ${String(this.#end)} of ${String(this.#wanted)} bytes`,
-            );
-          this.#over = true;
-          return false;
-        }
-        this.#end += count;
-      }
-    } catch (thrown) {
-      if (!(thrown instanceof Failure) || thrown.code !== 'compression-damaged') throw thrown;
-      const cut = thrown.fields['cut'] === 'yes';
-      this.#break(cut ? 'cut-off-compression' : 'damaged-compression', thrown.message);
+    if (!(await this.#window.fill(this.#wanted))) {
+      const end = endOf(this.#window, 'record', this.#wanted);
+      this.#over = true;
+      if (end) this.#break(end.kind, end.message);
       return false;
     }
     return true;
@@ -201,37 +183,22 @@ class ClassicPcapReader implements PlacedPacketReader {
   }
 
   close(): Promise<void> {
-    return this.#bytes.close();
-  }
-
-  /** Moves what is left to the window's start, into a larger window where the next record needs one. */
-  #makeRoom(): void {
-    const left = this.#end - this.#next;
-    if (this.#wanted > this.window.length) {
-      const larger = Buffer.allocUnsafeSlow(this.#wanted + WINDOW_BYTES);
-      this.window.copy(larger, 0, this.#next, this.#end);
-      this.window = larger;
-      this.#view = viewOf(larger);
-    } else if (left > 0) {
-      this.window.copyWithin(0, this.#next, this.#end);
-    }
-    this.#windowOffset += this.#next;
-    this.#next = 0;
-    this.#end = left;
+    return this.#window.close();
   }
 
   #odd(start: number, fraction: number): void {
+    const offset = this.#window.offsetOf(start);
     if (this.capturedLength > this.wireLength) {
       this.#warnings.add(
         'captured-longer-than-wire',
-        this.#windowOffset + start,
+        offset,
         `a packet has ${String(this.capturedLength)} captured bytes of ${String(this.wireLength)} on the wire`,
       );
     }
     if (fraction >= this.#fractionLimit) {
       this.#warnings.add(
         'fraction-out-of-range',
-        this.#windowOffset + start,
+        offset,
         `a stamp has a fraction of ${String(fraction)}; it is carried into the seconds`,
       );
       this.seconds += Math.floor(this.nanos / 1e9);
@@ -239,12 +206,15 @@ class ClassicPcapReader implements PlacedPacketReader {
     }
   }
 
-  #break(kind: Parameters<WarningLog['add']>[0], message: string): void {
-    this.#over = true;
-    this.#warnings.add(kind, this.#windowOffset + this.#next, message);
+  #refuse(captured: number): false {
+    if (this.#over) return false;
+    const { kind, message } = outOfBounds(captured, this.linkType);
+    this.#break(kind, message);
+    return false;
   }
-}
 
-function viewOf(buffer: Buffer): DataView {
-  return new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
+  #break(kind: WarningKind, message: string): void {
+    this.#over = true;
+    this.#warnings.add(kind, this.#window.offsetOf(this.#window.start), message);
+  }
 }

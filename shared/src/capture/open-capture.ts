@@ -4,16 +4,19 @@ import { prepend, readFully, type ByteReader } from './byte-reader.ts';
 import { FILE_HEADER_BYTES, openClassicPcap, pcapMagic } from './classic-pcap.ts';
 import { decompress } from './decompress.ts';
 import type { PacketReader } from './packet-reader.ts';
+import { isPcapng, openPcapng } from './pcapng.ts';
+import { LARGE_WINDOW_BYTES } from './window.ts';
 
 /** Formats that are known and not read, so that the error can name them. */
 const otherFormats: readonly (readonly [name: string, magic: string])[] = [
-  ['pcapng', '0a0d0d0a'],
-  ['zstd-compressed', '28b52ffd'],
-  ['lz4-compressed', '04224d18'],
-  ['xz-compressed', 'fd377a585a00'],
-  ['bzip2-compressed', '425a68'],
-  ['a modified pcap (Kuznetzov)', 'a1b2cd34'],
-  ['a modified pcap (Kuznetzov)', '34cdb2a1'],
+  ['gzip inside another compression', '1f8b'],
+  ['zstd inside another compression', '28b52ffd'],
+  ['lz4 inside another compression', '04224d18'],
+  ['lz4 of the legacy format', '02214c18'],
+  ['xz inside another compression', 'fd377a585a00'],
+  ['bzip2 inside another compression', '425a68'],
+  ['a Navtel capture', 'a12b3c4d'],
+  ['a Navtel capture', '4d3c2ba1'],
   ['a snoop capture', '736e6f6f70'],
   ['a Network Monitor capture', '474d4255'],
   ['a Network Monitor capture', '52545353'],
@@ -22,27 +25,33 @@ const otherFormats: readonly (readonly [name: string, magic: string])[] = [
 
 /**
  * @param bytes the file from its start; closed with the reader, and closed here where opening fails
+ * @param largestWindow bytes that the reader may hold of a long capture, twice; for who opens many side by side
  * @throws Failure `capture-empty`, `capture-too-short`, `capture-unknown`, `capture-unsupported`,
- *   `capture-version`, `compression-damaged`
+ *   `capture-version`, `capture-damaged`, `compression-damaged`
  */
-export async function openCapture(bytes: ByteReader, path: string): Promise<PacketReader> {
+export async function openCapture(
+  bytes: ByteReader,
+  path: string,
+  largestWindow = LARGE_WINDOW_BYTES,
+): Promise<PacketReader> {
   try {
-    return await openByMagic(bytes, path);
+    return await openByMagic(bytes, path, largestWindow);
   } catch (thrown) {
     await bytes.close();
     throw thrown;
   }
 }
 
-async function openByMagic(bytes: ByteReader, path: string): Promise<PacketReader> {
+async function openByMagic(bytes: ByteReader, path: string, largestWindow: number): Promise<PacketReader> {
   const { compression, bytes: plain } = await decompress(bytes, path);
+  const file = { path, compression, largestWindow };
   const header = Buffer.alloc(FILE_HEADER_BYTES);
   const headerLength = await readFully(plain, header);
   const start = header.subarray(0, headerLength);
   if (headerLength === 0 && compression === 'none') throw new Failure('capture-empty', { path });
+  if (isPcapng(start)) return openPcapng(prepend(start, plain), file);
   const magic = pcapMagic(start);
-  if (magic && headerLength === FILE_HEADER_BYTES)
-    return openClassicPcap(header, magic, plain, { path, compression });
+  if (magic && headerLength === FILE_HEADER_BYTES) return openClassicPcap(header, magic, plain, file);
   const hex = start.toString('hex');
   const other = otherFormats.find(([, prefix]) => hex.startsWith(prefix));
   if (other) throw new Failure('capture-unsupported', { path, format: other[0] });

@@ -18,6 +18,14 @@ export interface CaptureInfo {
   readonly linkTypes: readonly number[];
 }
 
+/** What opening a format needs to know of the file beside its bytes. */
+export interface OpenedFile {
+  readonly path: string;
+  readonly compression: Compression;
+  /** Bytes that the reader's window may grow to, where no single packet needs more. */
+  readonly largestWindow: number;
+}
+
 export interface PacketReader {
   readonly info: CaptureInfo;
 
@@ -26,7 +34,7 @@ export interface PacketReader {
   readonly seconds: number;
   /** Nanoseconds within the second, 0 … 999,999,999. */
   readonly nanos: number;
-  /** False for a packet without a stamp (pcapng's simple packets): `seconds` and `nanos` are those before it. */
+  /** False for a packet without a stamp (pcapng's simple packets): `seconds` and `nanos` are those before it, or 0. */
   readonly timed: boolean;
   /** LINKTYPE_ value of the packet's interface. */
   readonly linkType: number;

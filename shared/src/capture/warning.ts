@@ -5,9 +5,16 @@ export const warningKinds = [
   'cut-off-compression',
   'damaged-compression',
   'record-too-long',
+  'record-too-short',
+  'block-damaged',
+  'unknown-interface',
+  'too-many-interfaces',
   'fraction-out-of-range',
   'captured-longer-than-wire',
+  'stamp-out-of-range',
   'no-packets',
+  'no-stamps',
+  'no-calendar-time',
 ] as const;
 
 export type WarningKind = (typeof warningKinds)[number];
@@ -26,6 +33,10 @@ export const breakingKinds: ReadonlySet<WarningKind> = new Set([
   'cut-off-compression',
   'damaged-compression',
   'record-too-long',
+  'record-too-short',
+  'block-damaged',
+  'unknown-interface',
+  'too-many-interfaces',
 ]);
 
 /** Counts warnings by kind; keeps the first of each. */

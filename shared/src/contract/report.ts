@@ -7,7 +7,15 @@ const count = z.int().nonnegative();
 const nanos = z.string().regex(/^-?\d{1,25}$/);
 
 /** Why a packet that was read did not go out. */
-export const refusalCauses = ['oversize', 'no-buffers', 'link-down', 'late', 'stopped', 'other'] as const;
+export const refusalCauses = [
+  'oversize',
+  'link-type',
+  'no-buffers',
+  'link-down',
+  'late',
+  'stopped',
+  'other',
+] as const;
 export type RefusalCause = (typeof refusalCauses)[number];
 
 export const clockFactsSchema = z.object({
@@ -100,7 +108,7 @@ export function emptyAccounts(): Accounts {
     read: 0,
     sent: 0,
     sentBytes: 0,
-    refused: { oversize: 0, 'no-buffers': 0, 'link-down': 0, late: 0, stopped: 0, other: 0 },
+    refused: { oversize: 0, 'link-type': 0, 'no-buffers': 0, 'link-down': 0, late: 0, stopped: 0, other: 0 },
     backwards: 0,
   };
 }

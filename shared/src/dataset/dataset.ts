@@ -2,7 +2,7 @@
 // Pure; the order of its parts depends on the files alone, never on the order in which results came in.
 import { compareSpans, inferLanes, type Span } from './lanes.ts';
 import type { Archive, FailedFile, FileMap, MappedFile } from './file-map.ts';
-import { EARLIEST_INSTANT, LATEST_INSTANT, type Nanos } from '../time/nanos.ts';
+import { isCalendarInstant, type Nanos } from '../time/nanos.ts';
 
 /** A mapped file with at least one packet. */
 export interface TimedFile extends Span {
@@ -22,7 +22,7 @@ export interface Totals {
 export interface DataSet {
   /** Files with packets, by begin, then end, then name. Never empty where `span` is set. */
   readonly files: readonly TimedFile[];
-  /** Readable captures without a place on the time line: no packet, no stamp, or none that RFC 3339 can say. */
+  /** Readable captures that have no place on the time line: without a packet, without stamps, or beyond the calendar. */
   readonly empty: readonly MappedFile[];
   readonly failed: readonly FailedFile[];
   /** Tarballs whose members are among the files. */
@@ -38,7 +38,7 @@ export interface DataSet {
 export function spanOfFile({ earliest, latest }: MappedFile): Span | null {
   if (earliest === null || latest === null) return null;
   const span = { earliest: BigInt(earliest), latest: BigInt(latest) };
-  return span.earliest < EARLIEST_INSTANT || span.latest > LATEST_INSTANT ? null : span;
+  return isCalendarInstant(span.earliest) && isCalendarInstant(span.latest) ? span : null;
 }
 
 export function buildDataSet(maps: readonly FileMap[]): DataSet {

@@ -84,15 +84,19 @@ export const errorTable = {
   ),
   'capture-unknown': failed(
     '{path} is not a capture: it begins with {magic}',
-    'Capfleet reads classic pcap, plain or gzip; convert other formats with `editcap -F pcap`',
+    'Capfleet reads pcap and pcapng, plain or in gzip, zstd, lz4, xz, bzip2; convert others with `editcap`',
   ),
   'capture-unsupported': failed(
-    '{path} is {format}, which this version does not read',
-    'convert it with `editcap -F pcap`, or gunzip/recompress it with gzip',
+    '{path} is {format}, which Capfleet does not read',
+    'convert it with `editcap -F pcap`; Capfleet reads pcap and pcapng, plain or in gzip, zstd, lz4, xz, bzip2',
   ),
   'capture-version': failed(
     '{path} has pcap version {version}; only 2.x is known',
     'check where the file comes from',
+  ),
+  'capture-damaged': failed(
+    '{path} is damaged at its begin: {reason}',
+    'fetch the file again from where it was recorded',
   ),
   'compression-damaged': failed(
     'the compressed data of {path} are damaged at byte {offset}: {reason}',

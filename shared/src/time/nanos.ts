@@ -7,6 +7,9 @@ export const SECOND = 1_000_000_000n;
 export const MILLISECOND = 1_000_000n;
 export const MICROSECOND = 1_000n;
 
+const FIRST_CALENDAR_INSTANT = BigInt(Date.parse('0000-01-01T00:00:00Z')) * MILLISECOND;
+const LAST_CALENDAR_INSTANT = BigInt(Date.parse('9999-12-31T23:59:59Z') + 1000) * MILLISECOND - 1n;
+
 export function fromSecondsAndNanos(seconds: number, nanos: number): Nanos {
   return BigInt(seconds) * SECOND + BigInt(nanos);
 }
@@ -22,15 +25,15 @@ export function toSecondsAndNanos(time: Nanos): { seconds: number; nanos: number
   return { seconds: Number(seconds), nanos: Number(rest) };
 }
 
-/** The instants that RFC 3339 can say: years 0 to 9999. */
-export const EARLIEST_INSTANT: Nanos = -62_167_219_200n * SECOND;
-export const LATEST_INSTANT: Nanos = 253_402_300_800n * SECOND - 1n;
+/** Years 0 to 9999, as RFC 3339 can write them. */
+export function isCalendarInstant(time: Nanos): boolean {
+  return time >= FIRST_CALENDAR_INSTANT && time <= LAST_CALENDAR_INSTANT;
+}
 
 /** RFC 3339 in UTC with all nine digits of a second; trailing zeros are kept so that columns line up. */
 export function formatInstant(time: Nanos): string {
-  if (time < EARLIEST_INSTANT || time > LATEST_INSTANT) {
+  if (!isCalendarInstant(time))
     throw new RangeError(`instant out of the range of RFC 3339: ${String(time)} ns`);
-  }
   const { seconds, nanos } = toSecondsAndNanos(time);
   const date = new Date(seconds * 1000);
   return `${date.toISOString().slice(0, 19)}.${String(nanos).padStart(9, '0')}Z`;

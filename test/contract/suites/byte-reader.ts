@@ -78,6 +78,14 @@ export function byteReaderContract({ name, open }: ByteReaderCase): void {
       await reader.close();
     });
 
+    test('can be closed while a read is under way', async (t) => {
+      const { reader } = await open(Buffer.alloc(100_000, 7), t);
+      const target = Buffer.alloc(1000);
+      await reader.read(target, 0, target.length);
+      reader.read(target, 0, target.length).catch(() => undefined);
+      await reader.close();
+    });
+
     test('can be closed twice, at the end, in the middle and before the first read', async (t) => {
       for (const reads of [0, 1, 1000]) {
         const { reader } = await open(Buffer.alloc(100_000, 7), t);

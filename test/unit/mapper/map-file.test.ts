@@ -5,9 +5,11 @@ import { mappedFileSchema, type MappedFile } from '@capfleet/shared/dataset/file
 import { Failure } from '@capfleet/shared/errors/failure';
 import type { SourceFile } from '@capfleet/shared/source/source';
 import { mapFile } from '@capfleet/mapper/map-file';
+import { buildDataSet } from '@capfleet/shared/dataset/dataset';
 import { madeCapture } from '../../support/endless-capture.ts';
 import { memorySource, type MemorySource } from '../../support/memory-source.ts';
 import { cutAt, pcapFile, pcapRecordOffset, withCapturedLength } from '../../support/pcap-writer.ts';
+import { blocks } from '../../support/pcapng-writer.ts';
 import { captureOf, records } from '../../support/read-capture.ts';
 
 const PATH = '/data/sub/a.pcap';
@@ -100,6 +102,61 @@ describe('the map of a file', () => {
       map.warnings.map(({ kind }) => kind),
       ['no-packets'],
     );
+  });
+
+  test('of a capture whose packets have no stamps counts them, has no instants, and says so', async () => {
+    const b = blocks('le');
+    const map = await mapBytes(Buffer.concat([b.section(), b.interface(), b.simple(Buffer.alloc(60))]));
+    assert.deepEqual([map.status, map.packets, map.untimed, map.capturedBytes], ['ok', 1, 1, 60]);
+    assert.deepEqual([map.first, map.last, map.earliest, map.latest], [null, null, null, null]);
+    assert.deepEqual(
+      map.warnings.map(({ kind }) => kind),
+      ['no-stamps'],
+    );
+    const set = buildDataSet([map]);
+    assert.deepEqual([set.files, set.empty, set.span], [[], [map], null]);
+  });
+
+  test('of a capture with a stamp beyond the calendar keeps it, and stands outside of the time line', async () => {
+    const b = blocks('le');
+    const packet = b.enhanced({ stamp: 2n ** 64n - 1n, data: Buffer.alloc(9) });
+    const map = await mapBytes(Buffer.concat([b.section(), b.interface(), packet]));
+    assert.equal(map.latest, '18446744073709551615000');
+    assert.deepEqual(
+      map.warnings.map(({ kind }) => kind),
+      ['no-calendar-time'],
+    );
+    assert.deepEqual(mappedFileSchema.parse(JSON.parse(JSON.stringify(map))), map);
+    assert.deepEqual(buildDataSet([map]).empty, [map]);
+  });
+
+  test('of pcapng says what all its sections and interfaces are', async () => {
+    const b = blocks('be');
+    const map = await mapBytes(
+      Buffer.concat([
+        b.section(),
+        b.interface({ snaplen: 96 }),
+        b.enhanced({ stamp: 5n, data: Buffer.alloc(9) }),
+        b.simple(Buffer.alloc(7)),
+        b.interface({ snaplen: 128, linkType: 113, resolution: 9 }),
+        b.enhanced({ interface: 1, stamp: 4_000n, data: Buffer.alloc(8), wireLength: 20 }),
+      ]),
+    );
+    const { format, byteOrder, resolution, snaplen, linkTypes, packets, untimed, outOfOrder } = map;
+    assert.deepEqual(
+      { format, byteOrder, resolution, snaplen, linkTypes, packets, untimed, outOfOrder },
+      {
+        format: 'pcapng',
+        byteOrder: 'big',
+        resolution: 'mixed',
+        snaplen: 128,
+        linkTypes: [1, 113],
+        packets: 3,
+        untimed: 1,
+        outOfOrder: 1,
+      },
+    );
+    assert.deepEqual([map.first, map.last, map.wireBytes], ['5000', '4000', 36]);
   });
 
   test('of one packet has one instant four times', async () => {

@@ -12,6 +12,7 @@ import {
   type Stamps,
   type WatchOptions,
 } from '../../support/merge-files.ts';
+import { blocks } from '../../support/pcapng-writer.ts';
 import { recordingPacer, type RecordedFrame, type RecordingPacer } from '../../support/recording-pacer.ts';
 import { createPrng } from '../../support/prng.ts';
 import { waitFor } from '../../support/wait-for.ts';
@@ -67,7 +68,7 @@ function startFeed(sets: readonly Stamps[], timeline: RunTimeline, setup: FeedSe
   let opens = 0;
   const fed: Fed = {
     pacer,
-    counts: { read: 0, backwards: 0, loops: 0 },
+    counts: { read: 0, backwards: 0, otherLinkType: 0, loops: 0 },
     prefilled: 0,
     done: Promise.resolve(),
     watched: given.watched,
@@ -105,7 +106,7 @@ describe('a feed', () => {
         const fed = startFeed(sets, timeline);
         await fed.done;
         assert.deepEqual(fed.pacer.frames, expectedFrames(sets, timeline));
-        assert.deepEqual(fed.counts, { read: 13 * loops, backwards: loops, loops });
+        assert.deepEqual(fed.counts, { read: 13 * loops, backwards: loops, otherLinkType: 0, loops });
         assert.equal(fed.pacer.counts().state, 'done');
         assert.equal(fed.prefilled, 1);
         assert.equal(fed.watched.open, 0);
@@ -299,5 +300,23 @@ describe('a feed with a file that fails', () => {
     await fed.done;
     assert.equal(fed.counts.read, 0);
     assert.equal(fed.opens(), 1);
+  });
+});
+
+describe('packets of another link type', () => {
+  test('are read, counted and not written', async () => {
+    const b = blocks('be');
+    const at = (index: number, number: number): Buffer =>
+      b.enhanced({ interface: number, stamp: T + BigInt(index), data: payload(0, index) });
+    const parts = [b.interface({ resolution: 9 }), b.interface({ resolution: 9, linkType: 113 })];
+    const bytes = Buffer.concat([b.section(), ...parts, at(0, 0), at(1, 1), at(2, 1), at(3, 0)]);
+    const stamps = [[T, T + 1n, T + 2n, T + 3n]];
+    const fed = startFeed(stamps, timelineOf(stamps, '1', 2), { watch: { bytes: new Map([[0, bytes]]) } });
+    await fed.done;
+    assert.deepEqual(fed.counts, { read: 8, backwards: 0, otherLinkType: 4, loops: 2 });
+    assert.deepEqual(
+      fed.pacer.frames.map(({ bytes: sent }) => sent),
+      [0, 3, 0, 3].map((index) => payload(0, index)),
+    );
   });
 });

@@ -6,10 +6,12 @@ import {
   fileOf,
   mergedOrder,
   nameOf,
+  payload,
   watchedFiles,
   type Stamps,
   type WatchedFiles,
 } from '../../support/merge-files.ts';
+import { blocks } from '../../support/pcapng-writer.ts';
 
 const T = 1_600_000_000_000_000_000n;
 
@@ -241,5 +243,53 @@ describe('a file that fails', () => {
     const [done] = doneOf(given, 2);
     assert.equal((done?.failure as { code?: string } | undefined)?.code, 'capture-unknown');
     assert.equal(given.watched.open, 0);
+  });
+});
+
+describe('packets without a stamp', () => {
+  const b = blocks('le');
+  const section = [b.section(), b.interface({ resolution: 9 })];
+  const stamped = (index: number, time: bigint): Buffer =>
+    b.enhanced({ stamp: time, data: payload(0, index) });
+  const bare = (index: number): Buffer => b.simple(payload(0, index));
+  const mixed = Buffer.concat([
+    ...section,
+    bare(0),
+    stamped(1, T + 10n),
+    bare(2),
+    bare(3),
+    stamped(4, T + 5n),
+    bare(5),
+    stamped(6, T + 30n),
+  ]);
+  const sets: Stamps[] = [[T + 5n], [T + 7n, T + 11n, T + 20n]];
+
+  test('come right after the packet before them, and are no steps backwards', async () => {
+    const { files } = watchedFiles(sets, { bytes: new Map([[0, mixed]]) });
+    const merge = new Merge(files);
+    const taken: [number, number, bigint][] = [];
+    for (;;) {
+      const reader = merge.next();
+      if (!reader) {
+        if (await merge.settle()) continue;
+        break;
+      }
+      const { window, dataStart, capturedLength } = reader;
+      const time = BigInt(merge.seconds) * 1_000_000_000n + BigInt(merge.nanos);
+      taken.push([...nameOf(window.subarray(dataStart, dataStart + capturedLength)), time - T]);
+    }
+    assert.deepEqual(taken, [
+      [0, 0, 5n],
+      [1, 0, 7n],
+      [0, 1, 10n],
+      [0, 2, 10n],
+      [0, 3, 10n],
+      [0, 4, 5n],
+      [0, 5, 5n],
+      [1, 1, 11n],
+      [1, 2, 20n],
+      [0, 6, 30n],
+    ]);
+    assert.equal(merge.backwards, 1);
   });
 });

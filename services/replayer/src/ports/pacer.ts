@@ -21,7 +21,8 @@ export interface PacerCounts {
   readonly failure: number;
   readonly sent: number;
   readonly sentBytes: number;
-  readonly refused: Readonly<Record<Exclude<RefusalCause, 'stopped'>, number>>;
+  /** By cause; the others are decided before a frame is written. */
+  readonly refused: Readonly<Record<Exclude<RefusalCause, 'stopped' | 'link-type'>, number>>;
   /** CLOCK_MONOTONIC, of the first and last frame sent; null before. */
   readonly first: { readonly due: Nanos; readonly sent: Nanos } | null;
   readonly last: { readonly due: Nanos; readonly sent: Nanos } | null;

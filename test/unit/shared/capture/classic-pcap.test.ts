@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { MAX_CAPTURED_BYTES, openClassicPcap, pcapMagic } from '@capfleet/shared/capture/classic-pcap';
+import { openClassicPcap, pcapMagic } from '@capfleet/shared/capture/classic-pcap';
+import { MAX_CAPTURED_BYTES } from '@capfleet/shared/capture/packet-bounds';
 import { openCapture } from '@capfleet/shared/capture/open-capture';
 import type { Failure } from '@capfleet/shared/errors/failure';
 import { memoryReader } from '../../../support/memory-reader.ts';

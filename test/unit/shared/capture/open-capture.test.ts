@@ -55,13 +55,9 @@ describe('what a file is refused for', () => {
   });
 
   for (const [name, hex] of [
-    ['pcapng', '0a0d0d0a1c0000004d3c2b1a'],
-    ['zstd', '28b52ffd'],
-    ['lz4', '04224d18'],
-    ['xz', 'fd377a585a00'],
-    ['bzip2', '425a6839'],
-    ['modified', 'a1b2cd34'],
-    ['modified', '34cdb2a1'],
+    ['Navtel', 'a12b3c4d'],
+    ['Navtel', '4d3c2ba1'],
+    ['lz4 of the legacy format', '02214c18'],
     ['snoop', '736e6f6f7000000000000002'],
     ['Network Monitor', '474d425500'],
     ['Network Monitor', '5254535300'],
@@ -78,15 +74,35 @@ describe('what a file is refused for', () => {
     });
   }
 
+  for (const [name, hex] of [
+    ['gzip', '1f8b08'],
+    ['zstd', '28b52ffd'],
+    ['lz4', '04224d18'],
+    ['xz', 'fd377a585a00'],
+    ['bzip2', '425a6839'],
+  ] as const) {
+    test(`${name} inside another compression, by name`, async () => {
+      const { code, format } = await refusal(gzipSync(beginningWith(hex)));
+      assert.deepEqual([code, format], ['capture-unsupported', `${name} inside another compression`]);
+    });
+
+    test(`what only begins like ${name}, as damaged`, async () => {
+      const { code } = await refusal(Buffer.concat([Buffer.from(hex, 'hex'), Buffer.alloc(300, 0xff)]));
+      assert.equal(code, 'compression-damaged');
+    });
+  }
+
   test('a tar archive, by name', async () => {
     const { code, format } = await refusal(tarArchive());
     assert.equal(code, 'capture-unsupported');
     assert.match(String(format), /tar/);
   });
 
-  test('a short file of a format that is known and not read', async () => {
-    const { code, format } = await refusal(Buffer.from('0a0d0d0a', 'hex'));
-    assert.deepEqual([code, format], ['capture-unsupported', 'pcapng']);
+  test('a pcapng capture that ends in its first header, and a short file of a format that is not read', async () => {
+    const { code, size } = await refusal(Buffer.from('0a0d0d0a1c000000', 'hex'));
+    assert.deepEqual([code, size], ['capture-too-short', 8]);
+    const { format } = await refusal(Buffer.from('58435000', 'hex'));
+    assert.equal(format, 'a NetXRay capture');
   });
 
   test('anything else, with the bytes that it begins with', async () => {

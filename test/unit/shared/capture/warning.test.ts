@@ -32,6 +32,13 @@ test('a kind either breaks the capture off or is an oddity', () => {
   for (const kind of breakingKinds) assert.ok(warningKinds.includes(kind));
   assert.deepEqual(
     warningKinds.filter((kind) => !breakingKinds.has(kind)),
-    ['fraction-out-of-range', 'captured-longer-than-wire', 'no-packets'],
+    [
+      'fraction-out-of-range',
+      'captured-longer-than-wire',
+      'stamp-out-of-range',
+      'no-packets',
+      'no-stamps',
+      'no-calendar-time',
+    ],
   );
 });

@@ -1,6 +1,9 @@
 // Bits of a bzip2 file, most significant first, out of bytes that arrive in pieces. Who reads asks for room first
-// (`ensure`), and then reads without asking.
+// (`room`), and then reads without asking.
+import { Damage } from './compressed-input.ts';
 
+/** Enough for one group of codes, or the header of a block. */
+const ROOM_BYTES = 128;
 /** Zero bytes behind the end, so that the last bits can be read like any others. */
 const PADDING_BYTES = 256;
 
@@ -67,4 +70,15 @@ export class BitSource {
   align(): void {
     this.#position = (this.#position + 7) & ~7;
   }
+}
+
+/** Pauses until there is room for what is read next: a group of codes, a header. */
+export function* room(bits: BitSource): Generator<'more', void, undefined> {
+  while (!bits.has(ROOM_BYTES)) yield 'more';
+  if (bits.overrun) throw new Damage(true);
+}
+
+/** What cannot be read because the file ended is cut, not damaged. */
+export function damage(bits: BitSource, message: string): Damage {
+  return bits.overrun ? new Damage(true) : new Damage(false, message);
 }

@@ -2,31 +2,20 @@
 // transform undone into bytes, the first run-length coding undone into what was compressed. Written as a generator
 // that pauses where it needs more bytes or has worked for a few milliseconds, because a block is up to 900 kB of
 // symbols and may expand to 45 MB.
-import type { BitSource } from './bzip2-bits.ts';
+import { damage, room, type BitSource } from './bzip2-bits.ts';
+import { readCodes, readSymbol, type Codes } from './bzip2-codes.ts';
 import { Damage } from './compressed-input.ts';
 
 /** Why a block pauses: it needs more bytes, it lets others work, or it has bytes to give. */
 export type BlockPause = 'more' | 'pause' | Buffer;
 
 const GROUP = 50;
-const LONGEST_CODE = 20;
 const RUN_A = 0;
 const RUN_B = 1;
-/** Enough for one group of codes, or the header of a table. */
-const ROOM_BYTES = 128;
 /** Groups of codes, and symbols of the transform, between two pauses. */
 const GROUPS_PER_PAUSE = 2000;
 const SYMBOLS_PER_PAUSE = 200_000;
 const OUTPUT_BYTES = 64 * 1024;
-
-/** A canonical Huffman code: for each length, the first code beyond it (aligned to the longest), and an offset. */
-interface Codes {
-  readonly shortest: number;
-  readonly beyond: Int32Array;
-  readonly offset: Int32Array;
-  readonly symbols: Uint16Array;
-}
-
 /**
  * Decodes a block behind its magic number.
  * @param work as many numbers as the stream's blocks may have symbols; used again for each block
@@ -44,11 +33,6 @@ export function* readBlock(bits: BitSource, work: Uint32Array): Generator<BlockP
   if ((yield* unroll(work, count, origin)) !== checksum)
     throw new Damage(false, 'the checksum of a block is wrong');
   return checksum;
-}
-
-function* room(bits: BitSource): Generator<'more', void, undefined> {
-  while (!bits.has(ROOM_BYTES)) yield 'more';
-  if (bits.overrun) throw new Damage(true);
 }
 
 /** Fills `work` with the block's symbols, in the transform's order; returns how many there are. */
@@ -131,60 +115,6 @@ function* readSelectors(bits: BitSource, tables: number): Generator<'more', Uint
   return selectors;
 }
 
-function* readCodes(bits: BitSource, symbolCount: number): Generator<'more', Codes, undefined> {
-  const lengths = new Uint8Array(symbolCount);
-  yield* room(bits);
-  let length = bits.read(5);
-  for (let symbol = 0; symbol < symbolCount; symbol += 1) {
-    yield* room(bits);
-    // A step is two bits; a code that goes up and down without end is none.
-    for (let steps = 0; bits.read(1) === 1; steps += 1) {
-      length += bits.read(1) === 0 ? 1 : -1;
-      if (steps > 2 * LONGEST_CODE) throw damage(bits, 'a code table is damaged');
-    }
-    if (length < 1 || length > LONGEST_CODE) throw damage(bits, 'a code table is damaged');
-    lengths[symbol] = length;
-  }
-  return codesOf(lengths);
-}
-
-function codesOf(lengths: Uint8Array): Codes {
-  const beyond = new Int32Array(LONGEST_CODE + 2);
-  const offset = new Int32Array(LONGEST_CODE + 1);
-  const symbols = new Uint16Array(lengths.length);
-  let shortest = LONGEST_CODE;
-  let code = 0;
-  let placed = 0;
-  for (let length = 1; length <= LONGEST_CODE; length += 1) {
-    offset[length] = placed - code;
-    for (const [symbol, its] of lengths.entries()) {
-      if (its !== length) continue;
-      symbols[placed] = symbol;
-      placed += 1;
-      code += 1;
-      shortest = Math.min(shortest, length);
-    }
-    beyond[length] = code << (LONGEST_CODE - length);
-    code <<= 1;
-  }
-  // Codes that are none are longer than the longest.
-  beyond[LONGEST_CODE + 1] = 2 ** LONGEST_CODE;
-  return { shortest, beyond, offset, symbols };
-}
-
-function readSymbol(bits: BitSource, { shortest, beyond, offset, symbols }: Codes): number {
-  const code = bits.peek(LONGEST_CODE);
-  let length = shortest;
-  while (code >= (beyond[length] as number)) length += 1;
-  const symbol =
-    length > LONGEST_CODE
-      ? undefined
-      : symbols[(code >> (LONGEST_CODE - length)) + (offset[length] as number)];
-  if (symbol === undefined) throw damage(bits, 'a code is in no table');
-  bits.skip(length);
-  return symbol;
-}
-
 /** Undoes the transform: above its byte, each symbol gets the place of the one that follows it. */
 function* link(work: Uint32Array, count: number): Generator<'pause', void, undefined> {
   const next = new Uint32Array(256);
@@ -240,11 +170,6 @@ function* unroll(work: Uint32Array, count: number, origin: number): Generator<Bl
   }
   if (filled > 0) yield output.subarray(0, filled);
   return ~crc >>> 0;
-}
-
-/** What cannot be read because the file ended is cut, not damaged. */
-function damage(bits: BitSource, message: string): Damage {
-  return bits.overrun ? new Damage(true) : new Damage(false, message);
 }
 
 /** CRC-32 with the most significant bit first. */

@@ -25,7 +25,10 @@ describe('a window', () => {
   test('gives all bytes in order and tells their offsets, for any pieces, records and gaps', async () => {
     const bytes = createPrng(5).fill(Buffer.alloc(900_000));
     const steps = fc.array(
-      fc.record({ skip: fc.boolean(), length: fc.oneof(fc.nat(50), fc.nat(5000), fc.nat(400_000)) }),
+      fc.record({
+        skip: fc.boolean(),
+        length: fc.integer({ min: 1, max: 400_000 }).chain((most) => fc.integer({ min: 1, max: most })),
+      }),
       { minLength: 1, maxLength: 30 },
     );
     const pieces = fc.array(fc.integer({ min: 1, max: 70_000 }), { minLength: 1, maxLength: 3 });

@@ -1,8 +1,14 @@
 // Maps one capture: reads it from start to end and says what is in it. What is wrong with the file is part of the
 // result; only what may pass (an I/O error) is thrown, so that the queue tries again.
+import type { ByteReader } from '@capfleet/shared/capture/byte-reader';
 import { openCapture } from '@capfleet/shared/capture/open-capture';
 import { breakingKinds, type CaptureWarning } from '@capfleet/shared/capture/warning';
-import { failedFile, type FileMap, type MappedFile } from '@capfleet/shared/dataset/file-map';
+import {
+  failedFile,
+  type FailedFile,
+  type FileMap,
+  type MappedFile,
+} from '@capfleet/shared/dataset/file-map';
 import { Failure } from '@capfleet/shared/errors/failure';
 import type { Source, SourceFile } from '@capfleet/shared/source/source';
 import { Tally } from './tally.ts';
@@ -21,15 +27,41 @@ export async function mapFile(
   options: MapFileOptions = {},
 ): Promise<FileMap> {
   try {
-    return await readThrough(source, file, options);
+    const map = await readThrough(await source.open(file), file, options);
+    await assertUnchanged(source, file);
+    return map;
   } catch (thrown) {
-    if (thrown instanceof Failure && !thrown.retryable) return failedFile(file, thrown);
-    throw thrown;
+    return failedUnlessPassing(file, thrown);
   }
 }
 
-async function readThrough(source: Source, file: SourceFile, options: MapFileOptions): Promise<MappedFile> {
-  const reader = await openCapture(await source.open(file), file.path);
+/**
+ * Maps a capture from bytes that are being read already; closes them.
+ * @throws as `mapFile`
+ */
+export async function mapBytes(
+  bytes: ByteReader,
+  file: SourceFile,
+  options: MapFileOptions = {},
+): Promise<FileMap> {
+  try {
+    return await readThrough(bytes, file, options);
+  } catch (thrown) {
+    return failedUnlessPassing(file, thrown);
+  }
+}
+
+function failedUnlessPassing(file: SourceFile, thrown: unknown): FailedFile {
+  if (thrown instanceof Failure && !thrown.retryable) return failedFile(file, thrown);
+  throw thrown;
+}
+
+async function readThrough(
+  bytes: ByteReader,
+  file: SourceFile,
+  options: MapFileOptions,
+): Promise<MappedFile> {
+  const reader = await openCapture(bytes, file.path);
   try {
     const tally = new Tally();
     do {
@@ -37,9 +69,7 @@ async function readThrough(source: Source, file: SourceFile, options: MapFileOpt
       options.onProgress?.(reader.consumed);
       options.signal?.throwIfAborted();
     } while (await reader.fill());
-    const warnings = reader.warnings();
-    await assertUnchanged(source, file);
-    return describe(file, reader.info, tally, warnings);
+    return describe(file, reader.info, tally, reader.warnings());
   } finally {
     await reader.close();
   }
@@ -83,8 +113,11 @@ function describe(
   };
 }
 
-/** A file that grew or was replaced while it was read is an error, not a result. */
-async function assertUnchanged(source: Source, file: SourceFile): Promise<void> {
+/**
+ * A file that grew or was replaced while it was read is an error, not a result.
+ * @throws Failure `file-changed`, those of `Source.stat`
+ */
+export async function assertUnchanged(source: Source, file: SourceFile): Promise<void> {
   const now = await source.stat(file.path);
   if (now.size === file.size && now.version === file.version) return;
   throw new Failure('file-changed', {

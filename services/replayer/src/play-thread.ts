@@ -6,12 +6,14 @@ import { breakingKinds } from '@capfleet/shared/capture/warning';
 import type { SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import { asFailure, Failure, reasonOf } from '@capfleet/shared/errors/failure';
 import { disk } from '@capfleet/shared/source/disk';
+import { openStretch } from '@capfleet/shared/source/stretch';
 import { openNativePacer } from './adapters/native-pacer.ts';
 import { feed, type FeedCounts } from './feed.ts';
 import type { LinkChoice } from './link.ts';
 import type { MergeFile } from './merge.ts';
 import type { FromPlayThread, PlayOutcome, ToPlayThread } from './play.ts';
 import type { Pacer } from './ports/pacer.ts';
+import { findPlanned } from './planned-file.ts';
 import { LINKTYPE_ETHERNET } from './prepare.ts';
 
 const PROGRESS_INTERVAL_MS = 250;
@@ -96,7 +98,7 @@ function mergeFile(
   return {
     earliest: BigInt(file.earliest),
     async open() {
-      const reader = await openCapture(await disk.open(await disk.stat(file.path)), file.path);
+      const reader = await openCapture(await openStretch(disk, await findPlanned(disk, file)), file.path);
       if (reader.info.linkTypes.every((linkType) => linkType === LINKTYPE_ETHERNET)) return reader;
       await reader.close();
       throw new Failure('file-changed', { path: file.path, difference: 'its link type is not Ethernet' });

@@ -23,7 +23,7 @@ const otherFormats: readonly (readonly [name: string, magic: string])[] = [
 /**
  * @param bytes the file from its start; closed with the reader, and closed here where opening fails
  * @throws Failure `capture-empty`, `capture-too-short`, `capture-unknown`, `capture-unsupported`,
- *   `capture-version`, `compression-damaged`
+ *   `capture-tarball`, `capture-version`, `compression-damaged`
  */
 export async function openCapture(bytes: ByteReader, path: string): Promise<PacketReader> {
   try {
@@ -47,7 +47,7 @@ async function openByMagic(bytes: ByteReader, path: string): Promise<PacketReade
   const other = otherFormats.find(([, prefix]) => hex.startsWith(prefix));
   if (other) throw new Failure('capture-unsupported', { path, format: other[0] });
   if (magic || headerLength < 4) throw new Failure('capture-too-short', { path, size: headerLength });
-  if (await isTar(start, plain)) throw new Failure('capture-unsupported', { path, format: 'a tar archive' });
+  if (await isTar(start, plain)) throw new Failure('capture-tarball', { path });
   throw new Failure('capture-unknown', { path, magic: hex.slice(0, 8).replace(/(..)(?=.)/g, '$1 ') });
 }
 

@@ -1,0 +1,13 @@
+// A file of a plan as its source knows it: by itself, or as a stretch of the file that holds it.
+import type { PlanFile } from '@capfleet/shared/dataset/replay-plan';
+import type { Source, SourceFile } from '@capfleet/shared/source/source';
+import { statHolder } from '@capfleet/shared/source/stretch';
+
+/** What `openStretch` takes. @throws Failure as `Source.stat` */
+export async function findPlanned(source: Source, file: PlanFile): Promise<SourceFile> {
+  const { path, fileSize, version, within } = file;
+  const holder = await statHolder(source, file);
+  if (!within) return holder;
+  const size = fileSize ?? Math.max(0, holder.size - within.offset);
+  return { path, name: path, size, version: version ?? holder.version, within };
+}

@@ -1,5 +1,6 @@
 // Maps one capture: reads it from start to end and says what is in it. What is wrong with the file is part of the
 // result; only what may pass (an I/O error) is thrown, so that the queue tries again.
+import type { ByteReader } from '@capfleet/shared/capture/byte-reader';
 import { openCapture } from '@capfleet/shared/capture/open-capture';
 import { failedFile, type FailedFile, type MappedFile } from '@capfleet/shared/dataset/file-map';
 import { Failure } from '@capfleet/shared/errors/failure';
@@ -15,12 +16,24 @@ export interface MapFileOptions {
 }
 
 /** @throws Failure where it is retryable; any other failure is the result's `error` */
-export async function mapFile(
+export function mapFile(
   source: Source,
   file: SourceFile,
   options: MapFileOptions = {},
 ): Promise<MappedFile | FailedFile> {
-  return orFailed(file, () => readThrough(source, file, options));
+  return orFailed(file, () => mapWhole(source, file, options));
+}
+
+/**
+ * Maps a capture from bytes that are being read already; closes them.
+ * @throws as `mapFile`
+ */
+export function mapBytes(
+  bytes: ByteReader,
+  file: SourceFile,
+  options: MapFileOptions = {},
+): Promise<MappedFile | FailedFile> {
+  return orFailed(file, () => readThrough(bytes, file, options));
 }
 
 /** What the work gives, or the file as failed where another attempt can't help. */
@@ -37,12 +50,22 @@ export async function orFailed(
 }
 
 /** @throws Failure for anything that keeps the file from being mapped */
-export async function readThrough(
+export async function mapWhole(
   source: Source,
   file: SourceFile,
   options: MapFileOptions,
 ): Promise<MappedFile> {
-  const reader = await openCapture(await source.open(file), file.path);
+  const map = await readThrough(await source.open(file), file, options);
+  await assertUnchanged(source, file);
+  return map;
+}
+
+async function readThrough(
+  bytes: ByteReader,
+  file: SourceFile,
+  options: MapFileOptions,
+): Promise<MappedFile> {
+  const reader = await openCapture(bytes, file.path);
   try {
     const tally = new Tally();
     do {
@@ -50,7 +73,6 @@ export async function readThrough(
       options.onProgress?.(reader.consumed);
       options.signal?.throwIfAborted();
     } while (await reader.fill());
-    await assertUnchanged(source, file);
     return describeFile(file, reader.info, tally, reader.warnings());
   } finally {
     await reader.close();

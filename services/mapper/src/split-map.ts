@@ -14,7 +14,7 @@ import { WarningLog } from '@capfleet/shared/capture/warning';
 import type { PartMap } from '@capfleet/shared/contract/part-map';
 import type { FileMap, MappedFile } from '@capfleet/shared/dataset/file-map';
 import type { Source, SourceFile } from '@capfleet/shared/source/source';
-import { orFailed, readThrough, type MapFileOptions } from './map-file.ts';
+import { mapWhole, orFailed, type MapFileOptions } from './map-file.ts';
 import { assertUnchanged, describeFile } from './mapped-file.ts';
 import { readPcapHead, readStretchBytes, type PcapHead } from './pcap-head.ts';
 import { Tally } from './tally.ts';
@@ -81,7 +81,7 @@ export async function joinParts(
   return orFailed(file, async () => {
     const head = await readPcapHead(source, file);
     // No longer what it was when it was split: the whole way tells what it is.
-    return head ? join(source, file, head, parts, options) : readThrough(source, file, options);
+    return head ? join(source, file, head, parts, options) : mapWhole(source, file, options);
   });
 }
 

@@ -6,13 +6,13 @@ import { breakingKinds } from '@capfleet/shared/capture/warning';
 import { MODEST_WINDOW_BYTES } from '@capfleet/shared/capture/window';
 import { fileRate, type PlanFile } from '@capfleet/shared/dataset/replay-plan';
 import { asFailure, Failure, reasonOf } from '@capfleet/shared/errors/failure';
-import type { SourceFile } from '@capfleet/shared/source/source';
 import { sources } from '@capfleet/shared/source/sources';
 import { openNativePacer } from './adapters/native-pacer.ts';
 import { feed, type FeedCounts } from './feed.ts';
 import type { MergeFile } from './merge.ts';
 import type { FromPlayThread, PlayData, PlayOutcome, ToPlayThread } from './play.ts';
 import type { Pacer } from './ports/pacer.ts';
+import { findPlanned } from './planned-file.ts';
 import { LINKTYPE_ETHERNET } from './prepare.ts';
 
 const PROGRESS_INTERVAL_MS = 250;
@@ -98,7 +98,7 @@ function mergeFile(file: PlanFile, errors: { path: string; message: string }[]):
     earliest: BigInt(file.earliest),
     async open() {
       const ahead = Math.ceil(fileRate(file, plan.timeline) * READ_AHEAD_SECONDS);
-      const bytes = await source.open(await toSourceFile(file), { ahead });
+      const bytes = await source.open(await findPlanned(source, file), { ahead });
       const reader = await openCapture(bytes, file.path, MODEST_WINDOW_BYTES);
       if (reader.info.linkTypes.every((linkType) => linkType === LINKTYPE_ETHERNET)) return reader;
       await reader.close();
@@ -116,12 +116,6 @@ function mergeFile(file: PlanFile, errors: { path: string; message: string }[]):
       }
     },
   };
-}
-
-/** As it was mapped, so that another file in its place is found out; as it is now where the mapping does not tell. */
-async function toSourceFile({ path, fileSize, version, within }: PlanFile): Promise<SourceFile> {
-  if (fileSize === null || version === null) return source.stat(path);
-  return { path, name: path, size: fileSize, version, ...(within && { within }) };
 }
 
 function outcomeOf(pacer: Pacer, counts: FeedCounts, files: PlayOutcome['files']): PlayOutcome {

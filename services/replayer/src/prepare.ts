@@ -2,10 +2,13 @@
 // what is in the others. The raw socket itself is tried when the play opens it.
 import { isInside } from '@capfleet/shared/source/roots';
 import type { Source, SourceFile } from '@capfleet/shared/source/source';
+import { statHolder } from '@capfleet/shared/source/stretch';
+import { tarballsOf } from '@capfleet/shared/archive/member-name';
 import { inferLanes } from '@capfleet/shared/dataset/lanes';
 import type { PlanFile, SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import { Failure } from '@capfleet/shared/errors/failure';
 import { openCapture } from '@capfleet/shared/capture/open-capture';
+import { findPlanned } from './planned-file.ts';
 import { linkName, type LinkChoice } from './link.ts';
 import type { Interfaces } from './ports/interfaces.ts';
 
@@ -29,7 +32,8 @@ export interface PrepareContext {
 
 /**
  * @throws Failure `interface-missing`, `interface-down`, `interface-default-route`, `interface-link-type`,
- *   `frame-too-large`, `too-many-open-files`, `file-missing`, `file-forbidden`, `file-changed`, `file-outside-roots`, those of `openCapture`
+ *   `frame-too-large`, `too-many-open-files`, `file-missing`, `file-forbidden`, `file-changed`,
+ *   `file-outside-roots`, `tarball-compressed`, those of `openCapture`
  */
 export async function checkPlan(plan: SensorPlan, context: PrepareContext): Promise<void> {
   const largest = await checkLink(plan, context);
@@ -78,20 +82,10 @@ async function checkLink(plan: SensorPlan, { link, interfaces }: PrepareContext)
 
 async function checkFile(file: PlanFile, context: PrepareContext, largest: FrameLimit): Promise<void> {
   const { path } = file;
-  const place = file.within?.path ?? path;
-  const now = await context.source.stat(place);
-  if (!(await isInside(place, context.roots))) throw new Failure('file-outside-roots', { path });
-  // A stretch has a size of its own; the version is that of the file which holds it.
-  if (!file.within && file.fileSize !== null && now.size !== file.fileSize) {
-    throw new Failure('file-changed', {
-      path,
-      difference: `${String(now.size)} bytes, mapped with ${String(file.fileSize)}`,
-    });
-  }
-  if (file.version !== null && now.version !== file.version) {
-    throw new Failure('file-changed', { path, difference: 'it was written after it was mapped' });
-  }
-  const linkTypes = file.linkTypes.length > 0 ? file.linkTypes : await readLinkTypes(now, context.source);
+  const now = await statPlanned(file, context.source);
+  if (!(await isInside(now.path, context.roots))) throw new Failure('file-outside-roots', { path });
+  checkUnchanged(file, now);
+  const linkTypes = file.linkTypes.length > 0 ? file.linkTypes : await readLinkTypes(file, context.source);
   for (const linkType of linkTypes) {
     if (linkType === LINKTYPE_ETHERNET) continue;
     throw new Failure('interface-link-type', {
@@ -113,9 +107,42 @@ async function checkFile(file: PlanFile, context: PrepareContext, largest: Frame
   }
 }
 
+/**
+ * The file that holds what will be played, as it is now.
+ * @throws Failure `tarball-compressed` for a member of a tarball that cannot be read from its place
+ */
+async function statPlanned(file: PlanFile, source: Source): Promise<SourceFile> {
+  try {
+    return await statHolder(source, file);
+  } catch (thrown) {
+    if (!(thrown instanceof Failure) || thrown.code !== 'file-missing' || file.within) throw thrown;
+    for (const tarball of tarballsOf(file.path)) {
+      const isThere = await source.stat(tarball).catch(() => null);
+      if (isThere) throw new Failure('tarball-compressed', { path: file.path, tarball }, { cause: thrown });
+    }
+    throw thrown;
+  }
+}
+
+/** Of a file that holds others only its version is known. */
+function checkUnchanged({ path, fileSize, version, within }: PlanFile, now: SourceFile): void {
+  if (!within && fileSize !== null && now.size !== fileSize) {
+    throw new Failure('file-changed', {
+      path,
+      difference: `${String(now.size)} bytes, mapped with ${String(fileSize)}`,
+    });
+  }
+  if (version !== null && now.version !== version) {
+    throw new Failure('file-changed', { path, difference: 'it was written after it was mapped' });
+  }
+}
+
 /** For mappings that do not tell the link type. */
-async function readLinkTypes(file: SourceFile, source: Source): Promise<readonly number[]> {
-  const reader = await openCapture(await source.open(file, { ahead: 0 }), file.path);
+async function readLinkTypes(file: PlanFile, source: Source): Promise<readonly number[]> {
+  const reader = await openCapture(
+    await source.open(await findPlanned(source, file), { ahead: 0 }),
+    file.path,
+  );
   await reader.close();
   return reader.info.linkTypes;
 }

@@ -27,7 +27,7 @@ const otherFormats: readonly (readonly [name: string, magic: string])[] = [
  * @param bytes the file from its start; closed with the reader, and closed here where opening fails
  * @param largestWindow bytes that the reader may hold of a long capture, twice; for who opens many side by side
  * @throws Failure `capture-empty`, `capture-too-short`, `capture-unknown`, `capture-unsupported`,
- *   `capture-version`, `capture-damaged`, `compression-damaged`
+ *   `capture-tarball`, `capture-version`, `capture-damaged`, `compression-damaged`
  */
 export async function openCapture(
   bytes: ByteReader,
@@ -56,7 +56,7 @@ async function openByMagic(bytes: ByteReader, path: string, largestWindow: numbe
   const other = otherFormats.find(([, prefix]) => hex.startsWith(prefix));
   if (other) throw new Failure('capture-unsupported', { path, format: other[0] });
   if (magic || headerLength < 4) throw new Failure('capture-too-short', { path, size: headerLength });
-  if (await isTar(start, plain)) throw new Failure('capture-unsupported', { path, format: 'a tar archive' });
+  if (await isTar(start, plain)) throw new Failure('capture-tarball', { path });
   throw new Failure('capture-unknown', { path, magic: hex.slice(0, 8).replace(/(..)(?=.)/g, '$1 ') });
 }
 

@@ -103,6 +103,28 @@ export const errorTable = {
     'fetch the file again from where it was recorded',
   ),
 
+  // Tarballs
+  'capture-tarball': failed(
+    '{path} is a tar archive, not a capture',
+    'map it as a source of its own, or extract it with `capfleet tarExtract` first',
+  ),
+  'tarball-invalid': failed(
+    '{path} is not a tar archive: {reason}',
+    'tar is read plain or in any compression that Capfleet knows; `file {path}` tells what this is',
+  ),
+  'tarball-damaged': failed(
+    '{path} is damaged at byte {offset} of its plain form: {reason}',
+    'what came before is taken; fetch the archive again for the rest',
+  ),
+  'tarball-compressed': failed(
+    '{path} lies in a compressed tarball, which can only be read from its start',
+    'extract it, then map the folder: `capfleet tarExtract --in-tarball {tarball} --out-dir DIR`',
+  ),
+  'member-refused': failed(
+    '{path}: this member of the tarball is not read: {reason}',
+    'only regular files with a relative path are taken from a tarball',
+  ),
+
   // Data sets
   'dump-missing': failed(
     'no such mapping: {path}',
@@ -238,6 +260,17 @@ export const errorTable = {
   'job-invalid': failed(
     'a job in queue {queue} does not fit its schema: {reason}',
     'see who else writes to this Redis',
+  ),
+
+  // Extracted files
+  'output-exists': failed(
+    '{path} exists already',
+    'choose another --out-dir, or replace it with --overwrite',
+  ),
+  'output-blocked': failed('{path} is not written: {reason}', 'choose another --out-dir'),
+  'output-unwritable': failed(
+    'cannot write {path}: {reason}',
+    'make room or choose another --out-dir; what was written before is whole',
   ),
 
   // Command line

@@ -5,6 +5,7 @@ import type { S3Options } from './s3/s3-options.ts';
 import { isS3Path } from './s3/s3-path.ts';
 import { s3Source } from './s3/s3-source.ts';
 import type { Source } from './source.ts';
+import { openStretch } from './stretch.ts';
 
 export function sources(options: S3Options): Source {
   const s3 = s3Source(options);
@@ -12,14 +13,6 @@ export function sources(options: S3Options): Source {
   return {
     list: (folder, filter) => sourceOf(folder).list(folder, filter),
     stat: (path) => sourceOf(path).stat(path),
-    open(file, range = {}) {
-      const { within, size, name, version } = file;
-      if (!within) return sourceOf(file.path).open(file, range);
-      const { from = 0, length = Number.POSITIVE_INFINITY } = range;
-      return sourceOf(within.path).open(
-        { path: within.path, name, size: within.offset + size, version },
-        { ...range, from: within.offset + from, length: Math.max(0, Math.min(length, size - from)) },
-      );
-    },
+    open: (file, range) => openStretch(sourceOf(file.within?.path ?? file.path), file, range),
   };
 }

@@ -8,6 +8,7 @@ import { checkPlan, type PrepareContext } from '@capfleet/replayer/prepare';
 import type { Interfaces } from '@capfleet/replayer/ports/interfaces';
 import { captureOf } from '../../support/read-capture.ts';
 import { planFile, sensorPlan } from '../../support/play-results.ts';
+import { tarFile } from '../../support/tar-writer.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 
 type InterfaceState = NonNullable<Awaited<ReturnType<Interfaces['state']>>>;
@@ -124,6 +125,52 @@ describe('preparing a plan', () => {
     await assert.rejects(checkPlan(plan({ path: join(dir, 'gone') }), context), { code: 'file-missing' });
     await assert.rejects(checkPlan(plan({ fileSize: 5 }), context), { code: 'file-changed' });
     await assert.rejects(checkPlan(plan({ version: '5' }), context), { code: 'file-changed' });
+  });
+
+  test('lets a member of an uncompressed tarball pass, and holds the tarball against the mapping', async (t) => {
+    const { context, plan, dir } = await given(t, {}, 113);
+    const tarball = join(dir, 'set.tar');
+    const put = (linkType: number): Promise<void> =>
+      writeFile(tarball, tarFile([{ name: 'a.pcap', data: captureOf([60, 60], { linkType }) }]));
+    const member = async (): Promise<Partial<PlanFile>> => ({
+      path: `${tarball}!/a.pcap`,
+      fileSize: captureOf([60, 60]).length,
+      version: (await disk.stat(tarball)).version,
+      within: { path: tarball, offset: 512 },
+      maxCaptured: 60,
+    });
+    await put(1);
+    const mapped = await member();
+    await checkPlan(plan({ ...mapped, linkTypes: [1] }), context);
+    await checkPlan(plan({ ...mapped, linkTypes: [] }), context);
+    await checkPlan(plan({ ...mapped, linkTypes: [], fileSize: null, version: null }), context);
+    await put(113);
+    await assert.rejects(checkPlan(plan({ ...mapped, linkTypes: [1] }), context), { code: 'file-changed' });
+    await assert.rejects(checkPlan(plan({ ...(await member()), linkTypes: [] }), context), {
+      code: 'interface-link-type',
+    });
+    const outside = { ...context, roots: [join(dir, 'inner')] };
+    await assert.rejects(checkPlan(plan({ ...(await member()), linkTypes: [1] }), outside), {
+      code: 'file-outside-roots',
+    });
+  });
+
+  test('refuses a member of a compressed tarball, and says what to do', async (t) => {
+    const { context, plan, dir } = await given(t);
+    const tarball = join(dir, 'odd!', 'set.tar.gz');
+    await mkdir(join(dir, 'odd!'));
+    await writeFile(tarball, 'whatever');
+    await assert.rejects(
+      checkPlan(plan({ path: `${tarball}!/sub/a.pcap` }), context),
+      (thrown: Error & { code: string; hint: string }) => {
+        assert.equal(thrown.code, 'tarball-compressed');
+        assert.match(thrown.hint, new RegExp(`capfleet tarExtract --in-tarball ${tarball} `));
+        return true;
+      },
+    );
+    await assert.rejects(checkPlan(plan({ path: join(dir, 'gone.tar!/a.pcap') }), context), {
+      code: 'file-missing',
+    });
   });
 
   test('refuses a file outside the roots, also behind a link or dots', async (t) => {

@@ -112,7 +112,7 @@ describe('a classic pcap', () => {
         file.subarray(0, 24),
         magic,
         bytes,
-        { path: 'p', compression: 'none' },
+        { path: 'p', compression: 'none', largestWindow: 65_536 },
         from,
       );
       const offsets: number[] = [];

@@ -38,7 +38,11 @@ test('a listing waits where too many files are under way, and goes on when they 
   };
   const journal = await openJournal({ path: join(dir, 'journal'), mapping: 'm', seed: null });
   after.after(() => journal.remove());
-  const jobs = bullmqMapJobs(url, { request: journal.request, quick: false }, silentLogger());
+  const jobs = bullmqMapJobs(
+    url,
+    { request: journal.request, quick: false, splitSize: null },
+    silentLogger(),
+  );
   const mapping = mapDataSet(endless, jobs, journal, {
     source: dir,
     filter: { suffix: '', pattern: null },

@@ -39,7 +39,7 @@ async function makeScene(t: TestContext, shape: SetShape = {}): Promise<Scene> {
   await mkdir(root);
   await mkdir(elsewhere);
   await writeNumberedSet(root, shape);
-  const jobs = bullmqMapJobs(url, { request: REQUEST, quick: false }, silentLogger());
+  const jobs = bullmqMapJobs(url, { request: REQUEST, quick: false, splitSize: null }, silentLogger());
   const closeJobs = jobs.close;
   let closed: Promise<void> | undefined;
   const close = (): Promise<void> => (closed ??= closeJobs(false));
@@ -73,14 +73,14 @@ const logged = (stderr: string, text: string): number => stderr.split(text).leng
 const valid = (root: string): object => ({
   v: 2,
   request: REQUEST,
-  quick: false,
+  task: { do: 'map', quick: false },
   file: { path: join(root, 'good.pcap'), name: 'good.pcap', size: 1, version: '1' },
 });
 
 /** What somebody might put into the queue; each takes the place of a sound job's data. */
 const misfits: Record<string, (root: string) => unknown> = {
   'an unknown version': (root) => ({ ...valid(root), v: 3 }),
-  'no file': () => ({ v: 2, request: REQUEST, quick: false }),
+  'no file': () => ({ v: 2, request: REQUEST, task: { do: 'map', quick: false } }),
   nothing: () => null,
   'a list': () => [1, 2, 3],
   'a text': () => 'map it',

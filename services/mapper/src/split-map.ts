@@ -11,7 +11,7 @@ import { MAX_CAPTURED_BYTES } from '@capfleet/shared/capture/packet-bounds';
 import { LARGE_WINDOW_BYTES } from '@capfleet/shared/capture/window';
 import { guessRecord } from '@capfleet/shared/capture/record-chain';
 import { WarningLog } from '@capfleet/shared/capture/warning';
-import type { PartMap } from '@capfleet/shared/contract/part-map';
+import type { Part, PartMap } from '@capfleet/shared/contract/part-map';
 import type { FileMap, MappedFile } from '@capfleet/shared/dataset/file-map';
 import type { Source, SourceFile } from '@capfleet/shared/source/source';
 import { mapWhole, orFailed, type MapFileOptions } from './map-file.ts';
@@ -21,21 +21,6 @@ import { Tally } from './tally.ts';
 
 /** How far the chain of records goes on which a guess rests. */
 const LOOK_AHEAD_BYTES = 64 * 1024;
-
-/** A stretch of a file; its records are those that begin from `from` up to `to`. */
-export interface Part {
-  readonly from: number;
-  readonly to: number;
-}
-
-/** Cuts a file into stretches of `splitSize` bytes, the last one shorter. */
-export function planParts(size: number, splitSize: number): Part[] {
-  if (!(splitSize >= 1)) throw new RangeError(`parts of ${String(splitSize)} bytes`);
-  return Array.from({ length: Math.ceil(size / splitSize) }, (_, index) => ({
-    from: index * splitSize,
-    to: Math.min(size, (index + 1) * splitSize),
-  }));
-}
 
 /**
  * True for what can be mapped in parts: an uncompressed classic pcap that holds a record.

@@ -4,14 +4,16 @@
 import { UnrecoverableError, Worker, type Job } from 'bullmq';
 import { mapQueue, PREFIX } from '@capfleet/shared/contract/keys';
 import { mapJobSchema, requestOfJob, type MapJob } from '@capfleet/shared/contract/map-job';
+import type { PartMap } from '@capfleet/shared/contract/part-map';
 import { failedFile, type FileMap } from '@capfleet/shared/dataset/file-map';
 import { asFailure, Failure } from '@capfleet/shared/errors/failure';
 import type { Logger } from '@capfleet/shared/log/logger';
 import { optionsOf } from '@capfleet/shared/redis/connect';
 import { isInside } from '@capfleet/shared/source/roots';
-import type { Source } from '@capfleet/shared/source/source';
-import { mapFile } from './map-file.ts';
+import type { Source, SourceFile } from '@capfleet/shared/source/source';
+import type { MapFileOptions } from './map-file.ts';
 import { resultStream, type ResultStream } from './result-stream.ts';
+import { mapAny, mapJoined, mapStretch } from './tasks.ts';
 
 /** A mapper that is killed leaves its job locked this long; then another takes it up. */
 const LOCK_MS = 10_000;
@@ -97,7 +99,7 @@ interface JobContext {
   readonly signal: AbortSignal;
 }
 
-async function processJob(job: Job, context: JobContext): Promise<void> {
+async function processJob(job: Job, context: JobContext): Promise<PartMap | null> {
   const parsed = mapJobSchema.safeParse(job.data);
   if (!parsed.success) {
     const reason = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
@@ -105,54 +107,56 @@ async function processJob(job: Job, context: JobContext): Promise<void> {
     context.log.error({ job: job.id, reason }, 'refused a job that does not fit its schema');
     throw new UnrecoverableError(failure.message);
   }
-  const { request, file } = parsed.data;
+  const { request, file, task } = parsed.data;
+  const { results, source, log } = context;
+  const id = job.id ?? '';
   const started = performance.now();
-  const map = await mapOrFail(job, parsed.data, context);
-  await context.results.put(request, { job: job.id ?? '', map });
-  context.log.info(
-    {
-      job: job.id,
-      request,
-      path: file.path,
-      status: map.status,
-      ms: Math.round(performance.now() - started),
-    },
-    'mapped',
-  );
-}
-
-async function mapOrFail(job: Job, { request, file }: MapJob, context: JobContext): Promise<FileMap> {
-  // A path that does not exist is reported as such, not as forbidden.
-  const place = file.within?.path ?? file.path;
-  if (!(await isInside(place, context.roots))) {
-    const missing = await context.source.stat(place).then(
-      () => null,
-      (thrown: unknown) => asFailure(thrown),
-    );
-    if (missing === null)
-      context.log.warn({ job: job.id, path: file.path }, 'refused a path outside the roots');
-    return failedFile(file, missing ?? new Failure('file-outside-roots', { path: file.path }));
-  }
-  let reported = performance.now();
+  const give = (map: FileMap): Promise<void> => results.put(request, { job: id, map });
+  const options = optionsFor(job, parsed.data, context);
+  let part: PartMap | null = null;
   try {
-    return await mapFile(context.source, file, {
-      signal: context.signal,
-      onProgress(consumed) {
-        const now = performance.now();
-        if (now - reported < PROGRESS_INTERVAL_MS) return;
-        reported = now;
-        // For the coordinator, and for who looks at the queue.
-        context.results.put(request, { job: job.id ?? '', consumed }).catch(() => undefined);
-        job.updateProgress({ consumed }).catch(() => undefined);
-      },
-    });
+    await assertAllowed(job, file, context);
+    if (task.do === 'map') await mapAny(source, file, task, give, options);
+    else if (task.do === 'part') part = await mapStretch(source, file, task, options);
+    else await give(await mapJoined(source, file, Object.values(await job.getChildrenValues()), options));
   } catch (thrown) {
     const failure = asFailure(thrown);
     const attemptsLeft = (job.opts.attempts ?? 1) - job.attemptsMade - 1;
     if (context.signal.aborted || (failure.retryable && attemptsLeft > 0)) throw failure;
-    if (failure.code === 'internal') context.log.error({ job: job.id, err: thrown }, 'mapping failed');
-    return failedFile(file, failure);
+    if (failure.code === 'internal') log.error({ job: id, err: thrown }, 'mapping failed');
+    // A part that is missing is read by who joins.
+    if (task.do !== 'part') await give(failedFile(file, failure));
   }
+  const ms = Math.round(performance.now() - started);
+  log.info({ job: id, request, path: file.path, task: task.do, ms }, 'mapped');
+  return part;
+}
+
+/** @throws Failure `file-outside-roots`, or what keeps the file from being found */
+async function assertAllowed(job: Job, { path, within }: SourceFile, context: JobContext): Promise<void> {
+  const place = within?.path ?? path;
+  if (await isInside(place, context.roots)) return;
+  // A path that does not exist is reported as such, not as forbidden.
+  await context.source.stat(place);
+  context.log.warn({ job: job.id, path }, 'refused a path outside the roots');
+  throw new Failure('file-outside-roots', { path });
+}
+
+/** Tells now and then how far the job is. */
+function optionsFor(job: Job, { request, task }: MapJob, { results, signal }: JobContext): MapFileOptions {
+  let reported = performance.now();
+  return {
+    signal,
+    onProgress(consumed) {
+      const now = performance.now();
+      if (now - reported < PROGRESS_INTERVAL_MS) return;
+      reported = now;
+      // For the coordinator, and for who looks at the queue.
+      const [of, part] = task.do === 'part' ? [job.parent?.id, task.from] : [job.id, 0];
+      results.put(request, { job: of ?? '', part, consumed }).catch(() => undefined);
+      job.updateProgress({ consumed }).catch(() => undefined);
+    },
+  };
 }
 
 /** Tells the coordinator of a job that the queue gives up; it cannot know otherwise. */

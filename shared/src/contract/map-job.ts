@@ -26,9 +26,17 @@ export const mapJobSchema = z.strictObject({
     version: versionSchema,
     within: withinSchema.exactOptional(),
   }),
-  /** Whether an estimate from both ends of the file will do. */
-  quick: z.boolean(),
+  task: z.discriminatedUnion('do', [
+    /** Maps the file; `quick`: an estimate from both its ends will do. */
+    z.strictObject({ do: z.literal('map'), quick: z.boolean() }),
+    /** Maps the records that begin in a stretch of the file; the answer is the job's return value. */
+    z.strictObject({ do: z.literal('part'), from: z.int().nonnegative(), to: z.int().positive() }),
+    /** Joins what the part jobs below this one gave. */
+    z.strictObject({ do: z.literal('join') }),
+  ]),
 });
+
+export type MapTask = z.infer<typeof mapJobSchema>['task'];
 
 export type MapJob = z.infer<typeof mapJobSchema>;
 
@@ -36,8 +44,8 @@ export const mapAnswerSchema = z.union([
   z.object({ job: z.string(), map: fileMapSchema }),
   /** The queue gives the job up. */
   z.object({ job: z.string(), givenUp: failureSchema }),
-  /** Bytes of the file read so far. */
-  z.object({ job: z.string(), consumed: z.int().nonnegative() }),
+  /** Bytes read so far of the file, or of its part that begins at `part`. */
+  z.object({ job: z.string(), part: z.int().nonnegative(), consumed: z.int().nonnegative() }),
 ]);
 
 export type MapAnswer = z.infer<typeof mapAnswerSchema>;

@@ -34,3 +34,18 @@ export const partMapSchema = z
 
 /** All records that begin from `start` up to `end`. */
 export type PartMap = z.infer<typeof partMapSchema>;
+
+/** A stretch of a file; its records are those that begin from `from` up to `to`. */
+export interface Part {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Cuts a file into stretches of `splitSize` bytes, the last one shorter. */
+export function planParts(size: number, splitSize: number): Part[] {
+  if (!(splitSize >= 1)) throw new RangeError(`parts of ${String(splitSize)} bytes`);
+  return Array.from({ length: Math.ceil(size / splitSize) }, (_, index) => ({
+    from: index * splitSize,
+    to: Math.min(size, (index + 1) * splitSize),
+  }));
+}

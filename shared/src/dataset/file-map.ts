@@ -82,7 +82,6 @@ export const failedFileSchema = z.object({
 export const archiveSchema = z.object({
   ...identity,
   status: z.literal('archive'),
-  compression: z.enum(compressions),
   members: count,
 });
 

@@ -26,6 +26,7 @@ import {
   logLevelOption,
   parseCount,
   parsePattern,
+  parseSize,
   parseSpan,
   redisOption,
   s3Args,
@@ -47,6 +48,7 @@ interface MapOptions extends CommonOptions, S3CommandOptions {
   readonly dumpJson: string;
   readonly format?: MapFormat;
   readonly quick: boolean;
+  readonly splitSize?: number;
   readonly fresh: boolean;
   readonly stateDir?: string;
   readonly redis?: string;
@@ -87,6 +89,11 @@ export function mapCommand(run: (action: (world: World) => Promise<ExitCode>) =>
       new Option('--format <form>', 'what to print on stdout instead of the summary').choices(mapFormats),
     )
     .option('--quick', 'estimate uncompressed captures from their two ends, where that is safe', false)
+    .addOption(
+      new Option('--split-size <bytes>', 'map uncompressed files above this in parts, as 1GiB').argParser(
+        parseSize,
+      ),
+    )
     .option('--fresh', 'read every file, whatever the dump that is there knows', false)
     .option('--state-dir <dir>', 'folder for the journal of a mapping that is under way')
     .addOption(redisOption())
@@ -167,7 +174,7 @@ async function mapThroughQueue(
     const { request } = journal;
     const jobs = bullmqMapJobs(
       redis,
-      { request, quick: options.quick },
+      { request, quick: options.quick, splitSize: options.splitSize ?? null },
       createLogger('map', options.logLevel),
     );
     return await mapDataSet(sources(s3), jobs, journal, {

@@ -1,6 +1,6 @@
 // Map jobs over BullMQ and a results stream in Redis.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Queue, type JobsOptions } from 'bullmq';
+import { FlowProducer, Queue, type JobsOptions } from 'bullmq';
 import { mapQueue, mapResultsKey, PREFIX } from '@capfleet/shared/contract/keys';
 import {
   MAP_ATTEMPTS,
@@ -9,14 +9,18 @@ import {
   mapAnswerSchema,
   mapJobId,
   type MapJob,
+  type MapTask,
 } from '@capfleet/shared/contract/map-job';
 import { failedWith } from '@capfleet/shared/dataset/file-map';
+import { planParts } from '@capfleet/shared/contract/part-map';
 import type { Logger } from '@capfleet/shared/log/logger';
 import { connect, optionsOf } from '@capfleet/shared/redis/connect';
 import { parseEntry, readStream } from '@capfleet/shared/redis/stream';
 import type { SourceFile } from '@capfleet/shared/source/source';
 import type { MapJobs, MapResult } from '../ports/map-jobs.ts';
 
+/** Of one file; each is a job. */
+const MOST_PARTS = 1000;
 const TAKE_MS = 500;
 /** Results of small files come by the thousand a second: a short wait lets them be taken together. */
 const GATHER_MS = 20;
@@ -26,30 +30,59 @@ export interface MapJobsOptions {
   /** Names the request in the queue. */
   readonly request: string;
   readonly quick: boolean;
+  /** Files above this are mapped in parts of about that size, where they can be; bytes, null is never. */
+  readonly splitSize: number | null;
 }
 
 export function bullmqMapJobs(redis: string, options: MapJobsOptions, log: Logger): MapJobs {
-  const { request, quick } = options;
+  const { request, quick, splitSize } = options;
   const results = mapResultsKey(request);
   const queue = new Queue<MapJob>(mapQueue, { connection: optionsOf(redis), prefix: PREFIX });
-  queue.on('error', (error) => {
+  const flows = new FlowProducer({ connection: optionsOf(redis), prefix: PREFIX });
+  const onError = (error: Error): void => {
     log.warn({ reason: error.message }, 'map queue');
-  });
+  };
+  queue.on('error', onError);
+  flows.on('error', onError);
   const client = connect(redis, 'map-results', log);
 
   /** Files that were added and have no result yet, by job id. */
   const open = new Map<string, SourceFile>();
   let position = '0';
-  let onProgress: (path: string, consumed: number) => void = () => undefined;
+  let onProgress: (path: string, part: number, consumed: number) => void = () => undefined;
+
+  const dataOf = (file: SourceFile, task: MapTask): MapJob => ({ v: MAP_JOB_VERSION, request, file, task });
 
   async function add(files: readonly SourceFile[]): Promise<void> {
-    const jobs = files.map((file) => {
-      const jobId = mapJobId(request, file.path);
-      open.set(jobId, file);
-      const data: MapJob = { v: MAP_JOB_VERSION, request, file, quick };
-      return { name: 'map', data, opts: { ...jobOptions, jobId } };
-    });
+    for (const file of files) open.set(mapJobId(request, file.path), file);
+    const isLarge = ({ size }: SourceFile): boolean => splitSize !== null && !quick && size > splitSize;
+    const jobs = files
+      .filter((file) => !isLarge(file))
+      .map((file) => {
+        const jobId = mapJobId(request, file.path);
+        return { name: 'map', data: dataOf(file, { do: 'map', quick }), opts: { ...jobOptions, jobId } };
+      });
     if (jobs.length > 0) await queue.addBulk(jobs);
+    for (const file of files.filter(isLarge)) {
+      await addInParts(file, Math.max(splitSize ?? file.size, Math.ceil(file.size / MOST_PARTS)));
+    }
+  }
+
+  /** One job per part, and above them the one that joins; a part that fails is left to that one. */
+  async function addInParts(file: SourceFile, partSize: number): Promise<void> {
+    const jobId = mapJobId(request, file.path);
+    await flows.add({
+      name: 'join',
+      queueName: mapQueue,
+      data: dataOf(file, { do: 'join' }),
+      opts: { ...jobOptions, jobId },
+      children: planParts(file.size, partSize).map((part, index) => ({
+        name: 'part',
+        queueName: mapQueue,
+        data: dataOf(file, { do: 'part', ...part }),
+        opts: { ...jobOptions, jobId: `${jobId}.${String(index)}`, ignoreDependencyOnFailure: true },
+      })),
+    });
   }
 
   /** Only what was asked for counts. */
@@ -64,7 +97,7 @@ export function bullmqMapJobs(redis: string, options: MapJobsOptions, log: Logge
     const asked = open.get(answer.job);
     if (!asked) return null;
     if ('consumed' in answer) {
-      onProgress(asked.path, answer.consumed);
+      onProgress(asked.path, answer.part, answer.consumed);
       return null;
     }
     if ('givenUp' in answer) {
@@ -98,7 +131,7 @@ export function bullmqMapJobs(redis: string, options: MapJobsOptions, log: Logge
     },
 
     async restoreLost() {
-      const left = await queue.getJobCountByTypes('waiting', 'active', 'delayed', 'prioritized');
+      const left = await queue.getJobCountByTypes(...unfinished);
       if (left > 0 || open.size === 0) return;
       log.warn({ files: open.size }, 'the queue lost jobs; adding them again');
       await add([...open.values()]);
@@ -121,11 +154,14 @@ export function bullmqMapJobs(redis: string, options: MapJobsOptions, log: Logge
         }
         await client.del(results);
       }
+      await flows.close();
       await queue.close();
       client.disconnect();
     },
   };
 }
+
+const unfinished = ['waiting', 'active', 'delayed', 'prioritized', 'waiting-children'] as const;
 
 const jobOptions: JobsOptions = {
   attempts: MAP_ATTEMPTS,

@@ -24,8 +24,8 @@ export interface MapJobs {
    * restarted without its data). Harmless otherwise.
    */
   restoreLost(): Promise<void>;
-  /** Called with the bytes read so far of a file that is being mapped. */
-  onProgress(listener: (path: string, consumed: number) => void): void;
+  /** Called with the bytes read so far of a file that is being mapped, or of its part that begins at an offset. */
+  onProgress(listener: (path: string, part: number, consumed: number) => void): void;
   /** Mappers that are connected now. */
   countWorkers(): Promise<number>;
   /** Ends the connections. `keep`: leaves jobs and results for who takes the request up again; else takes them back. */

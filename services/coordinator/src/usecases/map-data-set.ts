@@ -73,15 +73,18 @@ class Mapping {
 
   async run(): Promise<MappedSet> {
     for await (const { map, place } of this.#journal.entries()) this.#catalogue.remember(map, place);
-    this.#jobs.onProgress((path, consumed) => {
-      this.#tally.reading(path, consumed);
+    this.#jobs.onProgress((path, part, consumed) => {
+      this.#tally.reading(path, part, consumed);
     });
     const listing = this.#list();
     // An error of the listing is thrown below; until then it must not count as unhandled.
     listing.catch(() => (this.#listingFailed = true));
     await this.#gather();
     await listing;
-    return mappedSet(this.#catalogue, this.#journal);
+    const set = await mappedSet(this.#catalogue, this.#journal);
+    const { timed, empty, failed } = set.rows;
+    if (timed.length + empty.length + failed.length === 0) this.#failForNothing();
+    return set;
   }
 
   async #list(): Promise<void> {
@@ -102,9 +105,7 @@ class Mapping {
     }
     await this.#jobs.add(batch);
     this.#tally.listingDone();
-    if (this.#tally.files === 0) {
-      throw new Failure('no-matching-file', { path: source, filter: describe(filter) });
-    }
+    if (this.#tally.files === 0) this.#failForNothing();
   }
 
   async #gather(): Promise<void> {
@@ -154,6 +155,12 @@ class Mapping {
       await new Promise<void>((resolve) => (this.#onRoom = resolve));
       this.#request.signal.throwIfAborted();
     }
+  }
+
+  /** No file, or tarballs without a member, is let through. */
+  #failForNothing(): never {
+    const { source, filter } = this.#request;
+    throw new Failure('no-matching-file', { path: source, filter: describe(filter) });
   }
 
   #complete(): boolean {

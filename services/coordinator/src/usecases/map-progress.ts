@@ -15,8 +15,8 @@ export class MapTally {
   #filesDone = 0;
   #bytes = 0;
   #bytesDone = 0;
-  /** Bytes read so far of the files that take a while. */
-  readonly #reading = new Map<string, number>();
+  /** Bytes read so far of the files that take a while, by the offsets of their parts. */
+  readonly #reading = new Map<string, Map<number, number>>();
   readonly #report: (progress: MapProgress) => void;
 
   constructor(report: (progress: MapProgress) => void) {
@@ -34,8 +34,9 @@ export class MapTally {
     this.#tell();
   }
 
-  reading(path: string, consumed: number): void {
-    this.#reading.set(path, consumed);
+  reading(path: string, part: number, consumed: number): void {
+    const parts = this.#reading.get(path) ?? new Map<number, number>();
+    this.#reading.set(path, parts.set(part, consumed));
     this.#tell();
   }
 
@@ -48,7 +49,7 @@ export class MapTally {
 
   #tell(): void {
     let partial = 0;
-    for (const consumed of this.#reading.values()) partial += consumed;
+    for (const parts of this.#reading.values()) for (const consumed of parts.values()) partial += consumed;
     this.#report({
       listed: this.isListed,
       files: this.files,

@@ -73,7 +73,6 @@ describe('a file that was mapped before', () => {
       path: '/data/t.tar',
       version: '5',
       status: 'archive',
-      compression: 'none',
       members: 2,
     };
     const members = ['x', 'y'].map((name) => ({ ...mappedFile(name, [1, 2]), archive: '/data/t.tar' }));

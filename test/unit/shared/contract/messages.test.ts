@@ -33,7 +33,7 @@ const registration = {
   busyWith: null,
 };
 const file = { path: '/data/a.pcap', name: 'a.pcap', size: 5, version: '123' };
-const mapJob = { v: 2, request: 'r-1', file, quick: false };
+const mapJob = { v: 2, request: 'r-1', file, task: { do: 'map', quick: false } };
 
 describe('what fits its schema is taken as it is', () => {
   for (const [what, schema, value] of [

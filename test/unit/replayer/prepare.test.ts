@@ -3,6 +3,8 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { disk } from '@capfleet/shared/source/disk';
+import { defaultS3Options } from '@capfleet/shared/source/s3/s3-options';
+import { sources } from '@capfleet/shared/source/sources';
 import type { PlanFile, SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import { checkPlan, type PrepareContext } from '@capfleet/replayer/prepare';
 import type { Interfaces } from '@capfleet/replayer/ports/interfaces';
@@ -43,7 +45,7 @@ async function given(t: TestContext, context: Partial<PrepareContext> = {}, link
     context: {
       link: { kind: 'af_packet', interface: 'eth1' },
       interfaces: interfaces(),
-      source: disk,
+      source: sources(defaultS3Options),
       openFileLimit: 1024,
       roots: [dir],
       ...context,

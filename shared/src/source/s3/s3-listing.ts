@@ -7,12 +7,6 @@ import { matches, type SourceFile, type SourceFilter } from '../source.ts';
 import { formatS3Path, parseS3Path, prefixOf } from './s3-path.ts';
 import { unquoted } from './s3-stretch.ts';
 
-interface Page {
-  readonly files: readonly SourceFile[];
-  /** Continues after this page; null where it is the last. */
-  readonly next: string | null;
-}
-
 /** Asks for one page of keys that begin with a prefix. */
 export type AskPage = (question: {
   readonly Bucket: string;

@@ -15,8 +15,10 @@ export function resultStream(redis: string, log: Logger): ResultStream {
   return {
     async put(request, answer) {
       const key = mapResultsKey(request);
-      const adding = client.xadd(key, '*', 'answer', JSON.stringify(answer));
-      await Promise.all([adding, client.expire(key, RUN_KEYS_TTL_SECONDS)]);
+      const entry = client.pipeline().xadd(key, '*', 'answer', JSON.stringify(answer));
+      const replies = await entry.expire(key, RUN_KEYS_TTL_SECONDS).exec();
+      const failure = replies?.find(([error]) => error !== null)?.[0];
+      if (failure) throw failure;
     },
     close() {
       client.disconnect();

@@ -9,7 +9,7 @@ import { failedFile, type FileMap } from '@capfleet/shared/dataset/file-map';
 import { asFailure, Failure } from '@capfleet/shared/errors/failure';
 import type { Logger } from '@capfleet/shared/log/logger';
 import { optionsOf } from '@capfleet/shared/redis/connect';
-import { isInside } from '@capfleet/shared/source/roots';
+import { fenceOf, type Fence } from '@capfleet/shared/source/roots';
 import type { Source, SourceFile } from '@capfleet/shared/source/source';
 import type { MapFileOptions } from './map-file.ts';
 import { resultStream, type ResultStream } from './result-stream.ts';
@@ -44,6 +44,7 @@ export async function startMapper(options: MapperOptions): Promise<Mapper> {
   const { log } = options;
   const lockMs = options.lockMs ?? LOCK_MS;
   const results = resultStream(options.redis, log);
+  const isAllowed = fenceOf(options.roots);
   const stopping = new AbortController();
   const worker = new Worker(
     mapQueue,
@@ -51,7 +52,7 @@ export async function startMapper(options: MapperOptions): Promise<Mapper> {
       processJob(job, {
         results,
         source: options.source,
-        roots: options.roots,
+        isAllowed,
         log,
         signal: stopping.signal,
       }),
@@ -94,7 +95,7 @@ export async function startMapper(options: MapperOptions): Promise<Mapper> {
 interface JobContext {
   readonly results: ResultStream;
   readonly source: Source;
-  readonly roots: readonly string[];
+  readonly isAllowed: Fence;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
@@ -135,7 +136,7 @@ async function processJob(job: Job, context: JobContext): Promise<PartMap | null
 /** @throws Failure `file-outside-roots`, or what keeps the file from being found */
 async function assertAllowed(job: Job, { path, within }: SourceFile, context: JobContext): Promise<void> {
   const place = within?.path ?? path;
-  if (await isInside(place, context.roots)) return;
+  if (await context.isAllowed(place)) return;
   // A path that does not exist is reported as such, not as forbidden.
   await context.source.stat(place);
   context.log.warn({ job: job.id, path }, 'refused a path outside the roots');

@@ -21,21 +21,20 @@ export const disk: Source = {
     return describe(path, basename(path));
   },
 
-  async open({ path }, { from = 0, length: most = Number.POSITIVE_INFINITY } = {}) {
+  async open({ path, size }, { from = 0, length: most = Number.POSITIVE_INFINITY } = {}) {
     const handle = await open(path, 'r').catch((error: unknown) => {
       throw systemFailure(error, path);
     });
+    // The file as it was listed: what is appended later is not looked at.
+    const end = Math.min(size, from + most);
     let position = from;
     let closed: Promise<void> | undefined;
     const reader: ByteReader = {
       async read(target, offset, length) {
+        const wanted = Math.min(length, end - position);
+        if (wanted <= 0) return 0;
         try {
-          const { bytesRead } = await handle.read(
-            target,
-            offset,
-            Math.min(length, from + most - position),
-            position,
-          );
+          const { bytesRead } = await handle.read(target, offset, wanted, position);
           position += bytesRead;
           return bytesRead;
         } catch (error) {

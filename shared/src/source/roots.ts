@@ -4,19 +4,23 @@ import { realpath } from 'node:fs/promises';
 import { sep } from 'node:path';
 import { isS3Path, parseS3Path, prefixOf, type S3Path } from './s3/s3-path.ts';
 
-/** True where `path` lies in one of the roots. A path on disk that does not exist lies in none. */
-export async function isInside(path: string, roots: readonly string[]): Promise<boolean> {
-  return isS3Path(path)
-    ? isInBucketRoot(path, roots)
-    : isInFolder(
-        path,
-        roots.filter((root) => !isS3Path(root)),
-      );
+/** True where a path lies in one of the roots. A path on disk that does not exist lies in none, but `/`. */
+export type Fence = (path: string) => Promise<boolean>;
+
+/** A fence for many paths: folders that are there are resolved once. */
+export function fenceOf(roots: readonly string[]): Fence {
+  if (roots.includes('/')) return () => Promise.resolve(true);
+  const folders = roots.filter((root) => !isS3Path(root));
+  const resolved = new Map<string, string>();
+  return async (path) => (isS3Path(path) ? isInBucketRoot(path, roots) : isInFolder(path, folders, resolved));
+}
+
+export function isInside(path: string, roots: readonly string[]): Promise<boolean> {
+  return fenceOf(roots)(path);
 }
 
 /** Keys are literal: `..` in one leads nowhere. */
 function isInBucketRoot(path: string, roots: readonly string[]): boolean {
-  if (roots.includes('/')) return true;
   const wanted = parsed(path);
   if (!wanted) return false;
   const { bucket, key } = wanted;
@@ -35,12 +39,17 @@ function parsed(path: string): S3Path | null {
   }
 }
 
-async function isInFolder(path: string, folders: readonly string[]): Promise<boolean> {
+async function isInFolder(
+  path: string,
+  folders: readonly string[],
+  resolved: Map<string, string>,
+): Promise<boolean> {
   const real = await realpath(path).catch(() => null);
   if (real === null) return false;
   for (const folder of folders) {
-    const root = await realpath(folder).catch(() => null);
+    const root = resolved.get(folder) ?? (await realpath(folder).catch(() => null));
     if (root === null) continue;
+    resolved.set(folder, root);
     if (real === root || real.startsWith(root.endsWith(sep) ? root : root + sep)) return true;
   }
   return false;

@@ -6,7 +6,7 @@ import { resolve } from 'node:path';
 import { describe, test } from 'node:test';
 import { runCapfleet } from '../support/capfleet.ts';
 
-const COMMANDS = ['map', 'replay', 'mapper', 'replayer'];
+const COMMANDS = ['map', 'replay', 'tarExtract', 'mapper', 'replayer'];
 const REDIS = ['--redis', 'redis://127.0.0.1:1'];
 const DUMP = ['--dump-json', '/nowhere/map.json'];
 const OUT = ['--out-interface', 'null'];
@@ -24,6 +24,8 @@ const refusals: [args: string[], said: RegExp][] = [
   [['map', '--dir-src', '/tmp', '--file-workers', '-1'], /--file-workers <n>' argument '-1' is invalid/],
   [['map', '--dir-src', '/tmp', '--redis', 'http://x'], /"http:\/\/x" is no Redis URL/],
   [['map', '--dir-src', '/tmp', '--worker-timeout', '5'], /"5" is no duration such as 250ms/],
+  [['tarExtract'], /required option '--in-tarball <file>' not specified/],
+  [['tarExtract', '--in-tarball', '/nowhere.tar'], /--out-dir is needed/],
   [['mapper'], /required option '--redis <url>' not specified/],
   [['replayer', ...REDIS, '--interface', 'null'], /required option '--sensor <name>' not specified/],
   [['replayer', ...REDIS, '--interface', 'null', '--sensor', 'a b'], /"a b" is no sensor name/],

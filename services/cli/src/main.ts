@@ -11,6 +11,7 @@ import { mapCommand } from './commands/map.ts';
 import { mapperCommand } from './commands/mapper.ts';
 import { replayCommand } from './commands/replay.ts';
 import { replayerCommand } from './commands/replayer.ts';
+import { tarExtractCommand } from './commands/tar-extract.ts';
 import { printable } from './show/text.ts';
 import type { World } from './world.ts';
 
@@ -46,6 +47,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     .addCommand(mapCommand(run))
     .addCommand(lanesCommand(run))
     .addCommand(replayCommand(run))
+    .addCommand(tarExtractCommand(run))
     .addCommand(mapperCommand(run))
     .addCommand(replayerCommand(run));
   program.commands.forEach((command) => command.exitOverride().showHelpAfterError('(see --help)'));

@@ -120,6 +120,10 @@ export const errorTable = {
     '{path} lies in a compressed tarball, which can only be read from its start',
     'extract it, then map the folder: `capfleet tarExtract --in-tarball {tarball} --out-dir DIR`',
   ),
+  'no-matching-member': failed(
+    'no member of {path} matches {filter}',
+    'see what is in it: `capfleet tarExtract --in-tarball {path} --dryrun`',
+  ),
   'member-refused': failed(
     '{path}: this member of the tarball is not read: {reason}',
     'only regular files with a relative path are taken from a tarball',

@@ -41,6 +41,40 @@ export function mapProgressBar(stream: NodeJS.WriteStream): ProgressBar<MapProgr
   };
 }
 
+export interface ExtractProgress {
+  /** Bytes of the tarball that are done. */
+  readonly consumed: number;
+  readonly written: number;
+}
+
+/** @param size of the tarball as it lies there, bytes */
+export function extractProgressBar(stream: NodeJS.WriteStream, size: number): ProgressBar<ExtractProgress> {
+  if (!stream.isTTY) return { update: () => undefined, stop: () => undefined };
+  const bar = new SingleBar(
+    {
+      stream,
+      format: 'extracting {bar} {percentage}% | {files} | {done} | ETA {eta_formatted}',
+      hideCursor: true,
+      clearOnComplete: true,
+      barsize: 24,
+      etaBuffer: 50,
+    },
+    Presets.shades_classic,
+  );
+  bar.start(Math.max(1, size), 0, { files: formatCount(0, 'file'), done: '0 B' });
+  return {
+    update({ consumed, written }) {
+      bar.update(Math.min(consumed, Math.max(1, size)), {
+        files: formatCount(written, 'file'),
+        done: `${formatBytes(consumed)}/${formatBytes(size)}`,
+      });
+    },
+    stop() {
+      bar.stop();
+    },
+  };
+}
+
 /** @param duration of the whole run on the wire, ns; 0 where it has no end */
 export function replayProgressBar(stream: NodeJS.WriteStream, duration: bigint): ProgressBar<RunState> {
   if (!stream.isTTY) return { update: () => undefined, stop: () => undefined };

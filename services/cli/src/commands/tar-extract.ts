@@ -1,0 +1,116 @@
+// capfleet tarExtract: takes captures out of a tarball, in one pass and without trusting what is in it.
+import { Command, Option } from 'commander';
+import { tarMembers } from '@capfleet/shared/archive/tar-members';
+import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
+import { Failure } from '@capfleet/shared/errors/failure';
+import { diskSink } from '@capfleet/shared/sink/disk-sink';
+import { disk } from '@capfleet/shared/source/disk';
+import type { SourceFile } from '@capfleet/shared/source/source';
+import { jsonOption, parsePattern } from '../settings.ts';
+import { extractProgressBar } from '../show/progress.ts';
+import {
+  extractRecord,
+  listHeading,
+  memberLine,
+  memberRecord,
+  showExtractResult,
+} from '../show/tar-result.ts';
+import { extractTarball, type ExtractResult } from '../tar/extract-tarball.ts';
+import type { World } from '../world.ts';
+
+interface TarExtractOptions {
+  readonly inTarball: string;
+  readonly fileRegexp?: RegExp;
+  readonly outDir?: string;
+  readonly outGzip: boolean;
+  readonly overwrite: boolean;
+  readonly dryrun: boolean;
+  readonly json: boolean;
+}
+
+const examples = `Examples:
+  capfleet tarExtract --in-tarball captures.tar.gz --dryrun
+  capfleet tarExtract --in-tarball captures.tar.gz --file-regexp '2020-09-28.*pcap' --out-dir /mnt/pcap --out-gzip
+
+The tarball may be plain or compressed; that is seen from its content. Sub-folders are kept; empty ones are not made.
+Links, devices and names that lead out of the folder are never written. A second member of one name is written as
+NAME#2. With --out-gzip a file that is compressed already stays as it is.
+
+Exit codes: 0 all that matched was written, 3 some of it was not or is cut off (each is named), 1 nothing could be
+read or written, 130 stopped by Ctrl-C; files that were finished by then are whole, others are not there.
+`;
+
+export function tarExtractCommand(
+  run: (action: (world: World) => Promise<ExitCode>) => Promise<void>,
+): Command {
+  return new Command('tarExtract')
+    .description('take captures out of a tarball, by name')
+    .requiredOption('--in-tarball <file>', 'tar archive, plain or compressed')
+    .addOption(
+      new Option('--file-regexp <re>', 'only members whose name matches; default: all').argParser(
+        parsePattern,
+      ),
+    )
+    .option('--out-dir <dir>', 'folder to write to; made where it is missing')
+    .option('--out-gzip', 'compress each file, and add .gz to its name', false)
+    .option('--overwrite', 'replace files that are there already', false)
+    .option('--dryrun', 'write nothing: list size, time, and whether the name matches', false)
+    .addOption(jsonOption())
+    .addHelpText('before', examples)
+    .action((options: TarExtractOptions) => run((world) => tarExtract(options, world)));
+}
+
+async function tarExtract(options: TarExtractOptions, world: World): Promise<ExitCode> {
+  if (options.dryrun) return list(options, world);
+  const { outDir } = options;
+  if (outDir === undefined) {
+    const why = 'to know where to write; --dryrun only lists';
+    throw new Failure('setting-missing', { setting: '--out-dir', why, command: 'tarExtract' });
+  }
+  const result = await extract(await disk.stat(options.inTarball), outDir, options, world);
+  if (result.matched === 0) throw result.damage ?? nothingMatches(options);
+  world.stdout.write(
+    options.json
+      ? `${JSON.stringify(extractRecord(result, options.inTarball, outDir), null, 2)}\n`
+      : showExtractResult(result, outDir, options.outGzip),
+  );
+  return result.damage !== null || result.troubles.loses ? exitCode.partial : exitCode.ok;
+}
+
+async function extract(
+  tarball: SourceFile,
+  outDir: string,
+  options: TarExtractOptions,
+  world: World,
+): Promise<ExtractResult> {
+  const bar = extractProgressBar(world.stderr, tarball.size);
+  try {
+    return await extractTarball(disk, diskSink(outDir), {
+      tarball,
+      pattern: options.fileRegexp ?? null,
+      gzip: options.outGzip,
+      overwrite: options.overwrite,
+      signal: world.interrupted,
+      onProgress: (consumed, written) => {
+        bar.update({ consumed, written });
+      },
+    });
+  } finally {
+    bar.stop();
+  }
+}
+
+/** Prints while it reads, so that a tarball of any size is listed. */
+async function list({ inTarball, fileRegexp, json }: TarExtractOptions, world: World): Promise<ExitCode> {
+  const line = json ? memberJson : memberLine;
+  if (!json) world.stdout.write(listHeading);
+  for await (const member of tarMembers(disk, await disk.stat(inTarball), world.interrupted)) {
+    world.stdout.write(line(member, fileRegexp?.test(member.name) ?? true));
+  }
+  return exitCode.ok;
+}
+
+function nothingMatches({ inTarball, fileRegexp }: TarExtractOptions): Failure {
+  const filter = fileRegexp ? `--file-regexp ${fileRegexp.source}` : 'what is asked for: it is empty';
+  return new Failure('no-matching-member', { path: inTarball, filter });
+}

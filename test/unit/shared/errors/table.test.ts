@@ -68,7 +68,7 @@ describe('the table of errors', () => {
 
   for (const [code, { message, hint, exit }] of ROWS) {
     test(`${code}: has a code in kebab case, a message and a way out`, () => {
-      assert.match(code, /^[a-z]+(-[a-z]+)*$/);
+      assert.match(code, /^[a-z][a-z0-9]*(-[a-z]+)*$/);
       assert.notEqual(message.trim(), '');
       assert.notEqual(hint.trim(), '');
       assert.doesNotMatch(`${message}${hint}`, /\.$|\n|\bTODO\b/);

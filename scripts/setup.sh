@@ -89,11 +89,36 @@ have gcc || need gcc 'building the sender'
 have g++ || need g++ 'building the sender'
 have make || need make 'building the sender'
 have python3 || need python3 'building the sender'
-if [ "$purpose" != demo ] && ! have capinfos && ! [ -e .node/without-wireshark-common ]; then
-  # Only a comparison with capinfos needs it, and that test says so and skips. So one failure is enough.
-  optional=wireshark-common
-  reasons="$reasons${reasons:+, }$optional (a comparison with capinfos)"
+
+is_debian() {
+  # Another file may be named for the tests of this script.
+  release=${CAPFLEET_OS_RELEASE:-/etc/os-release}
+  have apt-get && have dpkg && grep -Eq '^ID(_LIKE)?=.*(debian|ubuntu)' "$release" 2>/dev/null
+}
+
+# Groups of packages that only some tests need, and those say so and skip without. So one failure is enough: it
+# leaves .node/without-GROUP.
+packages_of() { # packages_of GROUP...
+  for group; do
+    case $group in
+      ceph) printf '%s ' ceph-mon ceph-osd radosgw ceph-common ;;
+      *) printf '%s ' "$group" ;;
+    esac
+  done
+}
+want() { # want GROUP WHY
+  [ "$purpose" != demo ] && ! [ -e ".node/without-$1" ] || return 0
+  groups="$groups $1"
+  reasons="$reasons${reasons:+, }$1 ($2)"
+}
+groups=''
+have capinfos || want wireshark-common 'a comparison with capinfos'
+if is_debian; then
+  { have ceph && have ceph-mon && have ceph-osd && have radosgw; } || want ceph "an S3 server of the tests' own"
 fi
+# shellcheck disable=SC2086 # a list of names
+optional=$(packages_of $groups)
+optional=${optional% }
 
 names_for() { # names_for SYSTEM PACKAGE...: the same packages under that system's names
   system=$1
@@ -129,12 +154,6 @@ print_packages() {
     say "  Alpine:         apk add $(names_for alpine $missing $optional)"
     say 'then run the same command again'
   }
-}
-
-is_debian() {
-  # Another file may be named for the tests of this script.
-  release=${CAPFLEET_OS_RELEASE:-/etc/os-release}
-  have apt-get && have dpkg && grep -Eq '^ID(_LIKE)?=.*(debian|ubuntu)' "$release" 2>/dev/null
 }
 
 # Runs as root: sh -c "$install_packages" sh PACKAGE...
@@ -178,15 +197,16 @@ if [ -n "$missing$optional" ]; then
     first_advice=$advice
     if [ -n "$optional" ]; then first_advice=''; fi
     # shellcheck disable=SC2086 # lists of package names, and a command with an option
-    if ! run_step 'system packages' system-packages "$first_advice" \
-      $as_root sh -c "$install_packages" sh $missing $optional; then
+    install_step() { run_step "$1" system-packages "$2" $as_root sh -c "$install_packages" sh $3; }
+    if ! install_step 'system packages' "$first_advice" "$missing $optional"; then
       if [ -z "$optional" ]; then exit 1; fi
-      if [ -n "$missing" ]; then
-        run_step "system packages without $optional" system-packages "$advice" \
-          $as_root sh -c "$install_packages" sh $missing
-      fi
-      : >".node/without-$optional"
-      say "going on without $optional, now and later (remove .node/without-$optional to have it tried again)"
+      if [ -n "$missing" ]; then install_step 'system packages that must be' "$advice" "$missing"; fi
+      for group in $groups; do
+        if ! install_step "$group" '' "$(packages_of "$group")"; then
+          : >".node/without-$group"
+          say "going on without $group, now and later (remove .node/without-$group to have it tried again)"
+        fi
+      done
     fi
   elif [ -n "$missing" ]; then
     if is_debian; then
@@ -197,7 +217,7 @@ if [ -n "$missing$optional" ]; then
     print_packages
     exit 1
   else
-    say "going on without $optional (a comparison with capinfos will be skipped)"
+    say "going on without$groups: some tests will be skipped"
   fi
 fi
 

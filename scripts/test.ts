@@ -1,6 +1,7 @@
 // Runs everything that must hold before a change is accepted: type check of the tests, eslint, prettier, and
 // every test/**/*.test.ts, each file in its own process. Two things run at a time on a machine of two cores;
-// files that measure time (test/replay) run afterwards and alone. It ends with the skipped tests, each with
+// files that measure time (test/replay) run afterwards and alone. Those that need an S3 server (test/s3) share one,
+// which starts meanwhile. It ends with the skipped tests, each with
 // its reason, and one line of totals. Arguments choose files: `npm test -- test/unit merge` or `-- lint`.
 
 import { spawn } from 'node:child_process';
@@ -12,6 +13,7 @@ import { run } from 'node:test';
 import { spec as SpecReporter } from 'node:test/reporters';
 import type { TestEvent } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
+import { startS3Server, type S3Server } from '../test/support/s3-server.ts';
 
 interface Tally {
   passed: number;
@@ -28,6 +30,7 @@ const ROOT = resolve(import.meta.dirname, '..');
 /** Longer than any file takes; a file that is still there then hangs, and is ended. */
 const FILE_LIMIT_MS = 180_000;
 const MEASURING = 'test/replay/';
+const NEEDS_S3 = 'test/s3/';
 const CHECKS: Check[] = [
   { name: 'eslint', args: ['node_modules/eslint/bin/eslint.js', '.', '--max-warnings', '0'] },
   {
@@ -144,6 +147,24 @@ function choose(filters: string[]): string[] {
   );
 }
 
+function isPlain(file: string): boolean {
+  return !file.startsWith(MEASURING) && !file.startsWith(NEEDS_S3);
+}
+
+/** Not where the tests are pointed at a server that is there already. */
+function needsS3Server(): boolean {
+  return (
+    process.env['CAPFLEET_TEST_S3_ENDPOINT'] === undefined && files.some((file) => file.startsWith(NEEDS_S3))
+  );
+}
+
+/** Tells the tests that start from now on where the server is, or why there is none. */
+async function announce(starting: Promise<S3Server | string> | null): Promise<void> {
+  const server = await starting;
+  if (server === null) return;
+  Object.assign(process.env, typeof server === 'string' ? { CAPFLEET_TEST_S3_ABSENT: server } : server.env);
+}
+
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { name: { type: 'string' } },
@@ -160,14 +181,24 @@ if (files.length === 0 && (checks.length === 0 || !filtered)) {
 process.chdir(ROOT);
 process.env['PATH'] = [dirname(process.execPath), process.env['PATH']].join(delimiter);
 const started = performance.now();
+const s3 = needsS3Server() ? startS3Server() : null;
 await inParallel(
   [
     ...checks.map((check) => () => runCheck(check)),
-    ...files.filter((file) => !file.startsWith(MEASURING)).map((file) => () => runFile(file, values.name)),
+    ...files.filter(isPlain).map((file) => () => runFile(file, values.name)),
+    ...files
+      .filter((file) => file.startsWith(NEEDS_S3))
+      .map((file) => async () => {
+        await announce(s3);
+        await runFile(file, values.name);
+      }),
   ],
   Math.min(4, Math.max(2, availableParallelism())),
 );
 for (const file of files.filter((name) => name.startsWith(MEASURING))) await runFile(file, values.name);
+
+const server = await s3;
+if (server !== null && typeof server !== 'string') await server.close();
 
 reporter.end();
 await finished(reporter);

@@ -7,7 +7,7 @@ import type { WarningKind } from './warning.ts';
 
 /** The largest window of who reads many captures side by side, and of who reads one. */
 export const MODEST_WINDOW_BYTES = 256 * 1024;
-export const LARGE_WINDOW_BYTES = 1024 * 1024;
+export const LARGE_WINDOW_BYTES = 4096 * 1024;
 const FIRST_WINDOW_BYTES = 16 * 1024;
 /** A window that was filled is followed by one that many times larger. */
 const GROWTH = 4;

@@ -4,21 +4,16 @@ import { tarMembers } from '@capfleet/shared/archive/tar-members';
 import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
 import { Failure } from '@capfleet/shared/errors/failure';
 import { diskSink } from '@capfleet/shared/sink/disk-sink';
-import { disk } from '@capfleet/shared/source/disk';
-import type { SourceFile } from '@capfleet/shared/source/source';
-import { jsonOption, parsePattern } from '../settings.ts';
+import { s3Sink } from '@capfleet/shared/sink/s3-sink';
+import { isS3Path } from '@capfleet/shared/source/s3/s3-path';
+import { sources } from '@capfleet/shared/source/sources';
+import { addS3Options, jsonOption, parsePattern, s3Options, type S3CommandOptions } from '../settings.ts';
 import { extractProgressBar } from '../show/progress.ts';
-import {
-  extractRecord,
-  listHeading,
-  memberLine,
-  memberRecord,
-  showExtractResult,
-} from '../show/tar-result.ts';
+import { extractRecord, listHeading, memberLine, memberJson, showExtractResult } from '../show/tar-result.ts';
 import { extractTarball, type ExtractResult } from '../tar/extract-tarball.ts';
 import type { World } from '../world.ts';
 
-interface TarExtractOptions {
+interface TarExtractOptions extends S3CommandOptions {
   readonly inTarball: string;
   readonly fileRegexp?: RegExp;
   readonly outDir?: string;
@@ -30,6 +25,7 @@ interface TarExtractOptions {
 
 const examples = `Examples:
   capfleet tarExtract --in-tarball captures.tar.gz --dryrun
+  capfleet tarExtract --in-tarball s3://captures/set.tar.zst --out-dir s3://captures/set
   capfleet tarExtract --in-tarball captures.tar.gz --file-regexp '2020-09-28.*pcap' --out-dir /mnt/pcap --out-gzip
 
 The tarball may be plain or compressed; that is seen from its content. Sub-folders are kept; empty ones are not made.
@@ -43,18 +39,19 @@ read or written, 130 stopped by Ctrl-C; files that were finished by then are who
 export function tarExtractCommand(
   run: (action: (world: World) => Promise<ExitCode>) => Promise<void>,
 ): Command {
-  return new Command('tarExtract')
+  const command = new Command('tarExtract')
     .description('take captures out of a tarball, by name')
-    .requiredOption('--in-tarball <file>', 'tar archive, plain or compressed')
+    .requiredOption('--in-tarball <file>', 'tar archive, plain or compressed; also s3://BUCKET/KEY')
     .addOption(
       new Option('--file-regexp <re>', 'only members whose name matches; default: all').argParser(
         parsePattern,
       ),
     )
-    .option('--out-dir <dir>', 'folder to write to; made where it is missing')
+    .option('--out-dir <dir>', 'folder to write to, made where it is missing; also s3://BUCKET/PREFIX')
     .option('--out-gzip', 'compress each file, and add .gz to its name', false)
     .option('--overwrite', 'replace files that are there already', false)
-    .option('--dryrun', 'write nothing: list size, time, and whether the name matches', false)
+    .option('--dryrun', 'write nothing: list size, time, and whether the name matches', false);
+  return addS3Options(command)
     .addOption(jsonOption())
     .addHelpText('before', examples)
     .action((options: TarExtractOptions) => run((world) => tarExtract(options, world)));
@@ -67,7 +64,7 @@ async function tarExtract(options: TarExtractOptions, world: World): Promise<Exi
     const why = 'to know where to write; --dryrun only lists';
     throw new Failure('setting-missing', { setting: '--out-dir', why, command: 'tarExtract' });
   }
-  const result = await extract(await disk.stat(options.inTarball), outDir, options, world);
+  const result = await extract(outDir, options, world);
   if (result.matched === 0) throw result.damage ?? nothingMatches(options);
   world.stdout.write(
     options.json
@@ -77,15 +74,14 @@ async function tarExtract(options: TarExtractOptions, world: World): Promise<Exi
   return result.damage !== null || result.troubles.loses ? exitCode.partial : exitCode.ok;
 }
 
-async function extract(
-  tarball: SourceFile,
-  outDir: string,
-  options: TarExtractOptions,
-  world: World,
-): Promise<ExtractResult> {
+async function extract(outDir: string, options: TarExtractOptions, world: World): Promise<ExtractResult> {
+  const s3 = s3Options(options);
+  const source = sources(s3);
+  const tarball = await source.stat(options.inTarball);
+  const sink = isS3Path(outDir) ? s3Sink(outDir, s3) : diskSink(outDir);
   const bar = extractProgressBar(world.stderr, tarball.size);
   try {
-    return await extractTarball(disk, diskSink(outDir), {
+    return await extractTarball(source, sink, {
       tarball,
       pattern: options.fileRegexp ?? null,
       gzip: options.outGzip,
@@ -101,10 +97,12 @@ async function extract(
 }
 
 /** Prints while it reads, so that a tarball of any size is listed. */
-async function list({ inTarball, fileRegexp, json }: TarExtractOptions, world: World): Promise<ExitCode> {
+async function list(options: TarExtractOptions, world: World): Promise<ExitCode> {
+  const { inTarball, fileRegexp, json } = options;
+  const source = sources(s3Options(options));
   const line = json ? memberJson : memberLine;
   if (!json) world.stdout.write(listHeading);
-  for await (const member of tarMembers(disk, await disk.stat(inTarball), world.interrupted)) {
+  for await (const member of tarMembers(source, await source.stat(inTarball), world.interrupted)) {
     world.stdout.write(line(member, fileRegexp?.test(member.name) ?? true));
   }
   return exitCode.ok;

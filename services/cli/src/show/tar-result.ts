@@ -45,7 +45,7 @@ function memberRecord({ name, type, size, mtime }: TarMember, matches: boolean):
 export function showExtractResult(result: ExtractResult, place: string, gzipped: boolean): string {
   const { members, matched, written, bytes } = result;
   const head = `${formatCount(written, 'file')} written to ${printable(place)} (${formatBytes(bytes)}); ${formatCount(matched)} of ${formatCount(members, 'member')} matched\n`;
-  const next = `\nnext: capfleet map --dir-src ${printable(place)}${gzipped ? '' : ' --file-suffix ""'}\n`;
+  const next = `\nnext: capfleet map --source ${printable(place)}${gzipped ? '' : ' --file-suffix ""'}\n`;
   return head + showTroubles(result) + (written > 0 ? next : '');
 }
 

@@ -38,8 +38,11 @@ export async function connectS3(options: S3Options, maxAttempts = 1): Promise<S3
   return { sdk, client: hasRegion ? client : create(REGION_WITHOUT_ANY) };
 }
 
-/** Connects with the first call; all calls share the connection. */
-export function lazyS3(options: S3Options): () => Promise<S3Connection> {
+/**
+ * Connects with the first call; all calls share the connection.
+ * @param maxAttempts that the SDK makes at one request
+ */
+export function lazyS3(options: S3Options, maxAttempts = 1): () => Promise<S3Connection> {
   let connection: Promise<S3Connection> | undefined;
-  return () => (connection ??= connectS3(options));
+  return () => (connection ??= connectS3(options, maxAttempts));
 }

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { link, lstat, mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { Writable } from 'node:stream';
 import { errnoOf, Failure, reasonOf } from '../errors/failure.ts';
 import type { Sink, SinkFile, SinkOptions } from './sink.ts';
 
@@ -75,8 +76,12 @@ function fileAt(path: string, temporary: string, handle: FileHandle, options: Si
       await rm(temporary, { force: true });
     })());
   return {
-    // The handle is closed by `commit` and `abort`, after the file's time is set.
-    writable: handle.createWriteStream({ autoClose: false, emitClose: false }),
+    // No stream of the handle's own: `close` would wait for it, and it is `commit` and `abort` that close the handle.
+    writable: new Writable({
+      write(chunk: Buffer, encoding, done) {
+        handle.writeFile(chunk).then(() => done(), done);
+      },
+    }),
     async commit() {
       try {
         if (options.mtime !== null) await handle.utimes(new Date(), Number(options.mtime) / 1e9);

@@ -5,6 +5,7 @@ import { isS3Path, parseS3Path } from './s3-path.ts';
 
 /** Codes below 500 (or without a status) that the next attempt may not meet. */
 const passing = new Set([
+  'TimeoutError',
   'RequestTimeout',
   'RequestTimeTooSkewed',
   'SlowDown',

@@ -13,9 +13,16 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { quickMap } from '@capfleet/mapper/quick-map';
+import { disk } from '@capfleet/shared/source/disk';
+import { s3Source } from '@capfleet/shared/source/s3/s3-source';
+import type { Source, SourceFile } from '@capfleet/shared/source/source';
+import { startFaultProxy } from '../test/support/fault-proxy.ts';
+import { startS3Server } from '../test/support/s3-server.ts';
 import { inTurn, type Contender } from './support/in-turn.ts';
 import { multiply, type Multiplied } from './support/multiplied.ts';
 import { Cluster, isInstalled, PROGRAM, ROOT, runScript, timeCommand } from './support/processes.ts';
+import { holeyCapture, sparseCapture } from './support/sparse.ts';
 import { Verdicts } from './support/verdicts.ts';
 
 const ROUNDS = 7;
@@ -327,9 +334,94 @@ async function scale(): Promise<void> {
       unit: 'KB',
       bound: { most: 0.7 },
     });
+    await large20(cluster);
   } finally {
     await cluster.end();
   }
+}
+
+/** A capture of 20 GB, in parts and whole. */
+async function large20(cluster: Cluster): Promise<void> {
+  const path = join(folder, 'twenty.pcap');
+  const packets = holeyCapture(path, 20 * 10 ** 9);
+  for (const [how, args] of [
+    ['whole', []],
+    ['in parts of 1 GiB', ['--split-size', '1GiB']],
+  ] as const) {
+    const started = performance.now();
+    const map = cluster.map([
+      '--source',
+      path,
+      '--dump-json',
+      join(folder, 'dump20.json'),
+      '--fresh',
+      ...args,
+    ]);
+    if ((await map.ended) !== 0) throw new Error(map.stderr);
+    const seconds = (performance.now() - started) / 1000;
+    const found = (JSON.parse(map.stdout) as { packets: number }).packets;
+    if (found !== packets) throw new Error(`${found} packets of ${packets}`);
+    console.log(
+      `  20 GB, ${how}: ${seconds.toFixed(1)} s, coordinator ${(map.largest / 1e6).toFixed(0)} MB resident`,
+    );
+    verdicts.raw(`20 GB, ${how}`, { seconds, coordinator: map.largest });
+  }
+}
+
+async function quick(): Promise<void> {
+  const bytes = 100 * 10 ** 9;
+  const path = join(folder, 'sparse.pcap');
+  sparseCapture(path, bytes);
+  verdicts.section('quick map of a sparse capture of 100 GB');
+  const file = await disk.stat(path);
+  const runs = await inTurn([{ name: 'quick map, in the worker', run: () => timeQuick(disk, file) }], ROUNDS);
+  verdicts.measured('quick', runs);
+  verdicts.figure({
+    name: 'quick map',
+    value: (runs[0]?.median ?? 0) * 1000,
+    unit: 'ms',
+    bound: { most: 50 },
+  });
+  const server = await startS3Server();
+  if (typeof server === 'string') {
+    console.log(`  from S3: left out, ${server}`);
+    return;
+  }
+  Object.assign(process.env, server.env);
+  const after: (() => Promise<void> | void)[] = [];
+  try {
+    const { endpoint, makeBucket, testOptions } = await import('../test/support/s3-bucket.ts');
+    const hook = { after: (work: () => Promise<void> | void) => void after.unshift(work) };
+    const bucket = await makeBucket(hook);
+    const small = join(folder, 'sparse-small.pcap');
+    sparseCapture(small, 256 * 2 ** 20);
+    await bucket.upload('sparse.pcap', await disk.open(await disk.stat(small)));
+    const proxy = await startFaultProxy(hook, endpoint);
+    const source = s3Source(testOptions({ endpoint: proxy.url }));
+    const object = await source.stat(`${bucket.path}/sparse.pcap`);
+    const seconds = await timeQuick(source, object);
+    const asked = proxy.passed.reduce((sum, { range }) => {
+      const [, from = '0', to = '-1'] = /^bytes=(\d+)-(\d+)$/.exec(range ?? '') ?? [];
+      return sum + Number(to) - Number(from) + 1;
+    }, 0);
+    console.log(`  from S3: ${(seconds * 1000).toFixed(0)} ms`);
+    verdicts.figure({
+      name: 'quick map from S3, read',
+      value: asked / 1000,
+      unit: 'KB',
+      bound: { most: 200 },
+    });
+  } finally {
+    for (const work of after) await work();
+    await server.close();
+  }
+}
+
+async function timeQuick(source: Source, file: SourceFile): Promise<number> {
+  const started = performance.now();
+  const map = await quickMap(source, file, { trustSnaplen: true });
+  if (map?.estimated !== true) throw new Error(`no quick map of ${file.path}`);
+  return (performance.now() - started) / 1000;
 }
 
 const sections: Readonly<Record<string, () => Promise<void>>> = {
@@ -340,6 +432,7 @@ const sections: Readonly<Record<string, () => Promise<void>>> = {
   scaling,
   queue,
   start,
+  quick,
   scale,
 };
 

@@ -82,6 +82,8 @@ export const failedFileSchema = z.object({
 export const archiveSchema = z.object({
   ...identity,
   status: z.literal('archive'),
+  /** Which members were asked for: another question needs the tarball again. */
+  filter: z.string().exactOptional(),
   members: count,
 });
 

@@ -51,12 +51,12 @@ export class Catalogue {
 
   /**
    * True where the file was mapped before and is unchanged: then it belongs to this mapping, without being read.
-   * @param estimateWill also where only an estimate was made of it
+   * @param wanted whether an estimate of it will do, and which members of a tarball are asked for
    */
-  reuse({ path, size, version }: SourceFile, estimateWill: boolean): boolean {
+  reuse({ path, size, version }: SourceFile, wanted: { estimate: boolean; filter: string }): boolean {
+    const find = (kind: string): Row | undefined => this.#rows.get(keyOf(path, size, version, kind));
     const row =
-      this.#rows.get(keyOf(path, size, version, false)) ??
-      (estimateWill ? this.#rows.get(keyOf(path, size, version, true)) : undefined);
+      find(WHOLE) ?? find(archiveOf(wanted.filter)) ?? (wanted.estimate ? find(ESTIMATED) : undefined);
     if (!row) return false;
     if (!row.kept) this.reused += 1;
     row.kept = true;
@@ -126,14 +126,21 @@ export class Catalogue {
   }
 }
 
+/** Kinds of maps that a file may have beside one another. */
+const WHOLE = '';
+const ESTIMATED = 'estimated';
+const archiveOf = (filter: string): string => `archive ${filter}`;
+
 function keyOfMap(map: FileMap): string {
-  const estimated = (map.status === 'ok' || map.status === 'partial') && map.estimated;
-  return keyOf(map.path, map.fileSize, map.version ?? '', estimated ?? false);
+  const { path, fileSize, version } = map;
+  if (map.status === 'archive') return keyOf(path, fileSize, version ?? '', archiveOf(map.filter ?? ''));
+  const estimated = map.status !== 'failed' && map.estimated === true;
+  return keyOf(path, fileSize, version ?? '', estimated ? ESTIMATED : WHOLE);
 }
 
 /** 96 bits of a digest: two of a billion files share a key with a probability of 10⁻¹¹. */
-function keyOf(path: string, size: number, version: string, estimated: boolean): string {
-  const facts = `${path}\0${String(size)}\0${version}\0${estimated ? 'estimated' : ''}`;
+function keyOf(path: string, size: number, version: string, kind: string): string {
+  const facts = `${path}\0${String(size)}\0${version}\0${kind}`;
   return createHash('sha256').update(facts).digest('base64url').slice(0, 16);
 }
 

@@ -93,7 +93,7 @@ class Mapping {
     for await (const file of this.#source.list(source, filter)) {
       signal.throwIfAborted();
       this.#tally.listed(file);
-      if (this.#catalogue.reuse(file, quick)) {
+      if (this.#catalogue.reuse(file, { estimate: quick, filter: describe(filter) })) {
         this.#tally.done(file);
         continue;
       }
@@ -136,7 +136,7 @@ class Mapping {
       if (!isMember) this.#tally.done(asked);
       // Of a tarball all members are mapped in one pass; those that were not asked for are let go here.
       if (isMember && !matches(map.path, this.#request.filter)) continue;
-      const kept = isMember ? { ...map, archive: asked.path } : map;
+      const kept = isMember ? { ...map, archive: asked.path } : this.#asAsked(map);
       if (!this.#catalogue.has(kept)) fresh.push(kept);
     }
     if (fresh.length > 0) {
@@ -147,6 +147,10 @@ class Mapping {
       });
     }
     if (this.#jobs.open <= MOST_OPEN - BATCH) this.#onRoom();
+  }
+
+  #asAsked(map: FileMap): FileMap {
+    return map.status === 'archive' ? { ...map, filter: describe(this.#request.filter) } : map;
   }
 
   /** Waits until another batch may be under way. */

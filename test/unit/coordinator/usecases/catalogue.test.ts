@@ -18,6 +18,8 @@ const listed = ({ path, name, fileSize, version }: FileMap): SourceFile => ({
   version: version ?? '',
 });
 const a = mappedFile('a', [1, 2]);
+const WHOLE = { estimate: false, filter: 'f' };
+const ESTIMATE = { estimate: true, filter: 'f' };
 
 function knowing(...maps: FileMap[]): Catalogue {
   const catalogue = new Catalogue();
@@ -34,8 +36,8 @@ describe('a file that was mapped before', () => {
     const catalogue = knowing(a, mappedFile('b', [3, 4]));
     assert.equal(await timedIn(catalogue), 0);
     assert.ok(!catalogue.has(a));
-    assert.ok(catalogue.reuse(listed(a), false));
-    assert.ok(catalogue.reuse(listed(a), false));
+    assert.ok(catalogue.reuse(listed(a), WHOLE));
+    assert.ok(catalogue.reuse(listed(a), WHOLE));
     assert.ok(catalogue.has(a));
     assert.deepEqual([await timedIn(catalogue), catalogue.reused], [1, 1]);
   });
@@ -43,27 +45,27 @@ describe('a file that was mapped before', () => {
   test('is read again when its size, its version or its path is another', () => {
     const catalogue = knowing(a);
     for (const change of [{ size: 1 }, { version: '7' }, { path: '/data/b' }])
-      assert.ok(!catalogue.reuse({ ...listed(a), ...change }, true));
+      assert.ok(!catalogue.reuse({ ...listed(a), ...change }, ESTIMATE));
     assert.equal(catalogue.reused, 0);
   });
 
   test('is not read again for what is wrong with its content, but for what went wrong in reading', () => {
     const unreadable = failedWith(listed(a), new Failure('file-forbidden', { path: a.path }).toRecord());
-    assert.ok(!knowing(unreadable).reuse(listed(a), false));
+    assert.ok(!knowing(unreadable).reuse(listed(a), WHOLE));
     const noCapture = failedMap('x');
-    assert.ok(knowing(noCapture).reuse(listed(noCapture), false));
+    assert.ok(knowing(noCapture).reuse(listed(noCapture), WHOLE));
   });
 
   test('is read again where a whole map is wanted and there is but an estimate', () => {
     const estimate = { ...a, estimated: true };
-    assert.ok(!knowing(estimate).reuse(listed(a), false));
-    assert.ok(knowing(estimate).reuse(listed(a), true));
-    assert.ok(knowing(a).reuse(listed(a), true));
+    assert.ok(!knowing(estimate).reuse(listed(a), WHOLE));
+    assert.ok(knowing(estimate).reuse(listed(a), ESTIMATE));
+    assert.ok(knowing(a).reuse(listed(a), ESTIMATE));
   });
 
   test('by GopherCap, which tells no version, is read again', () => {
     const foreign = { ...a, version: null };
-    assert.ok(!knowing(foreign).reuse({ ...listed(a), version: '' }, false));
+    assert.ok(!knowing(foreign).reuse({ ...listed(a), version: '' }, WHOLE));
   });
 
   test('in a tarball belongs to the mapping with its tarball, and only with the whole of it', async () => {
@@ -74,13 +76,15 @@ describe('a file that was mapped before', () => {
       version: '5',
       status: 'archive',
       members: 2,
+      filter: 'f',
     };
     const members = ['x', 'y'].map((name) => ({ ...mappedFile(name, [1, 2]), archive: '/data/t.tar' }));
     const whole = knowing(...members, tar);
-    assert.ok(whole.reuse(listed(tar), false));
+    assert.ok(whole.reuse(listed(tar), WHOLE));
     assert.deepEqual([await timedIn(whole), whole.reused], [2, 1]);
+    assert.ok(!knowing(...members, tar).reuse(listed(tar), { ...WHOLE, filter: 'other' }));
     const half = knowing(...members);
-    assert.ok(!half.reuse(listed(tar), false));
+    assert.ok(!half.reuse(listed(tar), WHOLE));
     assert.equal(await timedIn(half), 0);
   });
 });

@@ -78,7 +78,7 @@ function fileAt(path: string, temporary: string, handle: FileHandle, options: Si
   return {
     // No stream of the handle's own: `close` would wait for it, and it is `commit` and `abort` that close the handle.
     writable: new Writable({
-      write(chunk: Buffer, encoding, done) {
+      write(chunk: Buffer, _encoding, done) {
         handle.writeFile(chunk).then(() => done(), done);
       },
     }),

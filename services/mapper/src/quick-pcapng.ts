@@ -3,23 +3,18 @@
 // What it does not see is a section, or an interface, that begins in the middle of the file.
 import {
   blockAt,
-  instantOf,
-  INTERFACE_BLOCK,
-  interfaceOf,
   isTimedPacket,
   lastBlocks,
   packetOf,
-  SECTION_BLOCK,
   sectionHead,
-  SIMPLE_PACKET_BLOCK,
   type Block,
-  type BlockInterface,
 } from '@capfleet/shared/capture/block-walk';
 import { MAX_CAPTURED_BYTES } from '@capfleet/shared/capture/packet-bounds';
+import { blockTypes } from '@capfleet/shared/capture/pcapng-blocks';
+import { InterfaceTable, readInterface } from '@capfleet/shared/capture/pcapng-interfaces';
 import type { CaptureInfo } from '@capfleet/shared/capture/packet-reader';
 import type { MappedFile } from '@capfleet/shared/dataset/file-map';
 import type { Source, SourceFile } from '@capfleet/shared/source/source';
-import { toSecondsAndNanos } from '@capfleet/shared/time/nanos';
 import { estimateFile, type Sample } from './estimate.ts';
 import { readStretchBytes } from './pcap-head.ts';
 import { Tally } from './tally.ts';
@@ -60,7 +55,7 @@ export async function quickPcapng(
   const ends = lastBlocks(tail, littleEndian);
   if (!ends || isDoubtful(tail, ends[0]?.offset ?? tail.byteLength, littleEndian, interfaces)) return null;
   // Interfaces described here have numbers that depend on how many were in the middle.
-  if (ends.some(({ type }) => type === INTERFACE_BLOCK)) return null;
+  if (ends.some(({ type }) => type === blockTypes.interface)) return null;
   const last = sample(tail, ends, littleEndian, interfaces);
   const packetBytes = file.size - (blocks[firstPacket] as Block).offset;
   return last && estimateFile(file, info, packetBytes, first, last);
@@ -77,15 +72,20 @@ function blocksFrom(window: DataView, offset: number, littleEndian: boolean): Bl
   }
 }
 
+/** The interfaces that are described in the blocks; null where one of them is damaged. */
 function interfacesOf(
   window: DataView,
   blocks: readonly Block[],
   littleEndian: boolean,
-): BlockInterface[] | null {
-  const interfaces = blocks
-    .filter(({ type }) => type === INTERFACE_BLOCK)
-    .map((block) => interfaceOf(window, block, littleEndian));
-  return interfaces.every((entry) => entry !== null) ? interfaces : null;
+): InterfaceTable | null {
+  const table = new InterfaceTable();
+  for (const { type, offset, length } of blocks) {
+    if (type !== blockTypes.interface) continue;
+    const described = readInterface(window, offset + 8, offset + length - 4, littleEndian);
+    if (typeof described === 'string') return null;
+    table.add(described);
+  }
+  return table;
 }
 
 /** The packets in blocks; null where there is none, or one without a stamp or of an unknown interface. */
@@ -93,20 +93,20 @@ function sample(
   window: DataView,
   blocks: readonly Block[],
   littleEndian: boolean,
-  interfaces: readonly BlockInterface[],
+  interfaces: InterfaceTable,
 ): Sample | null {
   const tally = new Tally();
   let bytes = 0;
   for (const block of blocks) {
     bytes += block.length;
-    if (block.type === SECTION_BLOCK || block.type === SIMPLE_PACKET_BLOCK) return null;
+    if (block.type === blockTypes.section || block.type === blockTypes.simplePacket) return null;
     if (!isTimedPacket(block)) continue;
     const packet = packetOf(window, block, littleEndian);
-    const clock = packet && interfaces[packet.interfaceId];
-    if (!clock) return null;
-    const instant = toSecondsAndNanos(instantOf(clock, packet.ticks));
+    const clock = packet && interfaces.current[packet.interfaceId]?.clock;
+    if (!packet || !clock?.convert(packet.high, packet.low)) return null;
     tally.take({
-      ...instant,
+      seconds: clock.seconds,
+      nanos: clock.nanos,
       timed: true,
       capturedLength: packet.capturedLength,
       wireLength: packet.wireLength,
@@ -123,7 +123,7 @@ function isDoubtful(
   window: DataView,
   until: number,
   littleEndian: boolean,
-  interfaces: readonly BlockInterface[],
+  interfaces: InterfaceTable,
 ): boolean {
   for (let offset = 0; offset < until && offset + 28 <= window.byteLength; offset += 4) {
     const block = {
@@ -133,28 +133,14 @@ function isDoubtful(
     };
     if (!isTimedPacket(block) || block.length % 4 !== 0) continue;
     const packet = packetOf(window, block, littleEndian);
-    if (packet && packet.interfaceId < interfaces.length) return true;
+    if (packet && packet.interfaceId < interfaces.current.length) return true;
   }
   return false;
 }
 
-function describe(interfaces: readonly BlockInterface[], littleEndian: boolean): CaptureInfo {
-  const snaplens = interfaces.map(({ snaplen }) => snaplen);
-  const [resolution = 'us', ...others] = new Set(interfaces.map(resolutionOf));
-  return {
-    format: 'pcapng',
-    compression: 'none',
-    byteOrder: littleEndian ? 'little' : 'big',
-    resolution: others.length > 0 ? 'mixed' : resolution,
-    snaplen: snaplens.includes(0) ? 0 : Math.max(...snaplens),
-    linkTypes: [...new Set(interfaces.map(({ linkType }) => linkType))],
-  };
-}
-
-function resolutionOf({ base, exponent }: BlockInterface): string {
-  if (base === 10 && exponent === 6) return 'us';
-  if (base === 10 && exponent === 9) return 'ns';
-  return `${String(base)}^-${String(exponent)}`;
+function describe({ resolution, snaplen, linkTypes }: InterfaceTable, littleEndian: boolean): CaptureInfo {
+  const byteOrder = littleEndian ? 'little' : 'big';
+  return { format: 'pcapng', compression: 'none', byteOrder, resolution, snaplen, linkTypes };
 }
 
 function viewOf(bytes: Buffer): DataView {

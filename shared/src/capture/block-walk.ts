@@ -1,22 +1,13 @@
 // Blocks of a pcapng (draft-ietf-opsawg-pcapng) in a stretch of the file: one at an offset, those at its end found by
-// walking backwards over the lengths that end each block, the packets in them and the interfaces' clocks. Pure; it
-// judges nothing but a block's own frame.
-import type { Nanos } from '../time/nanos.ts';
-import { SECOND } from '../time/nanos.ts';
-
-export const SECTION_BLOCK = 0x0a0d0d0a;
-export const INTERFACE_BLOCK = 1;
-const PACKET_BLOCK = 2;
-export const SIMPLE_PACKET_BLOCK = 3;
-const ENHANCED_PACKET_BLOCK = 6;
+// walking backwards over the lengths that end each block, the packets in them. Pure; it judges nothing but
+// a block's own frame.
+import { blockTypes } from './pcapng-blocks.ts';
 
 const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
 /** Type, length, and the length again at the end. */
 const FRAME_BYTES = 12;
 /** What a packet block has beside its packet and options. */
 const PACKET_FRAME_BYTES = 32;
-const OPTION_RESOLUTION = 9;
-const OPTION_OFFSET = 14;
 
 export interface Block {
   readonly type: number;
@@ -25,19 +16,11 @@ export interface Block {
   readonly length: number;
 }
 
-export interface BlockInterface {
-  readonly linkType: number;
-  readonly snaplen: number;
-  /** Ticks in a second: a power of 10 or of 2. */
-  readonly base: 10 | 2;
-  readonly exponent: number;
-  /** Added to every stamp. */
-  readonly offsetSeconds: bigint;
-}
-
 export interface BlockPacket {
   readonly interfaceId: number;
-  readonly ticks: bigint;
+  /** Upper and lower 32 bits of the stamp. */
+  readonly high: number;
+  readonly low: number;
   readonly capturedLength: number;
   readonly wireLength: number;
 }
@@ -77,7 +60,7 @@ export function lastBlocks(window: DataView, littleEndian: boolean): Block[] | n
 
 /** What a section header says that is the window's first block; null where it is none of version 1. */
 export function sectionHead(window: DataView): (SectionHead & { readonly block: Block }) | null {
-  if (window.byteLength < 28 || window.getUint32(0) !== SECTION_BLOCK) return null;
+  if (window.byteLength < 28 || window.getUint32(0) !== blockTypes.section) return null;
   const littleEndian = window.getUint32(8, true) === BYTE_ORDER_MAGIC;
   const block = blockAt(window, 0, littleEndian);
   if (!block || block.length < 28 || window.getUint32(8, littleEndian) !== BYTE_ORDER_MAGIC) return null;
@@ -86,34 +69,8 @@ export function sectionHead(window: DataView): (SectionHead & { readonly block: 
   return { littleEndian, block, length: length < 0n ? null : Number(length) };
 }
 
-/** @returns null where the block is too short for what it must hold */
-export function interfaceOf(window: DataView, block: Block, littleEndian: boolean): BlockInterface | null {
-  if (block.length < 20) return null;
-  let [base, exponent, offsetSeconds]: [10 | 2, number, bigint] = [10, 6, 0n];
-  const end = block.offset + block.length - 4;
-  for (let at = block.offset + 16; at + 4 <= end;) {
-    const code = window.getUint16(at, littleEndian);
-    const length = window.getUint16(at + 2, littleEndian);
-    if (code === 0 || at + 4 + length > end) break;
-    if (code === OPTION_RESOLUTION && length === 1) {
-      const value = window.getUint8(at + 4);
-      base = value >= 128 ? 2 : 10;
-      exponent = value % 128;
-    }
-    if (code === OPTION_OFFSET && length === 8) offsetSeconds = window.getBigInt64(at + 4, littleEndian);
-    at += 4 + length + ((4 - (length % 4)) % 4);
-  }
-  return {
-    linkType: window.getUint16(block.offset + 8, littleEndian),
-    snaplen: window.getUint32(block.offset + 12, littleEndian),
-    base,
-    exponent,
-    offsetSeconds,
-  };
-}
-
 export function isTimedPacket({ type }: Pick<Block, 'type'>): boolean {
-  return type === ENHANCED_PACKET_BLOCK || type === PACKET_BLOCK;
+  return type === blockTypes.enhancedPacket || type === blockTypes.obsoletePacket;
 }
 
 /**
@@ -128,18 +85,12 @@ export function packetOf(window: DataView, block: Block, littleEndian: boolean):
   if (capturedLength > length - PACKET_FRAME_BYTES) return null;
   return {
     interfaceId:
-      type === PACKET_BLOCK
+      type === blockTypes.obsoletePacket
         ? window.getUint16(offset + 8, littleEndian)
         : window.getUint32(offset + 8, littleEndian),
-    ticks:
-      (BigInt(window.getUint32(offset + 12, littleEndian)) << 32n) |
-      BigInt(window.getUint32(offset + 16, littleEndian)),
+    high: window.getUint32(offset + 12, littleEndian),
+    low: window.getUint32(offset + 16, littleEndian),
     capturedLength,
     wireLength: window.getUint32(offset + 24, littleEndian),
   };
-}
-
-/** The instant of a stamp; what is finer than a nanosecond is dropped. */
-export function instantOf({ base, exponent, offsetSeconds }: BlockInterface, ticks: bigint): Nanos {
-  return (ticks * SECOND) / BigInt(base) ** BigInt(exponent) + offsetSeconds * SECOND;
 }

@@ -2,7 +2,7 @@
 // Pure; the order of its parts depends on the files alone, never on the order in which results came in.
 import { compareSpans, inferLanes, type Span } from './lanes.ts';
 import type { Archive, FailedFile, FileMap, MappedFile } from './file-map.ts';
-import { isCalendarInstant, type Nanos } from '../time/nanos.ts';
+import { isCalendarInstant } from '../time/nanos.ts';
 
 /** A mapped file with at least one packet. */
 export interface TimedFile extends Span {
@@ -29,7 +29,7 @@ export interface DataSet {
   readonly archives: readonly Archive[];
   readonly totals: Totals;
   /** Earliest and latest packet of the whole set; null where no file has a packet. */
-  readonly span: { readonly earliest: Nanos; readonly latest: Nanos } | null;
+  readonly span: Span | null;
   /** Number of capture threads inferred. */
   readonly lanes: number;
 }
@@ -64,28 +64,32 @@ export function buildDataSet(maps: readonly FileMap[]): DataSet {
     empty,
     failed,
     archives,
-    totals: totals(timed.map(({ map }) => map)),
-    span: spanOf(files),
+    totals: totalsOf(timed.map(({ map }) => map)),
+    span: hullOf(files),
     lanes: lanes.reduce((most, lane) => Math.max(most, lane + 1), 0),
   };
 }
 
-function totals(maps: readonly MappedFile[]): Totals {
-  const sum = { files: maps.length, packets: 0, capturedBytes: 0, wireBytes: 0, fileBytes: 0 };
-  for (const map of maps) {
-    sum.packets += map.packets;
-    sum.capturedBytes += map.capturedBytes;
-    sum.wireBytes += map.wireBytes;
-    sum.fileBytes += map.fileSize;
+export function totalsOf(
+  files: Iterable<Pick<MappedFile, 'packets' | 'capturedBytes' | 'wireBytes' | 'fileSize'>>,
+): Totals {
+  const sum = { files: 0, packets: 0, capturedBytes: 0, wireBytes: 0, fileBytes: 0 };
+  for (const file of files) {
+    sum.files += 1;
+    sum.packets += file.packets;
+    sum.capturedBytes += file.capturedBytes;
+    sum.wireBytes += file.wireBytes;
+    sum.fileBytes += file.fileSize;
   }
   return sum;
 }
 
-function spanOf(files: readonly TimedFile[]): DataSet['span'] {
-  const [first] = files;
+/** From the first begin to the last end. @param spans by begin */
+export function hullOf(spans: readonly Span[]): Span | null {
+  const [first] = spans;
   if (!first) return null;
-  let latest = first.latest;
-  for (const file of files) if (file.latest > latest) latest = file.latest;
+  let { latest } = first;
+  for (const span of spans) if (span.latest > latest) latest = span.latest;
   return { earliest: first.earliest, latest };
 }
 

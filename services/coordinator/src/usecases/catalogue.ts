@@ -1,7 +1,7 @@
 // What a mapping remembers of each file while the maps themselves lie in the journal: enough to know a file again, to
 // order the files, to find the lanes and to sum up. Some two hundred bytes per file, whatever its map holds.
 import { createHash } from 'node:crypto';
-import { spanOfFile, type DataSet, type Totals } from '@capfleet/shared/dataset/dataset';
+import { hullOf, spanOfFile, totalsOf, type DataSet, type Totals } from '@capfleet/shared/dataset/dataset';
 import type { FileMap } from '@capfleet/shared/dataset/file-map';
 import { compareSpans, inferLanes, type Span } from '@capfleet/shared/dataset/lanes';
 import type { SourceFile } from '@capfleet/shared/source/source';
@@ -15,7 +15,7 @@ export interface Row {
   readonly packets: number;
   readonly capturedBytes: number;
   readonly wireBytes: number;
-  readonly fileBytes: number;
+  readonly fileSize: number;
   readonly estimated: boolean;
   /** Belongs to this mapping; else it is only known from before. */
   kept: boolean;
@@ -96,7 +96,7 @@ export class Catalogue {
       empty: await others((status) => status === 'ok' || status === 'partial'),
       failed: await others((status) => status === 'failed'),
       archives: await others((status) => status === 'archive'),
-      span: spanOf(timed),
+      span: hullOf(timed.map(({ span }) => span)),
       lanes: timed.reduce((most, { lane }) => Math.max(most, lane + 1), 0),
       totals: totalsOf(timed),
     };
@@ -111,7 +111,7 @@ export class Catalogue {
       packets: mapped?.packets ?? 0,
       capturedBytes: mapped?.capturedBytes ?? 0,
       wireBytes: mapped?.wireBytes ?? 0,
-      fileBytes: map.fileSize,
+      fileSize: map.fileSize,
       estimated: mapped?.estimated ?? false,
       kept: false,
       lane: 0,
@@ -161,23 +161,4 @@ async function sortTies<T extends Row>(
     }
     start = end;
   }
-}
-
-function spanOf(timed: readonly TimedRow[]): Arrangement['span'] {
-  const [first] = timed;
-  if (!first) return null;
-  let { latest } = first.span;
-  for (const { span } of timed) if (span.latest > latest) latest = span.latest;
-  return { earliest: first.span.earliest, latest };
-}
-
-function totalsOf(timed: readonly TimedRow[]): Totals {
-  const sum = { files: timed.length, packets: 0, capturedBytes: 0, wireBytes: 0, fileBytes: 0 };
-  for (const row of timed) {
-    sum.packets += row.packets;
-    sum.capturedBytes += row.capturedBytes;
-    sum.wireBytes += row.wireBytes;
-    sum.fileBytes += row.fileBytes;
-  }
-  return sum;
 }

@@ -41,7 +41,7 @@ export class CaptureWindow {
 
   /**
    * @param offset of the source's next byte in the capture
-   * @param largest bytes of a window, where no single record needs more
+   * @param largest bytes that a window may grow to beyond its first size, where no single record needs more
    */
   constructor(source: ByteReader, offset: number, largest: number) {
     this.#source = source;
@@ -145,7 +145,7 @@ export class CaptureWindow {
   /** Counts in what was read behind what was there. */
   #take(count: number): void {
     if (count === 0) this.#over = true;
-    if (count >= this.#size) this.#size = Math.min(this.#largest, this.#size * GROWTH);
+    if (count >= this.#size && this.#size * GROWTH <= this.#largest) this.#size *= GROWTH;
     this.#filled += count;
     const skipped = Math.min(this.#toSkip, this.#filled - this.start);
     this.start += skipped;

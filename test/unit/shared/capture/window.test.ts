@@ -116,6 +116,24 @@ describe('a window', () => {
     assert.equal(damaged.end - damaged.start, 50);
   });
 
+  test('gives all bytes whatever it may grow to, odd sizes and none at all', async () => {
+    const bytes = createPrng(9).fill(Buffer.alloc(150_003));
+    for (const largest of [0, 1, 1000, 16_385, 26_687, 65_535, 99_999, 1_000_001]) {
+      const { window } = windowOf(bytes, Infinity, largest);
+      for (let at = 0; at < bytes.length;) {
+        const wanted = Math.min(bytes.length - at, 15_554);
+        assert.ok(await window.fill(wanted), `${largest}`);
+        assert.ok(
+          window.bytes.subarray(window.start, window.start + wanted).equals(bytes.subarray(at, at + wanted)),
+        );
+        assert.equal(window.offsetOf(window.start), at);
+        window.skip(wanted);
+        at += wanted;
+      }
+      assert.equal(await window.fill(1), false);
+    }
+  });
+
   test('can be closed while it reads ahead', async () => {
     const { reader, window } = windowOf(Buffer.alloc(3 * MIB));
     await window.fill(1);

@@ -1,20 +1,19 @@
 // The stretch of a capture that its reader looks at. It owns the memory: while the reader goes through one window the
 // next one is read already, so that the file and the reader work side by side. Memory is bounded by what a reader
-// asks for at a time; a file that ends at once costs little, because windows are small until one was filled.
+// asks for at a time; a file that ends at once costs little, because the first window is small.
 import { Failure } from '../errors/failure.ts';
 import type { ByteReader } from './byte-reader.ts';
 import type { WarningKind } from './warning.ts';
 
 /** The largest window of who reads many captures side by side, and of who reads one. */
 export const MODEST_WINDOW_BYTES = 256 * 1024;
-export const LARGE_WINDOW_BYTES = 4096 * 1024;
+export const LARGE_WINDOW_BYTES = 1856 * 1024;
 const FIRST_WINDOW_BYTES = 16 * 1024;
-/** A window that was filled is followed by one that many times larger. */
-const GROWTH = 4;
 /** Given at a time of what is there, so that who reads can stop, or tell how far it is. */
 const PORTION_BYTES = 256 * 1024;
-/** The part of a window before what is read into it, for what the window before it left over. */
+/** Room before what is read into a window, for what the window before it left over: this part of it, up to a bound. */
 const MARGIN_SHARE = 4;
+const LARGEST_MARGIN = 64 * 1024;
 
 export class CaptureWindow {
   bytes: Buffer;
@@ -33,6 +32,8 @@ export class CaptureWindow {
   #base: number;
   #size = FIRST_WINDOW_BYTES;
   #spare: Buffer | null = null;
+  /** Where the spare's bytes begin that are read ahead. */
+  #margin = 0;
   /** The read into `#spare` that is under way, or its failure, which waits for who asks. */
   #ahead: Promise<number> | null = null;
   /** Bytes that are wanted by nobody, still to come. */
@@ -46,7 +47,7 @@ export class CaptureWindow {
   constructor(source: ByteReader, offset: number, largest: number) {
     this.#source = source;
     this.#base = offset;
-    this.#largest = largest;
+    this.#largest = Math.max(FIRST_WINDOW_BYTES, largest - (largest % FIRST_WINDOW_BYTES));
     this.bytes = Buffer.allocUnsafeSlow(FIRST_WINDOW_BYTES);
     this.view = viewOf(this.bytes);
   }
@@ -108,7 +109,8 @@ export class CaptureWindow {
 
   #readAhead(): void {
     if (this.#over || this.#ahead) return;
-    const margin = this.#size / MARGIN_SHARE;
+    const margin = Math.min(LARGEST_MARGIN, this.#size / MARGIN_SHARE);
+    this.#margin = margin;
     if (this.#spare?.length !== margin + this.#size)
       this.#spare = Buffer.allocUnsafeSlow(margin + this.#size);
     this.#ahead = this.#source.read(this.#spare, margin, this.#size);
@@ -123,7 +125,7 @@ export class CaptureWindow {
     this.#ahead = null;
     const count = await reading;
     const spare = this.#spare as Buffer;
-    const margin = spare.length / (MARGIN_SHARE + 1);
+    const margin = this.#margin;
     const left = this.#filled - this.start;
     if (left > margin) {
       // A large record in the making: the rest goes behind it.
@@ -145,7 +147,7 @@ export class CaptureWindow {
   /** Counts in what was read behind what was there. */
   #take(count: number): void {
     if (count === 0) this.#over = true;
-    if (count >= this.#size && this.#size * GROWTH <= this.#largest) this.#size *= GROWTH;
+    if (count >= this.#size) this.#size = this.#largest;
     this.#filled += count;
     const skipped = Math.min(this.#toSkip, this.#filled - this.start);
     this.start += skipped;

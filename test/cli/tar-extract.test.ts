@@ -5,7 +5,7 @@ import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/prom
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib';
-import { runCapfleet, type Ended } from '../support/capfleet.ts';
+import { program, runCapfleet, type Ended } from '../support/capfleet.ts';
 import { tarFile, type TarEntry } from '../support/tar-writer.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
@@ -159,6 +159,17 @@ describe('capfleet tarExtract', { concurrency: 2 }, () => {
     );
   });
 
+  test('ends quietly when nobody reads its list to the end', async (t) => {
+    const many = Array.from({ length: 3000 }, (_, i) => ({ name: `${'n'.repeat(80)}${String(i)}`, data: A }));
+    const { tarball } = await given(t, tarFile(many, 'pax'));
+    const pipe = '"$0" "$1" tarExtract --in-tarball "$2" --dryrun | head -n 1';
+    const { stderr, stdout } = spawnSync('sh', ['-c', pipe, process.execPath, program, tarball], {
+      encoding: 'utf8',
+    });
+    assert.match(stdout, /^matches/);
+    assert.equal(stderr, '');
+  });
+
   test('wants to know where to write', async (t) => {
     const { tarball } = await given(t, tarFile(entries));
     const { code, stderr } = await runCapfleet(['tarExtract', '--in-tarball', tarball]);
@@ -240,6 +251,9 @@ describe('a tarball that', { concurrency: 2 }, () => {
     assert.equal(code, 3, stdout);
     assert.deepEqual((await written()).includes('a.pcap'), true);
     assert.match(stdout, /cut off|ends/);
+    const listed = await run('--dryrun');
+    assert.equal(listed.code, 3, listed.stderr);
+    assert.match(listed.stdout, /a\.pcap/);
   });
 
   test('is none is refused by name', async (t) => {

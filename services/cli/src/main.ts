@@ -95,5 +95,11 @@ function interruptOnSignals(interruption: AbortController): void {
   }
 }
 
+// Who reads the output may have enough of it (`| head`): that is no error of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(exitCode.ok);
+});
+
 // All is closed by now; what clients keep waiting for (their own time limits) must not hold the process back.
 process.exit(await main(process.argv.slice(2)));

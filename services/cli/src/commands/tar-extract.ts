@@ -10,7 +10,8 @@ import { sources } from '@capfleet/shared/source/sources';
 import { addS3Options, jsonOption, parsePattern, s3Options, type S3CommandOptions } from '../settings.ts';
 import { extractProgressBar } from '../show/progress.ts';
 import { extractRecord, listHeading, memberLine, memberJson, showExtractResult } from '../show/tar-result.ts';
-import { extractTarball, type ExtractResult } from '../tar/extract-tarball.ts';
+import { printable } from '../show/text.ts';
+import { extractTarball, isDamage, type ExtractResult } from '../tar/extract-tarball.ts';
 import type { World } from '../world.ts';
 
 interface TarExtractOptions extends S3CommandOptions {
@@ -102,8 +103,16 @@ async function list(options: TarExtractOptions, world: World): Promise<ExitCode>
   const source = sources(s3Options(options));
   const line = json ? memberJson : memberLine;
   if (!json) world.stdout.write(listHeading);
-  for await (const member of tarMembers(source, await source.stat(inTarball), world.interrupted)) {
-    world.stdout.write(line(member, fileRegexp?.test(member.name) ?? true));
+  let listed = 0;
+  try {
+    for await (const member of tarMembers(source, await source.stat(inTarball), world.interrupted)) {
+      world.stdout.write(line(member, fileRegexp?.test(member.name) ?? true));
+      listed += 1;
+    }
+  } catch (thrown) {
+    if (!isDamage(thrown) || listed === 0) throw thrown;
+    world.stderr.write(`capfleet: ${printable(thrown.message)}\n          ${printable(thrown.hint)}\n`);
+    return exitCode.partial;
   }
   return exitCode.ok;
 }

@@ -72,7 +72,8 @@ export async function extractTarball(
   return result;
 }
 
-function isDamage(thrown: unknown): thrown is Failure {
+/** True for what ends a tarball early without making what came before it worth less. */
+export function isDamage(thrown: unknown): thrown is Failure {
   return (
     thrown instanceof Failure && (thrown.code === 'tarball-damaged' || thrown.code === 'compression-damaged')
   );

@@ -1,6 +1,7 @@
 // capfleet map: maps the captures of a source through queue-fed mapper processes and writes the data set.
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { Command, Option } from 'commander';
 import { bullmqMapJobs } from '@capfleet/coordinator/adapters/bullmq-map-jobs';
 import type { JournalFile } from '@capfleet/coordinator/adapters/journal-file';
@@ -110,6 +111,8 @@ export function mapCommand(run: (action: (world: World) => Promise<ExitCode>) =>
 }
 
 async function map(options: MapOptions, world: World): Promise<ExitCode> {
+  // What it holds grows slowly and its garbage fast: the heap is to be cleared, not grown, as far as possible.
+  setFlagsFromString('--optimize-for-size');
   const source = sourceOf(options);
   const dump = options.dumpJson === '-' ? null : await claimDump(options.dumpJson, s3Options(options));
   const filter: SourceFilter = {

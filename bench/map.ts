@@ -1,16 +1,7 @@
 // What mapping costs, against the peers, in turn in one run: `npm run bench:map` (all), or with the names of sections:
 // `npm run bench:map -- plain gzip`. Needs capinfos; sections that need more say so. Raw runs go to bench/runs.
 import { execFileSync } from 'node:child_process';
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { quickMap } from '@capfleet/mapper/quick-map';
@@ -18,6 +9,7 @@ import { disk } from '@capfleet/shared/source/disk';
 import { s3Source } from '@capfleet/shared/source/s3/s3-source';
 import type { Source, SourceFile } from '@capfleet/shared/source/source';
 import { startFaultProxy } from '../test/support/fault-proxy.ts';
+import { pcapFile } from '../test/support/pcap-writer.ts';
 import { startS3Server } from '../test/support/s3-server.ts';
 import { inTurn, type Contender } from './support/in-turn.ts';
 import { multiply, type Multiplied } from './support/multiplied.ts';
@@ -171,24 +163,12 @@ async function scaling(): Promise<void> {
 
 /** So many captures of two packets each. */
 function tinyFiles(path: string, count: number): void {
-  const bytes = Buffer.alloc(24 + 2 * 80);
-  bytes.writeUInt32LE(0xa1b2c3d4, 0);
-  bytes.writeUInt16LE(2, 4);
-  bytes.writeUInt16LE(4, 6);
-  bytes.writeUInt32LE(65_535, 16);
-  bytes.writeUInt32LE(1, 20);
+  const data = Buffer.alloc(64);
   for (let index = 0; index < count; index += 1) {
     const below = join(path, String(Math.floor(index / 1000)));
     if (index % 1000 === 0) mkdirSync(below, { recursive: true });
-    for (const [packet, at] of [24, 104].entries()) {
-      bytes.writeUInt32LE(1_600_000_000 + index, at);
-      bytes.writeUInt32LE(packet, at + 4);
-      bytes.writeUInt32LE(64, at + 8);
-      bytes.writeUInt32LE(64, at + 12);
-    }
-    const file = openSync(join(below, `cap-${String(index).padStart(6, '0')}.pcap`), 'w');
-    writeSync(file, bytes);
-    closeSync(file);
+    const packets = [0, 1].map((fraction) => ({ seconds: 1_600_000_000 + index, fraction, data }));
+    writeFileSync(join(below, `cap-${String(index).padStart(6, '0')}.pcap`), pcapFile({}, packets));
   }
 }
 

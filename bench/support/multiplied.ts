@@ -3,6 +3,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { openCapture } from '@capfleet/shared/capture/open-capture';
 import { disk } from '@capfleet/shared/source/disk';
+import { pcapHeader, plainPcap } from '../../test/support/pcap-writer.ts';
 
 export interface Multiplied {
   readonly path: string;
@@ -36,13 +37,7 @@ export async function multiply(
   for (const { time } of packets) if (time - first.time > span) span = time - first.time;
   const round = Buffer.concat(packets.map(record));
   const file = openSync(path, 'w');
-  const header = Buffer.alloc(24);
-  header.writeUInt32LE(0xa1b2c3d4, 0);
-  header.writeUInt16LE(2, 4);
-  header.writeUInt16LE(4, 6);
-  header.writeUInt32LE(snaplen, 16);
-  header.writeUInt32LE(1, 20);
-  let size = writeSync(file, header);
+  let size = writeSync(file, pcapHeader({ ...plainPcap, snaplen }));
   let rounds = 0;
   while (size < bytes) {
     let at = 0;

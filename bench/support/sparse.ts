@@ -1,6 +1,7 @@
 // Captures of any size that take little room: one with real records at both ends and a hole between them, and one
 // that is sound from start to end, its payloads holes.
 import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+import { pcapHeader, plainPcap } from '../../test/support/pcap-writer.ts';
 
 const HEAD_RECORDS = 100;
 const PACKET_BYTES = 1000;
@@ -9,7 +10,7 @@ const LARGEST_PACKET = 262_144;
 
 /** Records at the end begin where a chain of them reaches the file's end, far enough before it to prove it. */
 export function sparseCapture(path: string, size: number): void {
-  const header = fileHeader(SNAPLEN);
+  const header = pcapHeader({ ...plainPcap, snaplen: SNAPLEN });
   const file = openSync(path, 'w');
   writeSync(file, Buffer.concat([header, records(HEAD_RECORDS, 1_600_000_000)]), 0);
   ftruncateSync(file, size);
@@ -21,7 +22,7 @@ export function sparseCapture(path: string, size: number): void {
 /** @returns packets in it */
 export function holeyCapture(path: string, size: number): number {
   const file = openSync(path, 'w');
-  writeSync(file, fileHeader(LARGEST_PACKET));
+  writeSync(file, pcapHeader({ ...plainPcap, snaplen: LARGEST_PACKET }));
   const record = Buffer.alloc(16);
   record.writeUInt32LE(LARGEST_PACKET, 8);
   record.writeUInt32LE(LARGEST_PACKET, 12);
@@ -35,16 +36,6 @@ export function holeyCapture(path: string, size: number): number {
   ftruncateSync(file, at);
   closeSync(file);
   return packets;
-}
-
-function fileHeader(snaplen: number): Buffer {
-  const header = Buffer.alloc(24);
-  header.writeUInt32LE(0xa1b2c3d4, 0);
-  header.writeUInt16LE(2, 4);
-  header.writeUInt16LE(4, 6);
-  header.writeUInt32LE(snaplen, 16);
-  header.writeUInt32LE(1, 20);
-  return header;
 }
 
 function records(count: number, seconds: number): Buffer {

@@ -7,12 +7,11 @@ import { reasonOf } from '../errors/failure.ts';
 import type { ByteReader } from './byte-reader.ts';
 import { Damage, type CompressedInput } from './compressed-input.ts';
 import { decodedReader, type Decoder } from './decoded-reader.ts';
-import { StepSize } from './step-size.ts';
 import { TransformPump } from './transform-pump.ts';
 
-/** Compressed bytes of a step; they expand by 1032 at most. */
-const LEAST_STEP_BYTES = 4 * 1024;
-const MOST_STEP_BYTES = 16 * 1024;
+/** Compressed bytes of a step, and what may come out of it before they are gone on with by the next. */
+const STEP_BYTES = 64 * 1024;
+const ENOUGH_BYTES = 512 * 1024;
 /** What an inflating step that meets damage may lose, at most. */
 const OUTPUT_CHUNK_BYTES = 64 * 1024;
 
@@ -33,7 +32,6 @@ export function gunzip(compressed: ByteReader, path: string): ByteReader {
 class GzipDecoder implements Decoder {
   #member: Member | null = null;
   #members = 0;
-  readonly #step = new StepSize(LEAST_STEP_BYTES, MOST_STEP_BYTES);
 
   async step(input: CompressedInput, output: Buffer[]): Promise<boolean> {
     if (!this.#member) {
@@ -42,10 +40,9 @@ class GzipDecoder implements Decoder {
       this.#member = new Member();
     }
     const member = this.#member;
-    const before = member.length;
-    const taken = await member.inflate(await input.peek(this.#step.bytes), output);
-    input.take(taken);
-    this.#step.gave(member.length - before);
+    // Steps end at multiples of their size, whatever the pieces that the file arrives in.
+    const room = STEP_BYTES - (input.position % STEP_BYTES);
+    input.take(await member.inflate(await input.peek(room), output));
     if (member.ended) {
       this.#member = null;
       const trailer = await input.bytes(8);
@@ -90,6 +87,10 @@ class Member {
   length = 0;
   readonly #inflater: InflateRaw;
   readonly #pump: TransformPump;
+  /** The bytes given last have more to come out of them. */
+  #unfinished = false;
+  /** Bytes taken before those. */
+  #before = 0;
 
   constructor() {
     this.#inflater = createInflateRaw({ chunkSize: OUTPUT_CHUNK_BYTES });
@@ -97,7 +98,7 @@ class Member {
       this.checksum = crc32(chunk, this.checksum);
       this.length += chunk.length;
     });
-    this.#pump = new TransformPump(this.#inflater);
+    this.#pump = new TransformPump(this.#inflater, ENOUGH_BYTES);
   }
 
   get ended(): boolean {
@@ -106,20 +107,26 @@ class Member {
 
   /**
    * Inflates compressed bytes (none: the file is over) and adds what comes out to `output`.
-   * @returns the bytes taken; fewer than given only where the member ended in between
+   * @returns the bytes taken: none where there is more to come out of the same bytes, which are to be given again;
+   *   else fewer than given only where the member ended in between
    */
   async inflate(bytes: Buffer, output: Buffer[]): Promise<number> {
-    const before = this.#inflater.bytesWritten;
     try {
-      if (bytes.length === 0) await this.#pump.end(output);
-      else await this.#pump.write(bytes, output);
+      if (this.#unfinished) this.#unfinished = !(await this.#pump.more(output));
+      else {
+        this.#before = this.#inflater.bytesWritten;
+        this.#unfinished = !(await (bytes.length === 0
+          ? this.#pump.end(output)
+          : this.#pump.write(bytes, output)));
+      }
+      if (this.#unfinished) return 0;
       // The end of the data shows when more comes than they need: give the stream's event its turn.
-      if (this.#inflater.bytesWritten - before < bytes.length) await this.#pump.untilEnded(output);
+      if (this.#inflater.bytesWritten - this.#before < bytes.length) await this.#pump.untilEnded(output);
     } catch (thrown) {
       const cut = thrown instanceof Error && 'code' in thrown && thrown.code === 'Z_BUF_ERROR';
       throw cut ? new Damage(true, undefined, thrown) : new Damage(false, reasonOf(thrown), thrown);
     }
-    return this.#inflater.bytesWritten - before;
+    return this.#inflater.bytesWritten - this.#before;
   }
 
   close(): void {

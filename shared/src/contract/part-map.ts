@@ -1,20 +1,8 @@
 // What one job says of its part of a split file; it travels through the queue to the job that joins the parts.
 import { z } from 'zod';
-import { count, instant, warningSchema } from '../dataset/file-map.ts';
+import { count, tallyFields, warningSchema } from '../dataset/file-map.ts';
 
-export const tallySchema = z.strictObject({
-  packets: count,
-  untimed: count,
-  capturedBytes: count,
-  wireBytes: count,
-  maxCaptured: count,
-  maxWire: count,
-  outOfOrder: count,
-  first: instant.nullable(),
-  last: instant.nullable(),
-  earliest: instant.nullable(),
-  latest: instant.nullable(),
-});
+export const tallySchema = z.strictObject({ ...tallyFields, untimed: count });
 
 /** Counts and instants of a run of packets. */
 export type TallyRecord = z.infer<typeof tallySchema>;

@@ -8,7 +8,7 @@ import type { Failure, FailureRecord } from '../errors/failure.ts';
 import type { SourceFile } from '../source/source.ts';
 
 export const count = z.int().nonnegative();
-export const instant = z.string().regex(/^-?\d{1,25}$/);
+const instant = z.string().regex(/^-?\d{1,25}$/);
 
 export const failureSchema = z.object({
   code: z.enum(Object.keys(errorTable) as [ErrorCode, ...ErrorCode[]]),
@@ -42,21 +42,9 @@ export const warningSchema = z.object({
   message: z.string(),
 });
 
-export const mappedFileSchema = z.object({
-  ...identity,
-  /** `partial`: cut off or damaged; everything before that is counted. */
-  status: z.enum(['ok', 'partial']),
-  /** Packets, bytes and maxima are estimates from both ends of the file (quick map); left out where they are not. */
-  estimated: z.boolean().exactOptional(),
-  format: z.enum(['pcap', 'pcapng']),
-  compression: z.enum(compressions),
-  byteOrder: z.enum(['little', 'big', 'mixed']),
-  resolution: z.string().regex(/^(us|ns|mixed|(10|2)\^-\d{1,3})$/),
-  snaplen: count,
-  linkTypes: z.array(count),
+/** Counts and instants of a run of packets; those of a quick map are estimates. */
+export const tallyFields = {
   packets: count,
-  /** Packets without a stamp (pcapng's simple packets); left out where there are none. */
-  untimed: count.exactOptional(),
   capturedBytes: count,
   wireBytes: count,
   /** Largest captured and wire length of a packet, bytes. */
@@ -69,6 +57,23 @@ export const mappedFileSchema = z.object({
   last: instant.nullable(),
   earliest: instant.nullable(),
   latest: instant.nullable(),
+};
+
+export const mappedFileSchema = z.object({
+  ...identity,
+  /** `partial`: cut off or damaged; everything before that is counted. */
+  status: z.enum(['ok', 'partial']),
+  /** Packets, bytes and maxima are estimates from both ends of the file (quick map); left out where they are not. */
+  estimated: z.boolean().exactOptional(),
+  format: z.enum(['pcap', 'pcapng']),
+  compression: z.enum(compressions),
+  byteOrder: z.enum(['little', 'big', 'mixed']),
+  resolution: z.string().regex(/^(us|ns|mixed|(10|2)\^-\d{1,3})$/),
+  snaplen: count,
+  linkTypes: z.array(count),
+  ...tallyFields,
+  /** Packets without a stamp (pcapng's simple packets); left out where there are none. */
+  untimed: count.exactOptional(),
   warnings: z.array(warningSchema),
 });
 

@@ -59,7 +59,7 @@ interface MapOptions extends CommonOptions, S3CommandOptions {
 const examples = `Examples:
   capfleet map --source /mnt/pcap --dump-json /mnt/pcap/meta.json
   capfleet map --source s3://captures/2026 --s3-endpoint https://s3.example.org --dump-json s3://captures/2026.json
-  capfleet map --source /mnt/pcap --file-suffix .pcap --file-regexp '2020-09-2[89]' --file-workers 8  capfleet map --source /mnt/pcap --file-suffix .pcap --file-regexp '2020-09-2[89]' --file-workers 8
+  capfleet map --source /mnt/pcap --file-suffix .pcap --file-regexp '2020-09-2[89]' --file-workers 8
   capfleet map --source /mnt/pcap --redis redis://queue:6379       with \`capfleet mapper\` on any host
 
 The same command again brings the dump up to date: files that did not change are not read again. A mapping that was
@@ -127,16 +127,18 @@ async function map(options: MapOptions, world: World): Promise<ExitCode> {
     stateDir: options.stateDir,
     usualStateDir: world.stateDir,
   });
+  let outcome: ExitCode | Failure;
   try {
     const set = await mapThroughQueue(source, filter, journal, options, world);
-    const code = await conclude(set, dump, options, world);
+    outcome = await conclude(set, dump, options, world);
     await journal.remove();
-    return code;
   } catch (thrown) {
     if (await journal.close())
       world.lastWords.push('what was mapped is kept: the same command goes on from there');
     throw thrown;
   }
+  if (outcome instanceof Failure) throw outcome;
+  return outcome;
 }
 
 function sourceOf({ source, dirSrc }: MapOptions): string {
@@ -198,20 +200,20 @@ async function mapThroughQueue(
   }
 }
 
-/** Writes and shows what was mapped. */
+/** Writes and shows what was mapped; a failure where that is nothing. */
 async function conclude(
   set: MappedSet,
   dump: DumpTarget | null,
   options: MapOptions,
   world: World,
-): Promise<ExitCode> {
+): Promise<ExitCode | Failure> {
   const { timed, failed } = set.rows;
   const [firstFailure] = failed;
   if (timed.length === 0 && firstFailure) {
     world.stderr.write(showMapResult(await viewMapping(set)));
     const first = await set.mapOf(firstFailure);
     const reason = first.status === 'failed' ? first.error.message : '';
-    throw new Failure('nothing-mapped', { files: failed.length, reason });
+    return new Failure('nothing-mapped', { files: failed.length, reason });
   }
   await write(set, dump, options, world);
   return failed.length > 0 || countPartial(set) > 0 ? exitCode.partial : exitCode.ok;

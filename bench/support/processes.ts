@@ -3,6 +3,7 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { allocatorEnvironment } from '@capfleet/shared/process/allocator';
 
 export const ROOT = resolve(import.meta.dirname, '../..');
 export const PROGRAM = join(ROOT, 'services/cli/dist/main.js');
@@ -21,10 +22,13 @@ export function timeCommand(
   return seconds;
 }
 
-/** Runs a script of this folder that prints one JSON document. */
+/** Runs a script of this folder that prints one JSON document, with the allocator that a mapper has. */
 export function runScript(name: string, args: readonly string[]): Record<string, unknown> {
   const script = join(import.meta.dirname, name);
-  const { status, stdout, stderr } = spawnSync(process.execPath, [script, ...args], { encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [script, ...args], {
+    encoding: 'utf8',
+    env: { ...allocatorEnvironment, ...process.env },
+  });
   if (status !== 0) throw new Error(`${name} ended with ${status}: ${stderr}`);
   return JSON.parse(stdout) as Record<string, unknown>;
 }
@@ -45,7 +49,10 @@ export class Watched {
   readonly #timer: NodeJS.Timeout;
 
   constructor(command: string, args: readonly string[]) {
-    this.child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child = spawn(command, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...allocatorEnvironment, ...process.env },
+    });
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
     this.#timer = setInterval(() => {

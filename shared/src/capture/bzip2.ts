@@ -1,7 +1,6 @@
 // Decompresses bzip2 on the fly: any number of streams, other bytes after the last one are passed over, as with gzip.
 // Our own decoder (see docs/decisions/0004): the libraries there are hold a whole block's expansion in memory or do
-// not end on damaged data. It works in steps of a few milliseconds and gives the event loop its turn between them.
-import { setImmediate as breathe } from 'node:timers/promises';
+// not end on damaged data. It works in steps of a few milliseconds.
 import type { ByteReader } from './byte-reader.ts';
 import { BitSource } from './bzip2-bits.ts';
 import { readBlock, type BlockPause } from './bzip2-block.ts';
@@ -31,15 +30,11 @@ class Bzip2Decoder implements Decoder {
   async step(input: CompressedInput, output: Buffer[]): Promise<boolean> {
     const next = this.#file?.next();
     if (!next || next.done === true) return false;
-    if (next.value === 'pause') await breathe();
-    else if (next.value === 'more') {
+    if (next.value === 'more') {
       const piece = await input.peek(PIECE_BYTES);
       this.#bits.add(piece);
       input.take(piece.length);
-    } else {
-      output.push(next.value);
-      await breathe();
-    }
+    } else if (next.value !== 'pause') output.push(next.value);
     return true;
   }
 

@@ -1,7 +1,9 @@
-// Compressed bytes on their way into a decoder: pulled in bounded slices, looked at and taken piece by piece.
+// Compressed bytes on their way into a decoder: pulled in bounded slices, the next one ahead of its use, looked at and
+// taken piece by piece. What is larger than a slice goes straight to where it is wanted.
 import type { ByteReader } from './byte-reader.ts';
 
-const SLICE_BYTES = 64 * 1024;
+const FIRST_SLICE_BYTES = 32 * 1024;
+const MOST_SLICE_BYTES = 256 * 1024;
 
 /** Why compressed data end early. `cut`: the file ends in the middle of them. */
 export class Damage extends Error {
@@ -15,10 +17,17 @@ export class Damage extends Error {
 
 export class CompressedInput {
   readonly #reader: ByteReader;
-  readonly #slice = Buffer.allocUnsafeSlow(SLICE_BYTES);
+  #slice = Buffer.alloc(0);
+  /** The slice after it. */
+  #spare = Buffer.alloc(0);
+  /** The read into `#spare` that is under way. */
+  #ahead: Promise<number> | null = null;
+  #size = FIRST_SLICE_BYTES;
   /** Bytes of the slice that are not taken yet. */
   #start = 0;
   #end = 0;
+  /** Bytes of the file up to the end of the slice. */
+  #consumed = 0;
 
   constructor(reader: ByteReader) {
     this.#reader = reader;
@@ -26,17 +35,12 @@ export class CompressedInput {
 
   /** Bytes of the file before the next one to be taken. */
   get position(): number {
-    return this.#reader.consumed - (this.#end - this.#start);
+    return this.#consumed - (this.#end - this.#start);
   }
 
   /** What is at hand, at most `most` bytes, without taking it; empty at the end only. Valid until the next call. */
-  async peek(most: number): Promise<Buffer> {
-    if (this.#start === this.#end) {
-      this.#start = 0;
-      this.#end = 0;
-      this.#end = await this.#reader.read(this.#slice, 0, this.#slice.length);
-    }
-    return this.#slice.subarray(this.#start, Math.min(this.#end, this.#start + most));
+  peek(most: number): Promise<Buffer> {
+    return this.#atHand(most, true);
   }
 
   take(count: number): void {
@@ -47,13 +51,41 @@ export class CompressedInput {
   async readUpTo(target: Buffer, offset: number, length: number): Promise<number> {
     let filled = 0;
     while (filled < length) {
-      const piece = await this.peek(length - filled);
-      if (piece.length === 0) break;
-      piece.copy(target, offset + filled);
-      this.take(piece.length);
-      filled += piece.length;
+      const wanted = length - filled;
+      const isLarge = wanted >= MOST_SLICE_BYTES;
+      let count: number;
+      if (isLarge && this.#start === this.#end && !this.#ahead) {
+        count = await this.#reader.read(target, offset + filled, wanted);
+        this.#consumed = this.#reader.consumed;
+      } else {
+        const piece = await this.#atHand(wanted, !isLarge);
+        count = piece.copy(target, offset + filled);
+        this.take(count);
+      }
+      if (count === 0) break;
+      filled += count;
     }
     return filled;
+  }
+
+  async #atHand(most: number, readOn: boolean): Promise<Buffer> {
+    if (this.#start === this.#end) {
+      const count = await (this.#ahead ?? this.#readSpare());
+      this.#consumed = this.#reader.consumed;
+      [this.#slice, this.#spare] = [this.#spare, this.#slice];
+      this.#start = 0;
+      this.#end = count;
+      if (count === this.#size) this.#size = Math.min(2 * this.#size, MOST_SLICE_BYTES);
+      this.#ahead = readOn && count > 0 ? this.#readSpare() : null;
+      // Told by who comes next; nobody may.
+      this.#ahead?.catch(() => undefined);
+    }
+    return this.#slice.subarray(this.#start, Math.min(this.#end, this.#start + most));
+  }
+
+  #readSpare(): Promise<number> {
+    if (this.#spare.length < this.#size) this.#spare = Buffer.allocUnsafeSlow(this.#size);
+    return this.#reader.read(this.#spare, 0, this.#size);
   }
 
   /** @throws Damage where the file ends before */

@@ -1,19 +1,19 @@
 // Inflates gzip (RFC 1952) on the fly, any number of members; zero padding or other bytes after the last one are
-// passed over, as gzip does. The members' frames are read here and only the inflating is left to Node's zlib (which
-// works outside the event loop), because its gunzip drops what it had inflated when a checksum is wrong: here every
-// byte of a member is delivered before its checksum is judged.
-import { crc32, createInflateRaw, type InflateRaw } from 'node:zlib';
+// passed over, as gzip does. The members' frames are read here and only the inflating is left to zlib, because Node's
+// gunzip drops what it had inflated when a checksum is wrong: here every byte of a member is delivered before its
+// checksum is judged. Node's streams send each chunk to another thread and back, which takes longer than inflating it;
+// minizlib drives the same zlib in place.
+import { crc32 } from 'node:zlib';
+import { InflateRaw } from 'minizlib';
 import { reasonOf } from '../errors/failure.ts';
 import type { ByteReader } from './byte-reader.ts';
 import { Damage, type CompressedInput } from './compressed-input.ts';
 import { decodedReader, type Decoder } from './decoded-reader.ts';
-import { TransformPump } from './transform-pump.ts';
+import { StepSize } from './step-size.ts';
 
-/** Compressed bytes of a step, and what may come out of it before they are gone on with by the next. */
-const STEP_BYTES = 64 * 1024;
-const ENOUGH_BYTES = 512 * 1024;
-/** What an inflating step that meets damage may lose, at most. */
-const OUTPUT_CHUNK_BYTES = 64 * 1024;
+/** Compressed bytes of a step, which may be lost where it meets damage; they expand by 1032 at most. */
+const LEAST_STEP_BYTES = 512;
+const MOST_STEP_BYTES = 16 * 1024;
 
 const DEFLATE = 8;
 const FLAG_HEADER_CRC = 2;
@@ -32,6 +32,7 @@ export function gunzip(compressed: ByteReader, path: string): ByteReader {
 class GzipDecoder implements Decoder {
   #member: Member | null = null;
   #members = 0;
+  readonly #step = new StepSize(LEAST_STEP_BYTES, MOST_STEP_BYTES);
 
   async step(input: CompressedInput, output: Buffer[]): Promise<boolean> {
     if (!this.#member) {
@@ -40,9 +41,11 @@ class GzipDecoder implements Decoder {
       this.#member = new Member();
     }
     const member = this.#member;
-    // Steps end at multiples of their size, whatever the pieces that the file arrives in.
-    const room = STEP_BYTES - (input.position % STEP_BYTES);
-    input.take(await member.inflate(await input.peek(room), output));
+    const bytes = await input.peek(this.#step.bytes);
+    if (bytes.length === 0) throw new Damage(true);
+    const before = member.length;
+    input.take(member.inflate(bytes, output));
+    this.#step.gave(member.length - before);
     if (member.ended) {
       this.#member = null;
       const trailer = await input.bytes(8);
@@ -83,53 +86,40 @@ async function skipText(input: CompressedInput): Promise<void> {
 
 /** The deflated data of one member. */
 class Member {
+  ended = false;
   checksum = 0;
   length = 0;
-  readonly #inflater: InflateRaw;
-  readonly #pump: TransformPump;
-  /** The bytes given last have more to come out of them. */
-  #unfinished = false;
-  /** Bytes taken before those. */
-  #before = 0;
+  readonly #inflater = new InflateRaw({});
+  #output: Buffer[] = [];
+  #failure: Error | null = null;
 
   constructor() {
-    this.#inflater = createInflateRaw({ chunkSize: OUTPUT_CHUNK_BYTES });
-    this.#inflater.on('data', (chunk: Buffer) => {
+    this.#inflater.on('data', (chunk) => {
       this.checksum = crc32(chunk, this.checksum);
       this.length += chunk.length;
+      this.#output.push(chunk);
     });
-    this.#pump = new TransformPump(this.#inflater, ENOUGH_BYTES);
-  }
-
-  get ended(): boolean {
-    return this.#pump.ended;
+    this.#inflater.on('error', (error) => {
+      this.#failure = error as Error;
+    });
   }
 
   /**
-   * Inflates compressed bytes (none: the file is over) and adds what comes out to `output`.
-   * @returns the bytes taken: none where there is more to come out of the same bytes, which are to be given again;
-   *   else fewer than given only where the member ended in between
+   * Inflates some bytes and adds what comes out to `output`.
+   * @returns the bytes taken: fewer than given only where the member ended
+   * @throws Damage
    */
-  async inflate(bytes: Buffer, output: Buffer[]): Promise<number> {
-    try {
-      if (this.#unfinished) this.#unfinished = !(await this.#pump.more(output));
-      else {
-        this.#before = this.#inflater.bytesWritten;
-        this.#unfinished = !(await (bytes.length === 0
-          ? this.#pump.end(output)
-          : this.#pump.write(bytes, output)));
-      }
-      if (this.#unfinished) return 0;
-      // The end of the data shows when more comes than they need: give the stream's event its turn.
-      if (this.#inflater.bytesWritten - this.#before < bytes.length) await this.#pump.untilEnded(output);
-    } catch (thrown) {
-      const cut = thrown instanceof Error && 'code' in thrown && thrown.code === 'Z_BUF_ERROR';
-      throw cut ? new Damage(true, undefined, thrown) : new Damage(false, reasonOf(thrown), thrown);
-    }
-    return this.#inflater.bytesWritten - this.#before;
+  inflate(bytes: Buffer, output: Buffer[]): number {
+    this.#output = output;
+    this.#inflater.write(bytes);
+    if (this.#failure) throw new Damage(false, reasonOf(this.#failure.cause), this.#failure);
+    const taken = this.#inflater.handle?.bytesWritten ?? 0;
+    this.ended = taken < bytes.length;
+    if (this.ended) this.close();
+    return taken;
   }
 
   close(): void {
-    this.#pump.close();
+    this.#inflater.close();
   }
 }

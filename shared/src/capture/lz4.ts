@@ -14,8 +14,6 @@ const HISTORY_BYTES = 64 * 1024;
 const UNCOMPRESSED = 0x8000_0000;
 /** The block decoder takes the size of what comes out in front of a block; here that is the most that may. */
 const SIZE_BYTES = 4;
-/** Blocks of this size are decoded outside the event loop; with smaller ones the way there takes longer. */
-const LARGE_BLOCK_BYTES = 1024 * 1024;
 
 export function isLz4(head: Buffer): boolean {
   return head.length >= 4 && head.readUInt32LE(0) === MAGIC;
@@ -70,7 +68,7 @@ class Lz4Decoder implements Decoder {
     const block = this.#block.subarray(SIZE_BYTES, SIZE_BYTES + length);
     if (frame.blockChecksums)
       await this.#verify(input, this.#hashes.h32Raw(block), 'the checksum of a block is wrong');
-    const plain = head >= UNCOMPRESSED ? Buffer.from(block) : await this.#decode(length, frame);
+    const plain = head >= UNCOMPRESSED ? Buffer.from(block) : this.#decode(length, frame);
     frame.checksum?.update(plain);
     if (frame.dependent) this.#remember(plain);
     if (plain.length > 0) output.push(plain);
@@ -114,13 +112,12 @@ class Lz4Decoder implements Decoder {
     return true;
   }
 
-  async #decode(length: number, { blockBytes }: Frame): Promise<Buffer> {
+  #decode(length: number, { blockBytes }: Frame): Buffer {
     this.#block.writeUInt32LE(blockBytes, 0);
     const sized = this.#block.subarray(0, SIZE_BYTES + length);
     try {
-      return blockBytes >= LARGE_BLOCK_BYTES
-        ? await this.#codec.uncompress(sized, this.#history)
-        : this.#codec.uncompressSync(sized, this.#history);
+      // At most some milliseconds, which its way to another thread multiplies.
+      return this.#codec.uncompressSync(sized, this.#history);
     } catch (thrown) {
       throw new Damage(false, reasonOf(thrown), thrown);
     }

@@ -2,6 +2,7 @@
 // when this process is gone, however it went, they end too.
 import { fork, type ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { allocatorEnvironment } from '@capfleet/shared/process/allocator';
 
 const CLOSE_DEADLINE_MS = 15_000;
 const RESTART_PAUSE_MS = 300;
@@ -31,7 +32,11 @@ export function startLocal(
 
   function start(): ChildProcess {
     // Its own process group: Ctrl-C reaches this process only, which then ends its services in order.
-    const started = fork(program, args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], detached: true });
+    const started = fork(program, args, {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      detached: true,
+      env: { ...allocatorEnvironment, ...process.env },
+    });
     started.once('exit', () => {
       if (closing) return;
       if (!options.restart || restarts >= MAX_RESTARTS) {

@@ -144,8 +144,7 @@ describe('a gzip capture', () => {
   test('is given up in the middle without a trace', async () => {
     const bytes = memoryReader(gzipSync(large), { chunk: 1000 });
     const reader = await openCapture(bytes, 'test.pcap.gz');
-    assert.equal(await reader.fill(), true);
-    assert.equal(reader.advance(), true);
+    while (!reader.advance()) assert.equal(await reader.fill(), true);
     await reader.close();
     assert.equal(bytes.closed, 1);
   });

@@ -375,7 +375,9 @@ async function quick(): Promise<void> {
     const bucket = await makeBucket(hook);
     const small = join(folder, 'sparse-small.pcap');
     sparseCapture(small, 256 * 2 ** 20);
-    await bucket.upload('sparse.pcap', await disk.open(await disk.stat(small)));
+    const bytes = await disk.open(await disk.stat(small));
+    await bucket.upload('sparse.pcap', bytes);
+    await bytes.close();
     const proxy = await startFaultProxy(hook, endpoint);
     const source = s3Source(testOptions({ endpoint: proxy.url }));
     const object = await source.stat(`${bucket.path}/sparse.pcap`);

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
 import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
 import { asFailure } from '@capfleet/shared/errors/failure';
+import { allocatorEnvironment } from '@capfleet/shared/process/allocator';
 import { lanesCommand } from './commands/lanes.ts';
 import { mapCommand } from './commands/map.ts';
 import { mapperCommand } from './commands/mapper.ts';
@@ -31,6 +32,8 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     lastWords: [],
   };
   let code: ExitCode = exitCode.ok;
+  // For the services that a command starts: they inherit it.
+  process.env = { ...allocatorEnvironment, ...process.env };
   // A service handles its own signals; a command is interrupted by the first and ended by the second.
   if (!services.has(argv[0] ?? '')) interruptOnSignals(interruption);
   const run = async (action: (world: World) => Promise<ExitCode>): Promise<void> => {

@@ -2,7 +2,6 @@
 // when this process is gone, however it went, they end too.
 import { fork, type ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { allocatorEnvironment } from '@capfleet/shared/process/allocator';
 
 const CLOSE_DEADLINE_MS = 15_000;
 const RESTART_PAUSE_MS = 300;
@@ -32,11 +31,7 @@ export function startLocal(
 
   function start(): ChildProcess {
     // Its own process group: Ctrl-C reaches this process only, which then ends its services in order.
-    const started = fork(program, args, {
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-      detached: true,
-      env: { ...allocatorEnvironment, ...process.env },
-    });
+    const started = fork(program, args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], detached: true });
     started.once('exit', () => {
       if (closing) return;
       if (!options.restart || restarts >= MAX_RESTARTS) {

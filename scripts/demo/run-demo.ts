@@ -7,7 +7,7 @@ import { startPrivateRedis } from '@capfleet/cli/local/private-redis';
 import type { RunReport } from '@capfleet/shared/contract/report';
 import type { DataSet } from '@capfleet/shared/dataset/dataset';
 import { readDump } from '@capfleet/shared/dataset/gophercap-json';
-import { planReplay } from '@capfleet/shared/dataset/replay-plan';
+import { plainReplay, planReplay } from '@capfleet/shared/dataset/replay-plan';
 import { parseRational, type Rational } from '@capfleet/shared/time/rational';
 import type { Truth } from '../../test/support/capture-truth.ts';
 import { compareReplay, type Comparison } from '../../test/support/compare-replay.ts';
@@ -176,8 +176,7 @@ function startSensor({ name, received, host }: Sensor, redis: string): ChildProc
 
 async function compare(set: DataSet, sensors: readonly Sensor[], speed: string): Promise<Comparison> {
   const ratio = ratioOf(speed);
-  const policies = { allowDefaultRouteInterface: false };
-  const request = { sensors: sensorNames, rule: { by: 'lane' } as const, speed: ratio, loops: 1, policies };
+  const request = { ...plainReplay, sensors: sensorNames, rule: { by: 'lane' } as const, speed: ratio };
   const plans = planReplay(set, request, 'the demo');
   const { numerator, denominator } = ratio;
   const wireMillisecond = (1_000_000n * BigInt(numerator)) / BigInt(denominator);

@@ -6,11 +6,13 @@ import { after, before, describe, test } from 'node:test';
 import { redisSensorChannel } from '@capfleet/coordinator/adapters/redis-sensor-channel';
 import type { PrepareJob } from '@capfleet/shared/contract/agent-messages';
 import type { RunReport } from '@capfleet/shared/contract/report';
+import { plainReplay } from '@capfleet/shared/dataset/replay-plan';
 import { silentLogger } from '@capfleet/shared/log/logger';
 import type { Ended } from '../support/capfleet.ts';
 import { lastFirst } from '../support/last-first.ts';
 import type { MapPlace } from '../support/map-cli.ts';
 import { stamps, type SetShape } from '../support/numbered-set.ts';
+import { plainTiming } from '../support/play-results.ts';
 import { startRedis, type RedisServer } from '../support/redis-server.ts';
 import {
   assertAccounts,
@@ -156,8 +158,8 @@ describe('a sensor', { concurrency: 4 }, () => {
   test('refuses plans that do not fit their schema, says so, and plays the next sound one', async (t) => {
     const agent = await startAgent(t, 'target');
     const channel = redisSensorChannel(redis.url, silentLogger());
-    const timeline = { base: '0', period: '0', speed: '1/1', loops: 1 };
-    const plan = { sensor: 'target', timeline, files: [], policies: { allowDefaultRouteInterface: false } };
+    const timeline = { base: '0', period: '0', speed: '1/1', loops: 1, ...plainTiming };
+    const plan = { sensor: 'target', timeline, files: [], policies: plainReplay.policies };
     const hostile: unknown[] = [
       { v: 99, run: 'r1', epoch: 1, plan },
       { v: 1, run: '../../r2', epoch: 1, plan },

@@ -7,7 +7,7 @@ import test, { type TestContext } from 'node:test';
 import { addsUp, type RunReport } from '@capfleet/shared/contract/report';
 import { startPrivateRedis } from '@capfleet/cli/local/private-redis';
 import { readDump } from '@capfleet/shared/dataset/gophercap-json';
-import { planReplay } from '@capfleet/shared/dataset/replay-plan';
+import { plainReplay, planReplay } from '@capfleet/shared/dataset/replay-plan';
 import { parseRational } from '@capfleet/shared/time/rational';
 import { compareReplay, type Comparison } from '../support/compare-replay.ts';
 import { enterNamespaces } from '../support/enter-namespaces.ts';
@@ -76,8 +76,7 @@ async function playOverTwoSensors(t: TestContext, speedText: string, largestFram
   const set = readDump(await readFile(dump, 'utf8'), dump);
   const speed = parseRational(speedText);
   assert.ok(speed && set.span);
-  const policies = { allowDefaultRouteInterface: false };
-  const plans = planReplay(set, { sensors: SENSORS, rule: { by: 'lane' }, speed, loops: 1, policies }, dump);
+  const plans = planReplay(set, { ...plainReplay, sensors: SENSORS, rule: { by: 'lane' }, speed }, dump);
   const comparison = await compareReplay({
     sensors: plans.map((plan, index) => ({
       sensor: plan.sensor,

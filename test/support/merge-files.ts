@@ -60,6 +60,7 @@ export function watchedFiles(sets: readonly Stamps[], options: WatchOptions = {}
     const bytes = options.bytes?.get(number) ?? fileOf(number, stamps);
     const failure = options.failures?.get(number);
     return {
+      path: `${number}.pcap`,
       earliest: stamps.reduce((least, time) => (time < least ? time : least), stamps[0] ?? 0n),
       async open() {
         watched.opened.push(number);

@@ -6,7 +6,7 @@ import {
   type ClockFacts,
   type PlayResult,
 } from '@capfleet/shared/contract/report';
-import type { PlanFile, SensorPlan } from '@capfleet/shared/dataset/replay-plan';
+import { plainReplay, type PlanFile, type SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 
 export const goodClock: ClockFacts = { offset: '1000', bound: '50000', roundTrip: '100000', probes: 40 };
 
@@ -26,6 +26,8 @@ export function playResult(change: Partial<PlayResult> = {}): PlayResult {
     firstSent: '1600000000000000000',
     lastSent: '1600000001000000000',
     loops: 1,
+    shortened: '0',
+    firstOversize: null,
     starved: 0,
     pacing: { realtime: true, yielded: 0, margin: '60000', cpu: '1000000' },
     files: [],
@@ -49,12 +51,22 @@ export function planFile(change: Partial<PlanFile> = {}): PlanFile {
   };
 }
 
+/** What a timeline says beside its span, speed and loops, of a replay as it was. */
+export const plainTiming = {
+  windowed: false,
+  pace: { kind: 'original' },
+  loopDelay: '0',
+  maxGap: null,
+  limit: null,
+  duration: null,
+} as const;
+
 export function sensorPlan(sensor: string, change: Partial<SensorPlan> = {}): SensorPlan {
   return {
     sensor,
-    timeline: { base: '0', period: '1000', speed: '1/1', loops: 1 },
+    timeline: { base: '0', period: '1000', speed: '1/1', loops: 1, ...plainTiming },
     files: [planFile()],
-    policies: { allowDefaultRouteInterface: false },
+    policies: plainReplay.policies,
     ...change,
   };
 }

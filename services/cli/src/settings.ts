@@ -5,7 +5,7 @@ import type { RootMove } from '@capfleet/shared/dataset/roots';
 import { isRedisUrl } from '@capfleet/shared/redis/connect';
 import { logLevels } from '@capfleet/shared/log/logger';
 import { defaultS3Options, type S3Options } from '@capfleet/shared/source/s3/s3-options';
-import { parseDuration, type Nanos } from '@capfleet/shared/time/nanos';
+import { parseDuration, parseInstant, type Nanos } from '@capfleet/shared/time/nanos';
 import { parseRational, type Rational } from '@capfleet/shared/time/rational';
 import { SLOWEST } from '@capfleet/shared/time/timeline';
 
@@ -39,6 +39,22 @@ export function parseSpeed(text: string): Rational {
   }
   if (speed.numerator / speed.denominator < SLOWEST) throw new InvalidArgumentError(`${text} is too slow.`);
   return speed;
+}
+
+export function parseRate(text: string): Rational {
+  const rate = parseRational(text);
+  if (!rate) throw new InvalidArgumentError(`"${text}" is no positive rate such as 25, 0.5 or 1e5.`);
+  return rate;
+}
+
+/** RFC 3339, also with a space for the T; without a zone UTC, a date alone its midnight. */
+export function parseTime(text: string): Nanos {
+  const [, date = '', time = 'T00:00:00', zone = 'Z'] =
+    /^(\d{4}-\d\d-\d\d)([Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?)?(Z|z|[+-]\d\d:\d\d)?$/.exec(text) ?? [];
+  const instant = parseInstant(`${date}${time.replace(/^[t ]/, 'T')}${zone.toUpperCase()}`);
+  if (instant === null)
+    throw new InvalidArgumentError(`"${text}" is no time such as 2026-11-24T09:00:00.5+01:00.`);
+  return instant;
 }
 
 export function parseSpan(text: string): Nanos {

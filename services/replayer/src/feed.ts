@@ -1,29 +1,22 @@
-// Feeds a pacer: reads all files in merged order, computes when each packet is due, writes it into the ring, as far
-// ahead as the ring has room. Knows no clock: everything it computes is relative to the run's start.
+// Feeds a pacer: reads all files in merged order, decides which packets go out and when, writes them into the ring, as
+// far ahead as the ring has room. Knows no clock: everything it computes is relative to the run's start.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { RunTimeline } from '@capfleet/shared/dataset/replay-plan';
-import { parseRational } from '@capfleet/shared/time/rational';
-import { Timeline } from '@capfleet/shared/time/timeline';
+import type { ReplayPolicies, RunTimeline } from '@capfleet/shared/dataset/replay-plan';
+import { Admission } from './admission.ts';
+import type { FeedCounts } from './feed-counts.ts';
 import { Merge, type MergeFile } from './merge.ts';
 import type { Pacer } from './ports/pacer.ts';
-import { LINKTYPE_ETHERNET } from './prepare.ts';
 import { RingWriter } from './ring-writer.ts';
+import { createSchedule, type Schedule } from './schedule.ts';
 
 /** Pause while the ring is full; it holds far more than is sent in that time. */
 const FULL_PAUSE_MS = 2;
 
-export interface FeedCounts {
-  /** Packets read and due in this run. */
-  read: number;
-  backwards: number;
-  /** Of those read, packets of another link type than Ethernet; they are not written. */
-  otherLinkType: number;
-  /** Loops wholly read. */
-  loops: number;
-}
-
 export interface FeedOptions {
   readonly timeline: RunTimeline;
+  readonly policies: Pick<ReplayPolicies, 'backwards' | 'oversize'>;
+  /** Of the interface; null where any frame goes. */
+  readonly mtu: number | null;
   /** In the order of the plan; asked again for each loop. */
   readonly files: () => readonly MergeFile[];
   readonly pacer: Pacer;
@@ -35,10 +28,8 @@ export interface FeedOptions {
 
 /** Resolves when all is written, or when stopped. */
 export async function feed(options: FeedOptions): Promise<void> {
-  const { timeline: plan, counts, stopped } = options;
-  const speed = parseRational(plan.speed);
-  if (!speed) throw new RangeError(`no ratio: ${plan.speed}`);
-  const timeline = new Timeline(BigInt(plan.base), BigInt(plan.period), speed);
+  const { timeline, counts, stopped } = options;
+  const schedule = createSchedule(timeline);
   const ring = new RingWriter(options.pacer);
   let prefilled = false;
   const onPrefilled = (): void => {
@@ -52,60 +43,70 @@ export async function feed(options: FeedOptions): Promise<void> {
     await sleep(FULL_PAUSE_MS);
   };
 
-  for (let loop = 0; (plan.loops === 0 || loop < plan.loops) && !stopped(); loop += 1) {
-    timeline.enterLoop(loop);
+  for (let loop = 0; (timeline.loops === 0 || loop < timeline.loops) && !stopped(); loop += 1) {
+    schedule.enterLoop(loop);
     const before = counts.read;
     const merge = new Merge(options.files());
+    let ended: LoopEnd;
     try {
-      await feedLoop(merge, timeline, ring, counts, stopped, waitForRoom);
+      ended = await feedLoop(merge, schedule, ring, options, waitForRoom);
     } finally {
       counts.backwards += merge.backwards;
+      counts.shortened = schedule.shortened;
       await merge.close();
     }
-    if (!stopped()) counts.loops += 1;
+    if (ended === 'whole') counts.loops += 1;
     // A small set is ready when it is in the ring once, not when it fills it.
     ring.commit();
     onPrefilled();
     // A share without a packet has nothing to repeat.
-    if (counts.read === before) break;
+    if (counts.read === before || ended === 'enough') break;
   }
   ring.commit();
   options.pacer.end();
   onPrefilled();
 }
 
+/** `enough`: the run's limit is reached. */
+type LoopEnd = 'whole' | 'stopped' | 'enough';
+
 async function feedLoop(
   merge: Merge,
-  timeline: Timeline,
+  schedule: Schedule,
   ring: RingWriter,
-  counts: FeedCounts,
-  stopped: () => boolean,
+  { timeline, policies, mtu, counts, stopped }: FeedOptions,
   waitForRoom: () => Promise<void>,
-): Promise<void> {
+): Promise<LoopEnd> {
+  const admission = new Admission(timeline, policies, mtu, counts);
+  const most = timeline.limit ?? Number.POSITIVE_INFINITY;
+  const latest = timeline.duration === null ? null : BigInt(timeline.duration);
+  let latestDue = Number.POSITIVE_INFINITY;
   for (;;) {
     const reader = merge.next();
     if (reader === null) {
       // Reading may take a while: what is there must not wait for it.
       ring.commit();
-      if (stopped() || !(await merge.settle())) return;
+      if (stopped()) return 'stopped';
+      if (!(await merge.settle())) return 'whole';
       continue;
     }
-    if (reader.linkType !== LINKTYPE_ETHERNET) {
-      counts.read += 1;
-      counts.otherLinkType += 1;
-      continue;
-    }
-    const { seconds } = merge;
-    if (timeline.locate(seconds)) {
-      while (!ring.origin(timeline.origin)) {
+    if (admission.isBehindWindow(merge)) return 'whole';
+    if (admission.isOutside(merge)) continue;
+    if (counts.read >= most) return 'enough';
+    const length = admission.lengthOf(reader, merge);
+    if (length === null) continue;
+    if (schedule.place(merge.seconds, merge.nanos, length)) {
+      if (latest !== null) latestDue = Number(latest - schedule.origin);
+      while (!ring.origin(schedule.origin)) {
         await waitForRoom();
-        if (stopped()) return;
+        if (stopped()) return 'stopped';
       }
     }
-    const due = timeline.due(seconds, merge.nanos);
-    while (!ring.frame(due, reader.window, reader.dataStart, reader.capturedLength)) {
+    const { due } = schedule;
+    if (due > latestDue) return 'enough';
+    while (!ring.frame(due, reader.window, reader.dataStart, length)) {
       await waitForRoom();
-      if (stopped()) return;
+      if (stopped()) return 'stopped';
     }
     counts.read += 1;
   }

@@ -6,6 +6,7 @@ import type { PacketReader } from '@capfleet/shared/capture/packet-reader';
 import { toSecondsAndNanos, type Nanos } from '@capfleet/shared/time/nanos';
 
 export interface MergeFile {
+  readonly path: string;
   readonly earliest: Nanos;
   open(): Promise<PacketReader>;
   /** Called once when the file is done; `failure` where reading it failed. */
@@ -31,6 +32,11 @@ export class Merge {
   /** Stamp of the packet that `next` gave; where it has none, that of the packet before it in its file. */
   seconds = 0;
   nanos = 0;
+  /** Its place in the sequence: the latest stamp of its file so far. */
+  placeSeconds = 0;
+  placeNanos = 0;
+  /** The file it came from. */
+  path = '';
 
   /** Not yet opened, by begin; `#nextFile` is the first of them. */
   readonly #files: readonly { file: MergeFile; order: number; seconds: number; nanos: number }[];
@@ -62,8 +68,18 @@ export class Merge {
     this.#given = top;
     this.seconds = top.lastSeconds;
     this.nanos = top.lastNanos;
+    this.placeSeconds = top.seconds;
+    this.placeNanos = top.nanos;
+    this.path = top.file.path;
     top.packets += 1;
     return top.reader;
+  }
+
+  /** Whether the packet that `next` gave has an earlier stamp than one before it in its file. */
+  get isLate(): boolean {
+    return (
+      this.seconds < this.placeSeconds || (this.seconds === this.placeSeconds && this.nanos < this.placeNanos)
+    );
   }
 
   /** Opens files and reads on. False: the sequence is over. */

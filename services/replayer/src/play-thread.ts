@@ -8,12 +8,13 @@ import { fileRate, type PlanFile } from '@capfleet/shared/dataset/replay-plan';
 import { asFailure, Failure, reasonOf } from '@capfleet/shared/errors/failure';
 import { sources } from '@capfleet/shared/source/sources';
 import { openNativePacer } from './adapters/native-pacer.ts';
-import { feed, type FeedCounts } from './feed.ts';
+import { emptyFeedCounts, type FeedCounts } from './feed-counts.ts';
+import { feed } from './feed.ts';
+import { LINKTYPE_ETHERNET } from './frame-limit.ts';
 import type { MergeFile } from './merge.ts';
 import type { FromPlayThread, PlayData, PlayOutcome, ToPlayThread } from './play.ts';
 import type { Pacer } from './ports/pacer.ts';
 import { findPlanned } from './planned-file.ts';
-import { LINKTYPE_ETHERNET } from './prepare.ts';
 
 const PROGRESS_INTERVAL_MS = 250;
 const DRAIN_PAUSE_MS = 5;
@@ -24,7 +25,7 @@ const MOST_FILE_ERRORS = 20;
 
 if (!parentPort) throw new Error('play-thread runs as a worker thread');
 const port = parentPort;
-const { plan, link, s3 } = workerData as PlayData;
+const { plan, link, mtu, s3 } = workerData as PlayData;
 const source = sources(s3);
 const say = (message: FromPlayThread): void => {
   port.postMessage(message);
@@ -40,7 +41,7 @@ try {
 
 async function play(): Promise<void> {
   const pacer = openNativePacer(link);
-  const counts: FeedCounts = { read: 0, backwards: 0, otherLinkType: 0, loops: 0 };
+  const counts = emptyFeedCounts();
   const fileErrors: { path: string; message: string }[] = [];
   let stopped = false;
   let started: () => void = () => undefined;
@@ -55,7 +56,7 @@ async function play(): Promise<void> {
   });
   const progress = setInterval(() => {
     const { sent, sentBytes, refused, last } = pacer.counts();
-    const lost = Object.values(refused).reduce((sum, count) => sum + count, counts.otherLinkType);
+    const lost = total(refused) + total(counts.refused);
     say({
       type: 'progress',
       sent,
@@ -68,6 +69,8 @@ async function play(): Promise<void> {
   try {
     await feed({
       timeline: plan.timeline,
+      policies: plan.policies,
+      mtu,
       files: () => plan.files.map((file) => mergeFile(file, fileErrors)),
       pacer,
       counts,
@@ -95,6 +98,7 @@ async function drained(pacer: Pacer): Promise<void> {
 
 function mergeFile(file: PlanFile, errors: { path: string; message: string }[]): MergeFile {
   return {
+    path: file.path,
     earliest: BigInt(file.earliest),
     async open() {
       const ahead = Math.ceil(fileRate(file, plan.timeline) * READ_AHEAD_SECONDS);
@@ -120,7 +124,9 @@ function mergeFile(file: PlanFile, errors: { path: string; message: string }[]):
 
 function outcomeOf(pacer: Pacer, counts: FeedCounts, files: PlayOutcome['files']): PlayOutcome {
   const { state, failure, sent, sentBytes, refused, first, last, starved, pacing } = pacer.counts();
-  const consumed = Object.values(refused).reduce((sum, count) => sum + count, sent + counts.otherLinkType);
+  const dealtWith = sent + total(refused) + total(counts.refused);
+  /** Without waiting nothing is late. */
+  const isTimed = plan.timeline.pace.kind !== 'top';
   const quantiles = pacer.latenessQuantiles([0.5, 0.9, 0.99, 0.999, 1]);
   const [p50 = 0n, p90 = 0n, p99 = 0n, p999 = 0n, max = 0n] = quantiles ?? [];
   const name = link.kind === 'af_packet' ? link.interface : link.kind;
@@ -134,23 +140,38 @@ function outcomeOf(pacer: Pacer, counts: FeedCounts, files: PlayOutcome['files']
       read: counts.read,
       sent,
       sentBytes,
-      refused: { ...refused, 'link-type': counts.otherLinkType, stopped: counts.read - consumed },
+      refused: {
+        ...refused,
+        ...counts.refused,
+        oversize: refused.oversize + counts.refused.oversize,
+        stopped: counts.read - dealtWith,
+      },
       backwards: counts.backwards,
+      truncated: counts.truncated,
     },
-    lateness: quantiles && {
-      p50: String(p50),
-      p90: String(p90),
-      p99: String(p99),
-      p999: String(p999),
-      max: String(max),
-    },
+    lateness:
+      isTimed && quantiles
+        ? {
+            p50: String(p50),
+            p90: String(p90),
+            p99: String(p99),
+            p999: String(p999),
+            max: String(max),
+          }
+        : null,
     startError: first && String(first.sent - first.due),
-    endDrift: last && String(last.sent - last.due),
+    endDrift: isTimed && last ? String(last.sent - last.due) : null,
     firstSent: first && String(first.sent),
     lastSent: last && String(last.sent),
     loops: counts.loops,
+    shortened: String(counts.shortened),
+    firstOversize: counts.firstOversize,
     starved,
     pacing: { ...pacing, margin: String(pacing.margin), cpu: String(pacing.cpu) },
     files: [...files],
   };
+}
+
+function total(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }

@@ -41,6 +41,8 @@ export interface Play {
 export interface PlayData {
   readonly plan: SensorPlan;
   readonly link: LinkChoice;
+  /** Of the link's interface; null where any frame goes. */
+  readonly mtu: number | null;
   readonly s3: S3Options;
 }
 

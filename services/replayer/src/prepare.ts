@@ -8,14 +8,11 @@ import { inferLanes } from '@capfleet/shared/dataset/lanes';
 import type { PlanFile, SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import { Failure } from '@capfleet/shared/errors/failure';
 import { openCapture } from '@capfleet/shared/capture/open-capture';
+import { largestTagged, largestUntagged, LINKTYPE_ETHERNET } from './frame-limit.ts';
 import { findPlanned } from './planned-file.ts';
 import { linkName, type LinkChoice } from './link.ts';
 import type { Interfaces } from './ports/interfaces.ts';
 
-export const LINKTYPE_ETHERNET = 1;
-const ETHERNET_HEADER = 14;
-/** A frame with an 802.1Q tag may be this much larger than the MTU and its header. */
-const VLAN_TAG = 4;
 const FILES_AT_ONCE = 32;
 /** Open in an agent beside the captures. */
 const OTHER_DESCRIPTORS = 64;
@@ -34,15 +31,18 @@ export interface PrepareContext {
  * @throws Failure `interface-missing`, `interface-down`, `interface-default-route`, `interface-link-type`,
  *   `frame-too-large`, `too-many-open-files`, `file-missing`, `file-forbidden`, `file-changed`,
  *   `file-outside-roots`, `tarball-compressed`, those of `openCapture`
+ * @returns the MTU of the interface; null where any frame goes
  */
-export async function checkPlan(plan: SensorPlan, context: PrepareContext): Promise<void> {
-  const largest = await checkLink(plan, context);
+export async function checkPlan(plan: SensorPlan, context: PrepareContext): Promise<number | null> {
+  const mtu = await checkLink(plan, context);
+  const refusedOver = plan.policies.oversize === 'fail' ? mtu : null;
   checkOverlap(plan, context.openFileLimit);
   for (let start = 0; start < plan.files.length; start += FILES_AT_ONCE) {
     await Promise.all(
-      plan.files.slice(start, start + FILES_AT_ONCE).map((file) => checkFile(file, context, largest)),
+      plan.files.slice(start, start + FILES_AT_ONCE).map((file) => checkFile(file, context, refusedOver)),
     );
   }
+  return mtu;
 }
 
 /** Files that overlap in time are open side by side while they are merged. */
@@ -53,10 +53,7 @@ function checkOverlap({ files }: SensorPlan, limit: number): void {
   if (needed > limit) throw new Failure('too-many-open-files', { files: atOnce, limit, needed });
 }
 
-/** Largest frame that the link takes, with the MTU it comes from; null where any goes. */
-type FrameLimit = { readonly limit: number; readonly mtu: number } | null;
-
-async function checkLink(plan: SensorPlan, { link, interfaces }: PrepareContext): Promise<FrameLimit> {
+async function checkLink(plan: SensorPlan, { link, interfaces }: PrepareContext): Promise<number | null> {
   if (link.kind !== 'af_packet') return null;
   const state = await interfaces.state(link.interface);
   if (!state) {
@@ -77,10 +74,10 @@ async function checkLink(plan: SensorPlan, { link, interfaces }: PrepareContext)
       accepted: 'no Ethernet frames',
     });
   }
-  return { limit: state.mtu + ETHERNET_HEADER + VLAN_TAG, mtu: state.mtu };
+  return state.mtu;
 }
 
-async function checkFile(file: PlanFile, context: PrepareContext, largest: FrameLimit): Promise<void> {
+async function checkFile(file: PlanFile, context: PrepareContext, mtu: number | null): Promise<void> {
   const { path } = file;
   const now = await statPlanned(file, context.source);
   if (!(await isInside(now.path, context.roots))) throw new Failure('file-outside-roots', { path });
@@ -95,14 +92,14 @@ async function checkFile(file: PlanFile, context: PrepareContext, largest: Frame
       accepted: 'Ethernet (1)',
     });
   }
-  if (largest && file.maxCaptured !== null && file.maxCaptured > largest.limit) {
+  if (mtu !== null && file.maxCaptured !== null && file.maxCaptured > largestTagged(mtu)) {
     throw new Failure('frame-too-large', {
       path,
       frame: file.maxCaptured,
       interface: linkName(context.link),
-      limit: largest.mtu + ETHERNET_HEADER,
-      mtu: largest.mtu,
-      needed: file.maxCaptured - ETHERNET_HEADER,
+      limit: largestUntagged(mtu),
+      mtu,
+      needed: file.maxCaptured - largestUntagged(0),
     });
   }
 }

@@ -103,9 +103,9 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
       } else handle({ type: message.type, epoch: message.epoch });
     });
     giveUpWhenExpired(job, await world.measureClock());
-    await checkPlan(plan, world.prepare);
+    const mtu = await checkPlan(plan, world.prepare);
     if (!isCurrent()) return;
-    const prepared = await preparePlay({ plan, link: world.prepare.link, s3: world.s3 });
+    const prepared = await preparePlay({ plan, link: world.prepare.link, mtu, s3: world.s3 });
     const measured = isCurrent() ? await world.measureClock() : null;
     if (!measured || !isCurrent()) {
       prepared.ended.catch(() => undefined);

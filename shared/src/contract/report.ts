@@ -10,6 +10,7 @@ const nanos = z.string().regex(/^-?\d{1,25}$/);
 export const refusalCauses = [
   'oversize',
   'link-type',
+  'backwards',
   'no-buffers',
   'link-down',
   'late',
@@ -40,8 +41,10 @@ export const accountsSchema = z.object({
   sent: count,
   sentBytes: count,
   refused: z.record(z.enum(refusalCauses), count),
-  /** Packets whose stamp was earlier than that of the packet before them in their file; sent at once. */
+  /** Packets whose stamp was earlier than that of the packet before them in their file. */
   backwards: count,
+  /** Of those sent, frames whose end was cut off to fit the interface. */
+  truncated: count,
 });
 
 export const playResultSchema = z.object({
@@ -58,6 +61,10 @@ export const playResultSchema = z.object({
   firstSent: nanos.nullable(),
   lastSent: nanos.nullable(),
   loops: count,
+  /** Time that gaps were shortened by, ns on the wire. */
+  shortened: nanos,
+  /** The first frame that was larger than the interface takes; null where there was none. */
+  firstOversize: z.object({ path: z.string(), bytes: count, limit: count }).nullable(),
   /** Packets that were overdue when the pacer got them, because reading was behind. */
   starved: count,
   /** The pacing thread: in the real-time class at the end, times it had to leave it, spin margin, CPU time. */
@@ -108,8 +115,18 @@ export function emptyAccounts(): Accounts {
     read: 0,
     sent: 0,
     sentBytes: 0,
-    refused: { oversize: 0, 'link-type': 0, 'no-buffers': 0, 'link-down': 0, late: 0, stopped: 0, other: 0 },
+    refused: {
+      oversize: 0,
+      'link-type': 0,
+      backwards: 0,
+      'no-buffers': 0,
+      'link-down': 0,
+      late: 0,
+      stopped: 0,
+      other: 0,
+    },
     backwards: 0,
+    truncated: 0,
   };
 }
 
@@ -122,6 +139,7 @@ export function addAccounts(a: Accounts, b: Accounts): Accounts {
     sentBytes: a.sentBytes + b.sentBytes,
     refused,
     backwards: a.backwards + b.backwards,
+    truncated: a.truncated + b.truncated,
   };
 }
 

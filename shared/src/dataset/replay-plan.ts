@@ -1,8 +1,8 @@
 // What one sensor needs to know to play its share without any further word: its files, the run's timeline, its
 // policies. Complete before the start; nothing in it is relative to another sensor.
 import { z } from 'zod';
-import { parseRational, type Rational } from '../time/rational.ts';
-import type { Nanos } from '../time/nanos.ts';
+import { formatDuration, formatInstant, type Nanos } from '../time/nanos.ts';
+import { nearestRational, ONE, parseRational, type Rational } from '../time/rational.ts';
 import type { DataSet, TimedFile } from './dataset.ts';
 import { versionSchema, withinSchema } from './file-map.ts';
 import { assign, type AssignmentRule } from './assignment.ts';
@@ -26,15 +26,36 @@ export const planFileSchema = z.object({
   linkTypes: z.array(count),
 });
 
+const ratio = z.string().refine((text) => parseRational(text) !== null, 'no positive ratio');
+
+/** By what packets are due: their stamps, a rate (packets or Mbit of frames per second), or nothing: at once. */
+export const paceSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('original') }),
+  z.object({ kind: z.literal('packets'), perSecond: ratio }),
+  z.object({ kind: z.literal('megabits'), perSecond: ratio }),
+  z.object({ kind: z.literal('top') }),
+]);
+
 export const timelineSchema = z.object({
   /** Start of the whole set's window, ns since the epoch. */
   base: instant,
   /** Length of the window, ns; added per loop. */
   period: instant,
   /** Exact ratio, as `parseRational` reads it. */
-  speed: z.string().refine((text) => parseRational(text) !== null, 'no positive ratio'),
+  speed: ratio,
   /** Times the window is played; 0 is without end. */
   loops: count,
+  /** Whether packets outside of the window are left out; else all of the files are played. */
+  windowed: z.boolean(),
+  pace: paceSchema,
+  /** Between two loops, ns on the wire. */
+  loopDelay: instant,
+  /** Gaps on the wire are shortened to this, ns; null: never. */
+  maxGap: instant.nullable(),
+  /** Ends after so many packets that were due; null: never. */
+  limit: count.nullable(),
+  /** Ends before the first packet that is due later than this, ns after the start; null: never. */
+  duration: instant.nullable(),
 });
 
 export const sensorPlanSchema = z.object({
@@ -43,37 +64,75 @@ export const sensorPlanSchema = z.object({
   files: z.array(planFileSchema),
   policies: z.object({
     allowDefaultRouteInterface: z.boolean(),
+    /** A packet whose stamp is earlier than the latest before it in its file: at once, or not at all. */
+    backwards: z.enum(['send', 'skip']),
+    /** A frame larger than the interface takes: the run is refused; it is left out; its end is cut off. */
+    oversize: z.enum(['fail', 'skip', 'truncate']),
   }),
 });
 
 export type PlanFile = z.infer<typeof planFileSchema>;
 export type SensorPlan = z.infer<typeof sensorPlanSchema>;
 export type RunTimeline = z.infer<typeof timelineSchema>;
+export type Pace = z.infer<typeof paceSchema>;
+export type ReplayPolicies = SensorPlan['policies'];
 
 export interface ReplayRequest {
   readonly sensors: readonly string[];
   readonly rule: AssignmentRule;
-  readonly speed: Rational;
+  /** A ratio, or the time that one pass shall take. */
+  readonly speed: Rational | { readonly duration: Nanos };
   readonly loops: number;
-  readonly policies: SensorPlan['policies'];
+  /** The part of the set that is played, both ends included; null: from its beginning, to its end. */
+  readonly window: { readonly from: Nanos | null; readonly to: Nanos | null };
+  readonly pace: Pace;
+  readonly loopDelay: Nanos;
+  readonly maxGap: Nanos | null;
+  readonly limit: number | null;
+  readonly duration: Nanos | null;
+  readonly policies: ReplayPolicies;
 }
+
+/** The request of a replay as it was, once. */
+export const plainReplay = {
+  speed: ONE,
+  loops: 1,
+  window: { from: null, to: null },
+  pace: { kind: 'original' },
+  loopDelay: 0n,
+  maxGap: null,
+  limit: null,
+  duration: null,
+  policies: { allowDefaultRouteInterface: false, backwards: 'send', oversize: 'fail' },
+} as const satisfies Partial<ReplayRequest>;
 
 /**
  * One plan per sensor, in the order of the sensors.
  * @param path names the data set in errors
- * @throws Failure `set-empty` and those of `assign`
+ * @throws Failure `set-empty`, `set-without-duration`, `window-empty`, `speed-out-of-range` and those of `assign`
  */
 export function planReplay(set: DataSet, request: ReplayRequest, path: string): SensorPlan[] {
   if (!set.span) throw new Failure('set-empty', { path });
-  const { earliest, latest } = set.span;
-  if (earliest === latest && request.loops === 0) throw new Failure('set-without-duration', { path });
+  const window = windowOf(set.span, request.window, path);
+  const files = set.files.filter(({ earliest, latest }) => latest >= window.from && earliest <= window.to);
+  if (files.length === 0) throw windowEmpty(set.span, request.window, path);
+  const period = window.to - window.from;
+  if (period === 0n && request.loops === 0 && request.pace.kind === 'original')
+    throw new Failure('set-without-duration', { path });
+  const speed = speedOf(request.speed, period);
   const timeline: RunTimeline = {
-    base: String(earliest),
-    period: String(latest - earliest),
-    speed: `${String(request.speed.numerator)}/${String(request.speed.denominator)}`,
+    base: String(window.from),
+    period: String(period),
+    speed: `${String(speed.numerator)}/${String(speed.denominator)}`,
     loops: request.loops,
+    windowed: request.window.from !== null || request.window.to !== null,
+    pace: request.pace,
+    loopDelay: String(request.loopDelay),
+    maxGap: request.maxGap === null ? null : String(request.maxGap),
+    limit: request.limit,
+    duration: request.duration === null ? null : String(request.duration),
   };
-  const shares = assign(set.files, request.sensors, request.rule);
+  const shares = assign(files, request.sensors, request.rule);
   return request.sensors.map((sensor) => ({
     sensor,
     timeline,
@@ -82,11 +141,55 @@ export function planReplay(set: DataSet, request: ReplayRequest, path: string): 
   }));
 }
 
+/** What is asked for, as far as the set goes. */
+function windowOf(
+  span: NonNullable<DataSet['span']>,
+  asked: ReplayRequest['window'],
+  path: string,
+): { readonly from: Nanos; readonly to: Nanos } {
+  const from = asked.from !== null && asked.from > span.earliest ? asked.from : span.earliest;
+  const to = asked.to !== null && asked.to < span.latest ? asked.to : span.latest;
+  if (from > to) throw windowEmpty(span, asked, path);
+  return { from, to };
+}
+
+function windowEmpty(
+  span: NonNullable<DataSet['span']>,
+  { from, to }: ReplayRequest['window'],
+  path: string,
+): Failure {
+  return new Failure('window-empty', {
+    path,
+    from: from === null ? 'its beginning' : formatInstant(from),
+    to: to === null ? 'its end' : formatInstant(to),
+    earliest: formatInstant(span.earliest),
+    latest: formatInstant(span.latest),
+  });
+}
+
+function speedOf(speed: ReplayRequest['speed'], period: Nanos): Rational {
+  if (!('duration' in speed)) return speed;
+  const ratio = nearestRational(period, speed.duration);
+  if (ratio) return ratio;
+  throw new Failure('speed-out-of-range', {
+    period: formatDuration(period),
+    duration: formatDuration(speed.duration),
+  });
+}
+
 /** Length of one pass over the window on the wire, ns. */
 export function wireDuration(timeline: RunTimeline): Nanos {
   const speed = parseRational(timeline.speed);
   if (!speed) throw new RangeError(`no ratio: ${timeline.speed}`);
   return (BigInt(timeline.period) * BigInt(speed.denominator)) / BigInt(speed.numerator);
+}
+
+/** How long the run will take on the wire, ns, where that is known; else 0. */
+export function runDuration(timeline: RunTimeline): Nanos {
+  const { pace, loops, loopDelay, maxGap, duration } = timeline;
+  if (pace.kind !== 'original' || maxGap !== null || loops === 0) return BigInt(duration ?? 0);
+  const whole = wireDuration(timeline) * BigInt(loops) + BigInt(loopDelay) * BigInt(loops - 1);
+  return duration !== null && BigInt(duration) < whole ? BigInt(duration) : whole;
 }
 
 /** Bytes of a file that its play takes each second, on average; infinite for a file of one instant. */

@@ -159,6 +159,14 @@ export const errorTable = {
     'all packets of {path} are of one instant; without end they would flood the interface',
     'give a number with --loop-count',
   ),
+  'window-empty': usage(
+    'nothing of {path} lies between {from} and {to}',
+    'the set goes from {earliest} to {latest}',
+  ),
+  'speed-out-of-range': usage(
+    '{period} of packets cannot be played in {duration}',
+    'a speed is at most 67 million times faster or slower; for no waiting at all there is --topspeed',
+  ),
   'nothing-mapped': failed(
     'none of the {files} files could be mapped; first: {reason}',
     'see the list above; `file NAME` tells what a file is',

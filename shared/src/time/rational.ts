@@ -20,6 +20,27 @@ export function rational(numerator: bigint, denominator: bigint): Rational | nul
   return { numerator: Number(n), denominator: Number(d) };
 }
 
+/**
+ * The ratio itself where it fits, else the best approximation of its continued fraction: off by less than 2⁻⁵⁰ of it
+ * where both parts are near their limit. Null where it is not positive, or too large or small for any.
+ */
+export function nearestRational(numerator: bigint, denominator: bigint): Rational | null {
+  if (numerator <= 0n || denominator <= 0n) return null;
+  let [a, b] = [numerator, denominator];
+  let [before, last] = [
+    { n: 0n, d: 1n },
+    { n: 1n, d: 0n },
+  ];
+  while (b !== 0n) {
+    const whole = a / b;
+    const next = { n: whole * last.n + before.n, d: whole * last.d + before.d };
+    if (next.n >= LIMIT || next.d >= LIMIT) break;
+    [before, last] = [last, next];
+    [a, b] = [b, a % b];
+  }
+  return rational(last.n, last.d);
+}
+
 /** Reads `2`, `0.37`, `1e-3` or `1/3`; null where the text is no positive ratio that fits. */
 export function parseRational(text: string): Rational | null {
   const fraction = /^(\d+)\/(\d+)$/.exec(text);

@@ -1,4 +1,4 @@
-// The one timeline of a run: due = floor(((ts − base) + loop · period) / speed), in ns after T0. Always computed
+// The one timeline of a run: due = floor(((ts − base) + loop · period) / speed) + loop · delay, in ns after T0. Always computed
 // from the origin, so no error adds up. The hot path is plain-number integer arithmetic that loses no bit; a run
 // longer than a plain number can count is cut into segments with a bigint origin each (see `origin`).
 import { SECOND, toSecondsAndNanos, type Nanos } from './nanos.ts';
@@ -19,6 +19,7 @@ export class Timeline {
   readonly #numerator: number;
   readonly #denominator: number;
   readonly #segmentSeconds: number;
+  readonly #loopDelay: Nanos;
   #loop = 0;
   #anchorSeconds = Number.NaN;
   #anchorNanos = 0;
@@ -29,12 +30,14 @@ export class Timeline {
    * @param base start of the whole data set's window, ns since the epoch (never that of a sensor's own share)
    * @param period length of the window in source time, ns; added once per loop
    * @param speed exact ratio; 2 plays twice as fast
+   * @param loopDelay ns on the wire between the end of a loop and the start of the next
    */
-  constructor(base: Nanos, period: Nanos, speed: Rational) {
+  constructor(base: Nanos, period: Nanos, speed: Rational, loopDelay: Nanos = 0n) {
     if (speed.numerator / speed.denominator < SLOWEST)
       throw new RangeError('speed is too slow for the timeline');
     this.#base = base;
     this.#period = period;
+    this.#loopDelay = loopDelay;
     this.#numerator = speed.numerator;
     this.#denominator = speed.denominator;
     this.#segmentSeconds = Math.max(
@@ -88,7 +91,7 @@ export class Timeline {
     const numerator = BigInt(this.#numerator);
     let remainder = scaled % numerator;
     if (remainder < 0n) remainder += numerator;
-    this.origin = (scaled - remainder) / numerator;
+    this.origin = (scaled - remainder) / numerator + BigInt(this.#loop) * this.#loopDelay;
     this.#remainder = Number(remainder);
   }
 }

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import type { RunTimeline } from '@capfleet/shared/dataset/replay-plan';
+import { plainReplay, type ReplayPolicies, type RunTimeline } from '@capfleet/shared/dataset/replay-plan';
 import { parseRational } from '@capfleet/shared/time/rational';
 import { dueOf } from '@capfleet/shared/time/timeline';
-import { feed, type FeedCounts } from '@capfleet/replayer/feed';
+import { feed } from '@capfleet/replayer/feed';
+import { emptyFeedCounts, type FeedCounts } from '@capfleet/replayer/feed-counts';
 import {
   mergedOrder,
   payload,
@@ -14,6 +15,7 @@ import {
 } from '../../support/merge-files.ts';
 import { blocks } from '../../support/pcapng-writer.ts';
 import { recordingPacer, type RecordedFrame, type RecordingPacer } from '../../support/recording-pacer.ts';
+import { plainTiming } from '../../support/play-results.ts';
 import { createPrng } from '../../support/prng.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
@@ -30,6 +32,7 @@ function timelineOf(sets: readonly Stamps[], speed: string, loops = 1, base?: bi
     period: String(most - (base ?? least)),
     speed: `${ratio.numerator}/${ratio.denominator}`,
     loops,
+    ...plainTiming,
   };
 }
 
@@ -60,15 +63,17 @@ interface FeedSetup {
   /** Starts the pacer as soon as all is prepared. */
   start?: boolean;
   watch?: WatchOptions;
+  policies?: Partial<ReplayPolicies>;
+  mtu?: number;
 }
 
 function startFeed(sets: readonly Stamps[], timeline: RunTimeline, setup: FeedSetup = {}): Fed {
-  const { pacer = recordingPacer(), stopped = () => false, start = true, watch } = setup;
+  const { pacer = recordingPacer(), stopped = () => false, start = true, watch, mtu = null } = setup;
   const given = watchedFiles(sets, watch);
   let opens = 0;
   const fed: Fed = {
     pacer,
-    counts: { read: 0, backwards: 0, otherLinkType: 0, loops: 0 },
+    counts: emptyFeedCounts(),
     prefilled: 0,
     done: Promise.resolve(),
     watched: given.watched,
@@ -76,6 +81,8 @@ function startFeed(sets: readonly Stamps[], timeline: RunTimeline, setup: FeedSe
   };
   fed.done = feed({
     timeline,
+    policies: { ...plainReplay.policies, ...setup.policies },
+    mtu,
     files() {
       opens += 1;
       return given.files;
@@ -106,7 +113,7 @@ describe('a feed', () => {
         const fed = startFeed(sets, timeline);
         await fed.done;
         assert.deepEqual(fed.pacer.frames, expectedFrames(sets, timeline));
-        assert.deepEqual(fed.counts, { read: 13 * loops, backwards: loops, otherLinkType: 0, loops });
+        assert.deepEqual(fed.counts, { ...emptyFeedCounts(), read: 13 * loops, backwards: loops, loops });
         assert.equal(fed.pacer.counts().state, 'done');
         assert.equal(fed.prefilled, 1);
         assert.equal(fed.watched.open, 0);
@@ -116,7 +123,7 @@ describe('a feed', () => {
 
   test('keeps to the timeline of the whole set, not of its own share', async () => {
     const share = [[T + 10n, T + 20n]];
-    const timeline = { base: String(T), period: '1000', speed: '1/2', loops: 2 };
+    const timeline = { base: String(T), period: '1000', speed: '1/2', loops: 2, ...plainTiming };
     const fed = startFeed(share, timeline);
     await fed.done;
     assert.deepEqual(
@@ -225,7 +232,13 @@ describe('a feed', () => {
   test('of an empty share is prefilled and over at once, however often it is to be played', async () => {
     for (const loops of [0, 1, 5]) {
       for (const share of [[], [[]]] as Stamps[][]) {
-        const fed = startFeed(share, { base: String(T), period: '1000', speed: '1/1', loops });
+        const fed = startFeed(share, {
+          base: String(T),
+          period: '1000',
+          speed: '1/1',
+          loops,
+          ...plainTiming,
+        });
         await fed.done;
         assert.deepEqual([fed.counts.read, fed.prefilled, fed.pacer.ended], [0, 1, true]);
         assert.equal(fed.pacer.counts().state, 'done');
@@ -313,7 +326,12 @@ describe('packets of another link type', () => {
     const stamps = [[T, T + 1n, T + 2n, T + 3n]];
     const fed = startFeed(stamps, timelineOf(stamps, '1', 2), { watch: { bytes: new Map([[0, bytes]]) } });
     await fed.done;
-    assert.deepEqual(fed.counts, { read: 8, backwards: 0, otherLinkType: 4, loops: 2 });
+    assert.deepEqual(fed.counts, {
+      ...emptyFeedCounts(),
+      read: 8,
+      refused: { 'link-type': 4, backwards: 0, oversize: 0 },
+      loops: 2,
+    });
     assert.deepEqual(
       fed.pacer.frames.map(({ bytes: sent }) => sent),
       [0, 3, 0, 3].map((index) => payload(0, index)),

@@ -5,7 +5,7 @@ import { describe, test, type TestContext } from 'node:test';
 import { disk } from '@capfleet/shared/source/disk';
 import { defaultS3Options } from '@capfleet/shared/source/s3/s3-options';
 import { sources } from '@capfleet/shared/source/sources';
-import type { PlanFile, SensorPlan } from '@capfleet/shared/dataset/replay-plan';
+import { plainReplay, type PlanFile, type SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import { checkPlan, type PrepareContext } from '@capfleet/replayer/prepare';
 import type { Interfaces } from '@capfleet/replayer/ports/interfaces';
 import { captureOf } from '../../support/read-capture.ts';
@@ -90,7 +90,10 @@ describe('preparing a plan', () => {
 
   test('takes the default route where that is allowed', async (t) => {
     const { context, plan } = await given(t, { interfaces: interfaces({ defaultRoute: true }) });
-    await checkPlan(plan({}, { policies: { allowDefaultRouteInterface: true } }), context);
+    await checkPlan(
+      plan({}, { policies: { ...plainReplay.policies, allowDefaultRouteInterface: true } }),
+      context,
+    );
   });
 
   test('names the interfaces that there are', async (t) => {

@@ -5,6 +5,8 @@ import {
   emptyAccounts,
   refusalCauses,
   type Finding,
+  type PlayResult,
+  type RefusalCause,
   type RunReport,
   type SensorReport,
 } from '@capfleet/shared/contract/report';
@@ -102,6 +104,26 @@ function skewOf(sensors: readonly SensorReport[]): Skew | null {
   };
 }
 
+function accountsText({ accounts, firstOversize }: PlayResult, causes: readonly RefusalCause[]): string {
+  const parts = [`${String(accounts.sent)} of ${String(accounts.read)} packets sent`];
+  if (causes.length > 0) {
+    parts.push(
+      `not sent: ${causes.map((cause) => `${String(accounts.refused[cause])} ${cause}`).join(', ')}`,
+    );
+  }
+  if (accounts.truncated > 0) parts.push(`${String(accounts.truncated)} cut off`);
+  if (firstOversize) {
+    const { path, bytes, limit } = firstOversize;
+    parts.push(`the first too large one has ${String(bytes)} bytes where ${String(limit)} fit, in ${path}`);
+  }
+  return parts.join(', ');
+}
+
+/** Whether the mapping tells how many packets there are to play. */
+function isPlayedWhole({ timeline }: SensorPlan): boolean {
+  return !timeline.windowed && timeline.limit === null && timeline.duration === null;
+}
+
 /** What is known of a sensor that gave no report. */
 function lastWord(state: RunState, sensor: string, reason: string): string {
   const progress = state.sensors.get(sensor)?.progress;
@@ -137,20 +159,21 @@ function findingsOf(
       continue;
     }
     const { accounts } = result;
-    const refused = refusalCauses.filter(
-      (cause) => accounts.refused[cause] > 0 && !(cause === 'stopped' && state.stopAsked),
-    );
+    const plan = plans.find((candidate) => candidate.sensor === sensor);
+    const asked = new Set<RefusalCause>([
+      ...(state.stopAsked ? (['stopped'] as const) : []),
+      ...(plan?.policies.oversize === 'skip' ? (['oversize'] as const) : []),
+      ...(plan?.policies.backwards === 'skip' ? (['backwards'] as const) : []),
+    ]);
+    const causes = refusalCauses.filter((cause) => accounts.refused[cause] > 0);
+    const unasked = causes.filter((cause) => !asked.has(cause));
     findings.push({
       check: 'accounts',
       sensor,
-      holds: addsUp(accounts) && refused.length === 0,
-      text:
-        refused.length === 0
-          ? `${String(accounts.sent)} of ${String(accounts.read)} packets sent`
-          : `not sent: ${refused.map((cause) => `${String(accounts.refused[cause])} ${cause}`).join(', ')}`,
+      holds: addsUp(accounts) && unasked.length === 0,
+      text: accountsText(result, causes),
     });
-    const plan = plans.find((candidate) => candidate.sensor === sensor);
-    if (plan && result.outcome === 'done') {
+    if (plan && result.outcome === 'done' && isPlayedWhole(plan)) {
       const planned = plan.files.reduce((sum, file) => sum + file.packets, 0) * plan.timeline.loops;
       findings.push({
         check: 'complete',

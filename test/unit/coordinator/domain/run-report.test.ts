@@ -4,7 +4,14 @@ import { addsUp, refusalCauses, type PlayResult, type RunReport } from '@capflee
 import { Failure } from '@capfleet/shared/errors/failure';
 import { reportRun, type Thresholds } from '@capfleet/coordinator/domain/run-report';
 import { beginRun, step, type RunEvent, type RunState } from '@capfleet/coordinator/domain/run-state';
-import { accounts, goodClock, planFile, playResult, sensorPlan } from '../../../support/play-results.ts';
+import {
+  accounts,
+  goodClock,
+  plainTiming,
+  planFile,
+  playResult,
+  sensorPlan,
+} from '../../../support/play-results.ts';
 
 const START = 1_700_000_000_000_000_000n;
 const EPOCH = 1;
@@ -105,7 +112,7 @@ describe('the report of a run', () => {
     const looped = ['a', 'b'].map((sensor) =>
       sensorPlan(sensor, {
         files: [planFile({ packets: 3 }), planFile({ packets: 4 })],
-        timeline: { base: '0', period: '1000', speed: '37/100', loops: 5 },
+        timeline: { base: '0', period: '1000', speed: '37/100', loops: 5, ...plainTiming },
       }),
     );
     const result = { accounts: accounts({ read: 35, sent: 35 }), loops: 5 };

@@ -112,6 +112,7 @@ describe('accounts', () => {
       sent: fc.nat(1000),
       sentBytes: fc.nat(),
       backwards: fc.nat(10),
+      truncated: fc.nat(10),
       refused: fc.record(Object.fromEntries(refusalCauses.map((cause) => [cause, fc.nat(100)]))),
     })
     .map(({ refused, ...rest }) => ({

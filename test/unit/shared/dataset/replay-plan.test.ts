@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { buildDataSet } from '@capfleet/shared/dataset/dataset';
 import {
+  plainReplay,
   planReplay,
   sensorPlanSchema,
   wireDuration,
@@ -10,6 +11,7 @@ import {
 import { parseRational } from '@capfleet/shared/time/rational';
 import { dueOf } from '@capfleet/shared/time/timeline';
 import { failedMap, mappedFile } from '../../../support/file-maps.ts';
+import { plainTiming } from '../../../support/play-results.ts';
 
 const T = 1_600_000_000_000_000_000n;
 const set = buildDataSet([
@@ -27,11 +29,11 @@ const set = buildDataSet([
 ]);
 
 const request = (rest: Partial<ReplayRequest> = {}): ReplayRequest => ({
+  ...plainReplay,
   sensors: ['one', 'two'],
   rule: { by: 'folder' },
   speed: { numerator: 37, denominator: 100 },
   loops: 3,
-  policies: { allowDefaultRouteInterface: false },
   ...rest,
 });
 
@@ -43,7 +45,13 @@ describe('a replay plan', () => {
       ['one', 'two'],
     );
     for (const { timeline } of plans) {
-      assert.deepEqual(timeline, { base: String(T), period: '2000', speed: '37/100', loops: 3 });
+      assert.deepEqual(timeline, {
+        base: String(T),
+        period: '2000',
+        speed: '37/100',
+        loops: 3,
+        ...plainTiming,
+      });
     }
   });
 
@@ -104,7 +112,7 @@ describe('a replay plan', () => {
   });
 
   test('lasts its period over the speed', () => {
-    const timeline = { base: '0', period: '14400000000000', speed: '18/1', loops: 1 };
+    const timeline = { base: '0', period: '14400000000000', speed: '18/1', loops: 1, ...plainTiming };
     assert.equal(wireDuration(timeline), 800_000_000_000n);
     const slow = { ...timeline, speed: '1/3' };
     assert.equal(wireDuration(slow), 43_200_000_000_000n);

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { formatRational, ONE, parseRational, rational } from '@capfleet/shared/time/rational';
+import {
+  formatRational,
+  ONE,
+  parseRational,
+  nearestRational,
+  rational,
+} from '@capfleet/shared/time/rational';
 
 const LARGEST = 2 ** 26 - 1;
 
@@ -100,5 +106,36 @@ describe('a ratio', () => {
     assert.equal(formatRational({ numerator: 1, denominator: 3 }), '1/3');
     assert.equal(formatRational({ numerator: 1, denominator: 10_000_000 }), '1e-7');
     assert.equal(formatRational(ONE), '1');
+  });
+});
+
+describe('the nearest ratio', () => {
+  test('is the ratio itself where it fits', () => {
+    assert.deepEqual(nearestRational(37n, 100n), { numerator: 37, denominator: 100 });
+    assert.deepEqual(nearestRational(3_600_000_000_000n, 1_800_000_000_000n), {
+      numerator: 2,
+      denominator: 1,
+    });
+  });
+
+  test('is off by less than a nanosecond in a run of a day where it does not', () => {
+    const day = 86_400_000_000_000n;
+    for (const period of [day + 1n, 3n * day + 123_456_789_011n, 12_345_678_901n * 999n]) {
+      const { numerator, denominator } = nearestRational(period, day)!;
+      const played = (period * BigInt(denominator)) / BigInt(numerator);
+      const error = played - day;
+      assert.ok(error >= -1n && error <= 1n, `${error} ns for ${period}`);
+    }
+  });
+
+  test('is none beyond what fits', () => {
+    for (const [numerator, denominator] of [
+      [0n, 1n],
+      [1n, 0n],
+      [2n ** 26n, 1n],
+      [1n, 2n ** 27n],
+    ] as const) {
+      assert.equal(nearestRational(numerator, denominator), null);
+    }
   });
 });

@@ -1,0 +1,73 @@
+// Which packets of the sequence go out, and how much of each: the window of the run, link types, stamps that run
+// backwards, frames that the interface does not take. What does not go out is counted by cause.
+import type { PacketReader } from '@capfleet/shared/capture/packet-reader';
+import type { ReplayPolicies, RunTimeline } from '@capfleet/shared/dataset/replay-plan';
+import { toSecondsAndNanos } from '@capfleet/shared/time/nanos';
+import type { FeedCounts, FeedRefusal } from './feed-counts.ts';
+import { largestFrame, LINKTYPE_ETHERNET } from './frame-limit.ts';
+import type { Merge } from './merge.ts';
+
+export class Admission {
+  readonly #policies: Pick<ReplayPolicies, 'backwards' | 'oversize'>;
+  readonly #mtu: number | null;
+  readonly #counts: FeedCounts;
+  readonly #windowed: boolean;
+  readonly #from: { readonly seconds: number; readonly nanos: number };
+  readonly #to: { readonly seconds: number; readonly nanos: number };
+
+  constructor(
+    { windowed, base, period }: RunTimeline,
+    policies: Pick<ReplayPolicies, 'backwards' | 'oversize'>,
+    mtu: number | null,
+    counts: FeedCounts,
+  ) {
+    this.#policies = policies;
+    this.#mtu = mtu;
+    this.#counts = counts;
+    this.#windowed = windowed;
+    this.#from = toSecondsAndNanos(BigInt(base));
+    this.#to = toSecondsAndNanos(BigInt(base) + BigInt(period));
+  }
+
+  /** Whether the sequence has come to the end of the window. */
+  isBehindWindow({ placeSeconds, placeNanos }: Merge): boolean {
+    if (!this.#windowed) return false;
+    const to = this.#to;
+    return placeSeconds > to.seconds || (placeSeconds === to.seconds && placeNanos > to.nanos);
+  }
+
+  /** Whether the packet's own stamp is outside of the window. */
+  isOutside({ seconds, nanos }: Merge): boolean {
+    if (!this.#windowed) return false;
+    const from = this.#from;
+    const to = this.#to;
+    if (seconds < from.seconds || (seconds === from.seconds && nanos < from.nanos)) return true;
+    return seconds > to.seconds || (seconds === to.seconds && nanos > to.nanos);
+  }
+
+  /** How many of its bytes go out; null: the packet does not, and is counted. */
+  lengthOf(reader: PacketReader, merge: Merge): number | null {
+    if (reader.linkType !== LINKTYPE_ETHERNET) return this.#refuse('link-type');
+    if (this.#policies.backwards === 'skip' && merge.isLate) return this.#refuse('backwards');
+    const { capturedLength: length } = reader;
+    if (this.#mtu === null || length <= this.#mtu) return length;
+    const limit = largestFrame(this.#mtu, reader.window, reader.dataStart, length);
+    if (length <= limit) return length;
+    this.#counts.firstOversize ??= { path: merge.path, bytes: length, limit };
+    switch (this.#policies.oversize) {
+      case 'fail':
+        return length;
+      case 'skip':
+        return this.#refuse('oversize');
+      case 'truncate':
+        this.#counts.truncated += 1;
+        return limit;
+    }
+  }
+
+  #refuse(cause: FeedRefusal): null {
+    this.#counts.read += 1;
+    this.#counts.refused[cause] += 1;
+    return null;
+  }
+}

@@ -1,0 +1,41 @@
+// What became of the packets that a feed has read, as far as it decides.
+import type { RefusalCause } from '@capfleet/shared/contract/report';
+import type { Nanos } from '@capfleet/shared/time/nanos';
+
+/** Why a packet that was read is not even written. */
+export type FeedRefusal = Extract<RefusalCause, 'link-type' | 'backwards' | 'oversize'>;
+
+/** A frame that is larger than the interface takes. */
+export interface Oversize {
+  readonly path: string;
+  readonly bytes: number;
+  readonly limit: number;
+}
+
+export interface FeedCounts {
+  /** Packets read and due in this run. */
+  read: number;
+  /** Of those read, packets that are not written. */
+  readonly refused: Record<FeedRefusal, number>;
+  /** Stamps earlier than that of the packet before in their file. */
+  backwards: number;
+  /** Frames written without their end. */
+  truncated: number;
+  firstOversize: Oversize | null;
+  /** Time that gaps were shortened by, ns on the wire. */
+  shortened: Nanos;
+  /** Loops wholly read. */
+  loops: number;
+}
+
+export function emptyFeedCounts(): FeedCounts {
+  return {
+    read: 0,
+    refused: { 'link-type': 0, backwards: 0, oversize: 0 },
+    backwards: 0,
+    truncated: 0,
+    firstOversize: null,
+    shortened: 0n,
+    loops: 0,
+  };
+}

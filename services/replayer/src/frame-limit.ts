@@ -1,0 +1,23 @@
+// How large a frame may be for an interface: its MTU beside the Ethernet header, and a VLAN tag on top where it has one.
+
+export const LINKTYPE_ETHERNET = 1;
+const ETHERNET_HEADER = 14;
+const VLAN_TAG = 4;
+const TYPE_AT = 12;
+const TYPE_VLAN = 0x8100;
+
+/** Bytes of a frame without a tag. */
+export function largestUntagged(mtu: number): number {
+  return mtu + ETHERNET_HEADER;
+}
+
+/** Bytes that no frame may exceed. */
+export function largestTagged(mtu: number): number {
+  return mtu + ETHERNET_HEADER + VLAN_TAG;
+}
+
+/** Bytes that this frame may have. */
+export function largestFrame(mtu: number, bytes: Buffer, start: number, length: number): number {
+  const isTagged = length >= TYPE_AT + 2 && bytes.readUInt16BE(start + TYPE_AT) === TYPE_VLAN;
+  return isTagged ? largestTagged(mtu) : largestUntagged(mtu);
+}

@@ -203,13 +203,18 @@ describe('capfleet map', { concurrency: 2 }, () => {
     const place = await makeMapPlace(t, { 'a.pcap.gz': [0] });
     await writeFile(join(place.dir, 'elsewhere.pcap.gz'), sound);
     await symlink(join(place.captures, 'a.pcap.gz'), join(place.captures, 'inside.pcap.gz'));
+    await symlink(join(place.dir, 'elsewhere.pcap.gz'), join(place.captures, 'outside.pcap.gz'));
     await symlink('/nowhere', join(place.captures, 'dangling.pcap.gz'));
     await symlink('.', join(place.captures, 'circle'));
     await symlink('/dev/null', join(place.captures, 'device.pcap.gz'));
     const { code, stdout } = await runMap(place);
     assert.equal(code, 0, stdout);
     const { files } = await readDumpFile(place.dump);
-    assert.deepEqual(files.map(({ capfleet }) => capfleet.name).sort(), ['a.pcap.gz', 'inside.pcap.gz']);
+    assert.deepEqual(files.map(({ capfleet }) => capfleet.name).sort(), [
+      'a.pcap.gz',
+      'inside.pcap.gz',
+      'outside.pcap.gz',
+    ]);
   });
 
   test('takes names with spaces, quotes and line breaks, and prints nothing that a terminal would obey', async (t) => {

@@ -147,6 +147,12 @@ describe('capfleet map of a tarball', { concurrency: 2 }, () => {
     });
   }
 
+  test('is mapped all the same where files are cut in parts', async (t) => {
+    const place = await tarPlace(t, (tar) => tar);
+    const all = await summaryOf(place, '--split-size', '512');
+    assert.deepEqual([all.files, all.packets, all.archives], [2, 12, 1]);
+  });
+
   test('takes the members that were asked for', async (t) => {
     const place = await tarPlace(t, (tar) => gzipSync(tar));
     const some = await summaryOf(place, '--file-suffix', 'pcap.gz');

@@ -116,6 +116,31 @@ describe('the map queue', { concurrency: 4 }, () => {
     assert.equal(await queue.waiting(), 3);
   });
 
+  test('gives what came before a coordinator that took the request up had listed the file', async (t) => {
+    const scene = await makeScene(t, { 'a.pcap': [0, 1], 'b.pcap': [2] });
+    const names = ['a.pcap', 'b.pcap'].map((name) => join(scene.root, name));
+    const files = (await Promise.all(names.map((name) => listed(name, REQUEST)))).map(({ file }) => file);
+    await scene.jobs.add(files);
+    const mapper = await startMapper(t, scene.redis, ['--root', scene.root]);
+    await waitFor('the jobs to be done', async () => (await scene.queue.jobs()).length === 0);
+    process.kill(mapper.pid, 'SIGTERM');
+    await mapper.ended;
+    const options = { request: REQUEST, quick: false, splitSize: null };
+    const again = bullmqMapJobs(scene.redis, options, silentLogger());
+    try {
+      assert.deepEqual(await again.take(), []);
+      await again.add(files);
+      assert.equal(again.open, 2);
+      assert.deepEqual(
+        (await take(again, 2)).map(({ status }) => status),
+        ['ok', 'ok'],
+      );
+      assert.equal(again.open, 0);
+    } finally {
+      await again.close(false);
+    }
+  });
+
   test('is left empty when a request is closed before a mapper came', async (t) => {
     const { queue, jobs, root } = await makeScene(t, { 'a.pcap': [0], 'b.pcap': [1] });
     for (const name of ['a.pcap', 'b.pcap']) await jobs.add([(await listed(join(root, name), REQUEST)).file]);

@@ -7,6 +7,7 @@ import type { FileMap } from '@capfleet/shared/dataset/file-map';
 function memoryJournal(): MapJournal {
   const maps: FileMap[] = [];
   return {
+    willStay: () => false,
     request: 'request-1',
     async *entries() {
       for (const [offset, map] of [...maps].entries()) yield { map, place: { offset, length: 1 } };

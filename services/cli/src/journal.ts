@@ -1,6 +1,7 @@
 // Where the journal of a mapping lies: in the user's state folder under the name of the dump, so that the same
 // command finds it again after a crash; for a dump without a name, in a temporary folder and for this command alone.
 import { createHash } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -46,11 +47,17 @@ async function temporaryJournal(
 ): Promise<JournalFile> {
   const folder = await mkdtemp(join(tmpdir(), 'capfleet-map-'));
   const journal = await openJournal({ path: join(folder, 'journal'), mapping, seed });
+  // Also where the process ends at once, because nobody reads its output any more.
+  const onExit = (): void => {
+    rmSync(folder, { recursive: true, force: true });
+  };
+  process.once('exit', onExit);
   const remove = async (): Promise<void> => {
+    process.off('exit', onExit);
     await journal.remove();
     await rm(folder, { recursive: true, force: true });
   };
-  return { ...journal, remove, close: () => remove().then(() => false) };
+  return { ...journal, willStay: () => false, remove, close: () => remove().then(() => false) };
 }
 
 /** The maps of the dump that is to be brought up to date; none where it is absent, or no mapping. */

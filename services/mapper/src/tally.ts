@@ -100,8 +100,9 @@ export class Tally {
     return {
       packets: this.packets,
       untimed: this.untimed,
-      capturedBytes: this.capturedBytes,
-      wireBytes: this.wireBytes,
+      // A hostile capture may claim more than a plain number counts.
+      capturedBytes: Math.min(this.capturedBytes, Number.MAX_SAFE_INTEGER),
+      wireBytes: Math.min(this.wireBytes, Number.MAX_SAFE_INTEGER),
       maxCaptured: this.maxCaptured,
       maxWire: this.maxWire,
       outOfOrder: this.outOfOrder,

@@ -45,15 +45,18 @@ export async function mapStretch(
 }
 
 /**
- * Joins what the parts' jobs gave; what is missing or does not fit is read here.
+ * Joins what the parts' jobs gave; what is missing or does not fit is read here. A file that could not be mapped in
+ * parts, a tarball for one, is mapped as any.
  * @throws Failure where it is retryable
  */
 export async function mapJoined(
   source: Source,
   file: SourceFile,
   parts: readonly unknown[],
+  give: (map: FileMap) => Promise<void>,
   options: MapFileOptions,
-): Promise<FileMap> {
+): Promise<void> {
   const sound = parts.flatMap((part) => partMapSchema.safeParse(part).data ?? []);
-  return sound.length > 0 ? joinParts(source, file, sound, options) : mapFile(source, file, options);
+  if (sound.length > 0) await give(await joinParts(source, file, sound, options));
+  else await mapAny(source, file, { do: 'map', quick: false }, give, options);
 }

@@ -119,7 +119,7 @@ async function processJob(job: Job, context: JobContext): Promise<PartMap | null
     await assertAllowed(job, file, context);
     if (task.do === 'map') await mapAny(source, file, task, give, options);
     else if (task.do === 'part') part = await mapStretch(source, file, task, options);
-    else await give(await mapJoined(source, file, Object.values(await job.getChildrenValues()), options));
+    else await mapJoined(source, file, Object.values(await job.getChildrenValues()), give, options);
   } catch (thrown) {
     const failure = asFailure(thrown);
     const attemptsLeft = (job.opts.attempts ?? 1) - job.attemptsMade - 1;

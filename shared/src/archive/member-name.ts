@@ -1,5 +1,6 @@
 // Names of members: which of them are taken at all, what a second member of the same name is called, and how a member
 // is named as a file of its tarball.
+import { createHash } from 'node:crypto';
 
 /** What file systems take, in bytes of UTF-8. */
 const MAX_PART_BYTES = 255;
@@ -42,7 +43,7 @@ export function shortName(raw: string): string {
 
 /** Gives every member of an archive a name of its own. Remembers all names, and nothing else. */
 export class DistinctNames {
-  /** Name → the last number that was given for it. */
+  /** Key of a name → the last number that was given for it. */
   readonly #taken = new Map<string, number>();
 
   /**
@@ -51,15 +52,20 @@ export class DistinctNames {
    */
   take(name: string): string {
     let distinct = name;
-    let number = this.#taken.get(name) ?? 0;
-    while (this.#taken.has(distinct)) {
+    let number = this.#taken.get(keyOf(name)) ?? 0;
+    while (this.#taken.has(keyOf(distinct))) {
       number += 1;
       distinct = numbered(name, number);
     }
-    this.#taken.set(distinct, 1);
-    if (distinct !== name) this.#taken.set(name, number);
+    this.#taken.set(keyOf(distinct), 1);
+    if (distinct !== name) this.#taken.set(keyOf(name), number);
     return distinct;
   }
+}
+
+/** 96 bits of a digest: an archive may hold millions of names, as long as it likes. */
+function keyOf(name: string): string {
+  return createHash('sha256').update(name).digest().toString('latin1', 0, 12);
 }
 
 function numbered(name: string, number: number): string {

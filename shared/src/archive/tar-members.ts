@@ -138,7 +138,10 @@ class MemberReader implements MemberBytes {
   readonly #archive: ArchiveBytes;
   #left: number;
   #over = false;
+  #passed = false;
   #failure: Error | null = null;
+  /** Who read may have gone without waiting for it. */
+  #reading: Promise<unknown> = Promise.resolve();
 
   constructor(archive: ArchiveBytes, size: number) {
     this.#archive = archive;
@@ -153,8 +156,14 @@ class MemberReader implements MemberBytes {
     return this.#over ? this.#left : 0;
   }
 
-  async read(target: Buffer, offset: number, length: number): Promise<number> {
-    if (this.#over || this.#left === 0) return 0;
+  read(target: Buffer, offset: number, length: number): Promise<number> {
+    if (this.#passed || this.#over || this.#left === 0) return Promise.resolve(0);
+    const reading = this.#read(target, offset, length);
+    this.#reading = reading.catch(() => undefined);
+    return reading;
+  }
+
+  async #read(target: Buffer, offset: number, length: number): Promise<number> {
     try {
       const count = await this.#archive.read(target, offset, Math.min(length, this.#left));
       this.#left -= count;
@@ -173,6 +182,8 @@ class MemberReader implements MemberBytes {
 
   /** Passes over what was not read, and gives nothing from now on. */
   async pass(): Promise<void> {
+    this.#passed = true;
+    await this.#reading;
     if (this.#failure !== null) throw this.#failure;
     if (!this.#over) this.#left -= await this.#archive.skip(this.#left);
     this.#over = true;

@@ -25,10 +25,6 @@ export class BitSource {
     return this.#position > this.#length * 8;
   }
 
-  get atEnd(): boolean {
-    return this.#over && this.#position >= this.#length * 8;
-  }
-
   /** Adds a piece, which is copied; an empty one says that there are no more. */
   add(piece: Buffer): void {
     const from = this.#position >>> 3;

@@ -2,7 +2,7 @@
 import { Failure } from '../errors/failure.ts';
 import { prepend, readFully, type ByteReader } from './byte-reader.ts';
 import { FILE_HEADER_BYTES, openClassicPcap, pcapMagic } from './classic-pcap.ts';
-import { decompress } from './decompress.ts';
+import { decompress, type Decompressed } from './decompress.ts';
 import type { PacketReader } from './packet-reader.ts';
 import { isPcapng, openPcapng } from './pcapng.ts';
 import { LARGE_WINDOW_BYTES } from './window.ts';
@@ -34,16 +34,22 @@ export async function openCapture(
   path: string,
   largestWindow = LARGE_WINDOW_BYTES,
 ): Promise<PacketReader> {
+  let opened = bytes;
   try {
-    return await openByMagic(bytes, path, largestWindow);
+    const decompressed = await decompress(bytes, path);
+    opened = decompressed.bytes;
+    return await openByMagic(decompressed, path, largestWindow);
   } catch (thrown) {
-    await bytes.close();
+    await opened.close();
     throw thrown;
   }
 }
 
-async function openByMagic(bytes: ByteReader, path: string, largestWindow: number): Promise<PacketReader> {
-  const { compression, bytes: plain } = await decompress(bytes, path);
+async function openByMagic(
+  { compression, bytes: plain }: Decompressed,
+  path: string,
+  largestWindow: number,
+): Promise<PacketReader> {
   const file = { path, compression, largestWindow };
   const header = Buffer.alloc(FILE_HEADER_BYTES);
   const headerLength = await readFully(plain, header);

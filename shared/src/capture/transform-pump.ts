@@ -2,8 +2,6 @@
 import type { Transform } from 'node:stream';
 
 export class TransformPump {
-  /** True after the stream said that its data are over. */
-  ended = false;
   readonly #stream: Transform;
   #output: Buffer[] = [];
   #failure: Error | null = null;
@@ -19,7 +17,6 @@ export class TransformPump {
       this.#settle();
     });
     stream.on('end', () => {
-      this.ended = true;
       this.#settle();
     });
   }
@@ -35,11 +32,6 @@ export class TransformPump {
   /** Says that nothing more comes. */
   async end(output: Buffer[]): Promise<void> {
     await this.#settled(output, () => this.#stream.end());
-  }
-
-  /** Waits for the stream's word that its data are over. */
-  async untilEnded(output: Buffer[]): Promise<void> {
-    if (!this.ended) await this.#settled(output, () => undefined);
   }
 
   close(): void {

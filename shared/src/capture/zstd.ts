@@ -54,17 +54,16 @@ class ZstdDecoder implements Decoder {
   async step(input: CompressedInput, output: Buffer[]): Promise<boolean> {
     if (!this.#inFrame) return this.#enterFrame(input);
     let last = await this.#takeBlock(input);
-    let room = BATCH_OUTPUT;
-    while (!last) {
-      this.#header = await readBlockHeader(input);
-      const { type, size } = this.#header;
-      room -= size;
-      const fits = this.#length + BLOCK_HEADER + LARGEST_BLOCK <= this.#batch.length;
-      if (type === COMPRESSED || room < 0 || !fits) break;
-      last = await this.#takeBlock(input);
+    let damage: unknown = null;
+    try {
+      last ||= await this.#takeMore(input);
+    } catch (thrown) {
+      // The blocks before it are sound.
+      damage = thrown;
     }
     await this.#decode(this.#batch.subarray(0, this.#length), output);
     this.#length = 0;
+    if (damage !== null) throw damage as Error;
     if (last) {
       // A wrong checksum must not take the last block with it.
       if (this.#hasChecksum) await this.#decode(await input.bytes(CHECKSUM), output);
@@ -105,6 +104,18 @@ class ZstdDecoder implements Decoder {
     this.#inFrame = true;
     this.#frames += 1;
     return true;
+  }
+
+  /** Puts the blocks that follow into the batch, as far as they are small. True: the frame's last is among them. */
+  async #takeMore(input: CompressedInput): Promise<boolean> {
+    for (let room = BATCH_OUTPUT; ;) {
+      this.#header = await readBlockHeader(input);
+      const { type, size } = this.#header;
+      room -= size;
+      const fits = this.#length + BLOCK_HEADER + LARGEST_BLOCK <= this.#batch.length;
+      if (type === COMPRESSED || room < 0 || !fits) return false;
+      if (await this.#takeBlock(input)) return true;
+    }
   }
 
   /** Puts the next block into the batch. True: it is the frame's last. */

@@ -261,6 +261,14 @@ export const errorTable = {
     'cannot reach Redis at {url}: {reason}',
     'check --redis and that the server runs',
   ),
+  'result-invalid': failed(
+    'the result for {path} is none that this coordinator reads: {reason}',
+    'run coordinator and mappers of one version',
+  ),
+  'mappers-ended': failed(
+    'every mapper of this command ended again and again',
+    'see above what they said, and which file they had; leave it out with --file-regexp',
+  ),
   'no-mapper': failed(
     'no mapper took a job within {seconds} s',
     'start one: `capfleet mapper --redis {url}`, or raise --worker-timeout',

@@ -8,8 +8,9 @@ import type { S3Options } from '../source/s3/s3-options.ts';
 import { formatS3Path, parseS3Path, prefixOf } from '../source/s3/s3-path.ts';
 import type { Sink, SinkFile, SinkOptions } from './sink.ts';
 
-/** `PART_BYTES * PARTS_AT_ONCE` is what a file that is being written holds. */
-const PART_BYTES = 8 * 1024 * 1024;
+/** Twice a part is what a file that is being written holds. S3 takes so many parts of one. */
+const LEAST_PART_BYTES = 8 * 1024 * 1024;
+const MOST_PARTS = 9000;
 const PARTS_AT_ONCE = 2;
 
 /**
@@ -23,12 +24,12 @@ export function s3Sink(place: string, options: S3Options): Sink {
   const pathOf = (name: string): string => formatS3Path({ bucket, key: prefix + name });
   return {
     pathOf,
-    async create(name, { overwrite }) {
+    async create(name, { overwrite, size = 0 }) {
       const connection = await connected();
       const target = { Bucket: bucket, Key: prefix + name };
       if (!overwrite && (await isThere(connection, target, pathOf(name))))
         throw new Failure('output-exists', { path: pathOf(name) });
-      return upload(connection, target, overwrite, pathOf(name));
+      return upload(connection, target, overwrite, size, pathOf(name));
     },
   };
 }
@@ -42,6 +43,7 @@ async function upload(
   { client }: S3Connection,
   target: Target,
   overwrite: SinkOptions['overwrite'],
+  size: number,
   path: string,
 ): Promise<SinkFile> {
   const { Upload } = await import('@aws-sdk/lib-storage');
@@ -50,7 +52,7 @@ async function upload(
   const sending = new Upload({
     client,
     params: { ...target, ...condition, Body: writable },
-    partSize: PART_BYTES,
+    partSize: Math.max(LEAST_PART_BYTES, Math.ceil(size / MOST_PARTS)),
     queueSize: PARTS_AT_ONCE,
   });
   const sent = sending.done().then(

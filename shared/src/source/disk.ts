@@ -88,23 +88,23 @@ async function* walk(
     return;
   }
   const folders: string[] = [];
-  for await (const entry of entries) {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) folders.push(path);
-    else if (wanted(path) && (entry.isFile() || (entry.isSymbolicLink() && (await isFile(path))))) {
-      yield await describeListed(path, relative(root, path).split(sep).join('/'));
+  try {
+    for await (const entry of entries) {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) folders.push(path);
+      else if (wanted(path) && (entry.isFile() || (entry.isSymbolicLink() && (await isFile(path))))) {
+        yield await describeListed(path, relative(root, path).split(sep).join('/'));
+      }
     }
+  } catch (error) {
+    throw systemFailure(error, folder);
   }
   for (const child of folders) yield* walk(root, child, wanted);
 }
 
-/** A file that is gone again, or whose name cannot be said in UTF-8, is listed all the same: reading it tells. */
-async function describeListed(path: string, name: string): Promise<SourceFile> {
-  return describe(path, name).catch((error: unknown) => {
-    if (error instanceof Failure && error.code === 'file-missing')
-      return { path, name, size: 0, version: '0' };
-    throw error;
-  });
+/** A file that cannot be looked at (it is gone again, its name is no UTF-8) is listed all the same: reading it tells. */
+function describeListed(path: string, name: string): Promise<SourceFile> {
+  return describe(path, name).catch(() => ({ path, name, size: 0, version: '0' }));
 }
 
 async function isFile(path: string): Promise<boolean> {

@@ -23,6 +23,13 @@ const record = fc.record({
 });
 
 describe('the tally of a capture', () => {
+  test('stays a number that travels, whatever lengths a hostile capture claims', () => {
+    const tally = new Tally();
+    const packet = { seconds: 0, nanos: 0, timed: true, capturedLength: 0, wireLength: 0xffff_ffff };
+    for (let count = 0; count < 2 ** 21 + 2; count += 1) tally.take(packet);
+    assert.equal(tally.toRecord().wireBytes, Number.MAX_SAFE_INTEGER);
+  });
+
   test('is what counting by hand gives, for any packets and pieces', async () => {
     await fc.assert(
       fc.asyncProperty(

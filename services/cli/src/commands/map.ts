@@ -167,14 +167,13 @@ async function mapThroughQueue(
   const privateRedis = options.redis === undefined ? await startPrivateRedis() : null;
   const redis = options.redis ?? privateRedis?.url ?? '';
   const workers = options.fileWorkers ?? (privateRedis ? availableParallelism() : 0);
-  // On a shared queue the mappers also get the files of others.
-  const root = privateRedis ? ['--root', source] : [];
   const s3 = s3Options(options);
-  const mapperArgs = ['mapper', '--redis', redis, ...root, ...s3Args(s3), '--log-level', options.logLevel];
+  const mapperArgs = ['mapper', '--redis', redis, ...s3Args(s3), '--log-level', options.logLevel];
   const mappers = Array.from({ length: privateRedis ? Math.max(1, workers) : workers }, () =>
     startLocal(world.program, mapperArgs, { restart: true }),
   );
   const bar = mapProgressBar(world.stderr);
+  const given = new AbortController();
   try {
     const { request } = journal;
     const jobs = bullmqMapJobs(
@@ -182,17 +181,23 @@ async function mapThroughQueue(
       { request, quick: options.quick, splitSize: options.splitSize ?? null },
       createLogger('map', options.logLevel),
     );
-    return await mapDataSet(sources(s3), jobs, journal, {
+    const mapping = mapDataSet(sources(s3), jobs, journal, {
       source,
       filter,
       quick: options.quick,
       workerTimeoutMs: Number(options.workerTimeout / 1_000_000n),
       redis: redactUrl(redis),
-      signal: world.interrupted,
+      signal: AbortSignal.any([world.interrupted, given.signal]),
       onProgress: (progress) => {
         bar.update(progress);
       },
     });
+    if (privateRedis) {
+      void Promise.all(mappers.map(({ ended }) => ended)).then(() => {
+        given.abort(new Failure('mappers-ended'));
+      });
+    }
+    return await mapping;
   } finally {
     bar.stop();
     await Promise.all(mappers.map((mapper) => mapper.close()));

@@ -6,6 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const CLOSE_DEADLINE_MS = 15_000;
 const RESTART_PAUSE_MS = 300;
 const MAX_RESTARTS = 20;
+/** One that lived so long is well: what ended it does not count together with what ends it next. */
+const HEALTHY_MS = 60_000;
 
 export interface LocalService {
   /** Resolves when it ended on its own and is not started again. */
@@ -32,8 +34,10 @@ export function startLocal(
   function start(): ChildProcess {
     // Its own process group: Ctrl-C reaches this process only, which then ends its services in order.
     const started = fork(program, args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], detached: true });
-    started.once('exit', () => {
+    const since = performance.now();
+    const onGone = (): void => {
       if (closing) return;
+      if (performance.now() - since > HEALTHY_MS) restarts = 0;
       if (!options.restart || restarts >= MAX_RESTARTS) {
         onEnded();
         return;
@@ -42,7 +46,10 @@ export function startLocal(
       void sleep(RESTART_PAUSE_MS).then(() => {
         if (!closing) child = start();
       });
-    });
+    };
+    started.once('exit', onGone);
+    // No process at all: there is no memory for it, or no number.
+    started.once('error', onGone);
     return started;
   }
 

@@ -6,6 +6,7 @@ import { checkName, DistinctNames, shortName } from '@capfleet/shared/archive/me
 import { tarMembers, type TarMember } from '@capfleet/shared/archive/tar-members';
 import { prepend, type ByteReader } from '@capfleet/shared/capture/byte-reader';
 import { decompress } from '@capfleet/shared/capture/decompress';
+import { isSkippable } from '@capfleet/shared/capture/skippable-frame';
 import { Failure, reasonOf } from '@capfleet/shared/errors/failure';
 import type { Sink } from '@capfleet/shared/sink/sink';
 import type { Source, SourceFile } from '@capfleet/shared/source/source';
@@ -118,12 +119,12 @@ async function write(
   bytes: ByteReader,
   name: string,
   compress: boolean,
-  { mtime }: TarMember,
+  { mtime, size }: TarMember,
   sink: Sink,
   { overwrite, signal, onProgress }: ExtractRequest,
   written: number,
 ): Promise<void> {
-  const file = await sink.create(name, { mtime, overwrite });
+  const file = await sink.create(name, { mtime, overwrite, size });
   try {
     const chunks = chunksOf(bytes, (consumed) => {
       onProgress(consumed, written);
@@ -169,6 +170,7 @@ async function readStart(bytes: ByteReader): Promise<Buffer> {
 
 /** Asks who opens captures, so that a file is left as it is exactly where it would be read as compressed. */
 async function isCompressed(start: Buffer): Promise<boolean> {
+  if (isSkippable(start)) return true;
   const nothing: ByteReader = { read: () => Promise.resolve(0), consumed: 0, close: () => Promise.resolve() };
   const { compression, bytes } = await decompress(prepend(start, nothing), '');
   await bytes.close();

@@ -8,11 +8,13 @@ import {
   MAP_JOB_VERSION,
   mapAnswerSchema,
   mapJobId,
+  type MapAnswer,
   type MapJob,
   type MapTask,
 } from '@capfleet/shared/contract/map-job';
-import { failedWith } from '@capfleet/shared/dataset/file-map';
-import { planParts } from '@capfleet/shared/contract/part-map';
+import { failedFile, failedWith } from '@capfleet/shared/dataset/file-map';
+import { planParts, type Part } from '@capfleet/shared/contract/part-map';
+import { Failure } from '@capfleet/shared/errors/failure';
 import type { Logger } from '@capfleet/shared/log/logger';
 import { connect, optionsOf } from '@capfleet/shared/redis/connect';
 import { parseEntry, readStream } from '@capfleet/shared/redis/stream';
@@ -25,6 +27,7 @@ const TAKE_MS = 500;
 /** Results of small files come by the thousand a second: a short wait lets them be taken together. */
 const GATHER_MS = 20;
 const REMOVE_AT_ONCE = 100;
+const MOST_EARLY = 10_000;
 
 export interface MapJobsOptions {
   /** Names the request in the queue. */
@@ -48,35 +51,45 @@ export function bullmqMapJobs(redis: string, options: MapJobsOptions, log: Logge
 
   /** Files that were added and have no result yet, by job id. */
   const open = new Map<string, SourceFile>();
+  let openJobs = 0;
+  /** Answers that came before their file was listed: of jobs that an earlier coordinator of the request enqueued. */
+  const early = new Map<string, MapAnswer[]>();
   let position = '0';
   let onProgress: (path: string, part: number, consumed: number) => void = () => undefined;
+
+  const isLarge = ({ size }: SourceFile): boolean => splitSize !== null && !quick && size > splitSize;
+  const partsOf = (file: SourceFile): Part[] =>
+    planParts(file.size, Math.max(splitSize ?? file.size, Math.ceil(file.size / MOST_PARTS)));
+  const jobsOf = (file: SourceFile): number => (isLarge(file) ? partsOf(file).length + 1 : 1);
 
   const dataOf = (file: SourceFile, task: MapTask): MapJob => ({ v: MAP_JOB_VERSION, request, file, task });
 
   async function add(files: readonly SourceFile[]): Promise<void> {
-    for (const file of files) open.set(mapJobId(request, file.path), file);
-    const isLarge = ({ size }: SourceFile): boolean => splitSize !== null && !quick && size > splitSize;
-    const jobs = files
+    for (const file of files) {
+      const id = mapJobId(request, file.path);
+      if (!open.has(id)) openJobs += jobsOf(file);
+      open.set(id, file);
+    }
+    const unanswered = files.filter(({ path }) => !early.has(mapJobId(request, path)));
+    const jobs = unanswered
       .filter((file) => !isLarge(file))
       .map((file) => {
         const jobId = mapJobId(request, file.path);
         return { name: 'map', data: dataOf(file, { do: 'map', quick }), opts: { ...jobOptions, jobId } };
       });
     if (jobs.length > 0) await queue.addBulk(jobs);
-    for (const file of files.filter(isLarge)) {
-      await addInParts(file, Math.max(splitSize ?? file.size, Math.ceil(file.size / MOST_PARTS)));
-    }
+    for (const file of unanswered.filter(isLarge)) await addInParts(file);
   }
 
   /** One job per part, and above them the one that joins; a part that fails is left to that one. */
-  async function addInParts(file: SourceFile, partSize: number): Promise<void> {
+  async function addInParts(file: SourceFile): Promise<void> {
     const jobId = mapJobId(request, file.path);
     await flows.add({
       name: 'join',
       queueName: mapQueue,
       data: dataOf(file, { do: 'join' }),
       opts: { ...jobOptions, jobId },
-      children: planParts(file.size, partSize).map((part, index) => ({
+      children: partsOf(file).map((part, index) => ({
         name: 'part',
         queueName: mapQueue,
         data: dataOf(file, { do: 'part', ...part }),
@@ -85,43 +98,81 @@ export function bullmqMapJobs(redis: string, options: MapJobsOptions, log: Logge
     });
   }
 
+  function end(job: string, file: SourceFile): void {
+    open.delete(job);
+    openJobs -= jobsOf(file);
+  }
+
   /** Only what was asked for counts. */
   function resultOf(entry: unknown, id: string): MapResult | null {
     const parsed = mapAnswerSchema.safeParse(entry);
-    if (!parsed.success) {
-      const issues = parsed.error.issues.length;
-      log.error({ id, issues }, 'passed over a result that does not fit its schema');
+    if (parsed.success) return resultOfAnswer(parsed.data);
+    const [issue] = parsed.error.issues;
+    const reason = `${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`;
+    log.error({ id, reason }, 'a result does not fit its schema');
+    const { job } = Object(entry) as { readonly job?: unknown };
+    const asked = typeof job === 'string' ? open.get(job) : undefined;
+    if (asked === undefined || typeof job !== 'string') return null;
+    // Adding it again would bring the same again.
+    end(job, asked);
+    return { asked, map: failedFile(asked, new Failure('result-invalid', { path: asked.path, reason })) };
+  }
+
+  function resultOfAnswer(answer: MapAnswer): MapResult | null {
+    const asked = open.get(answer.job);
+    if (!asked) {
+      if (!('consumed' in answer)) park(answer);
       return null;
     }
-    const answer = parsed.data;
-    const asked = open.get(answer.job);
-    if (!asked) return null;
     if ('consumed' in answer) {
       onProgress(asked.path, answer.part, answer.consumed);
       return null;
     }
     if ('givenUp' in answer) {
       log.warn({ job: answer.job, reason: answer.givenUp.message }, 'the queue gave a job up');
-      open.delete(answer.job);
+      end(answer.job, asked);
       return { asked, map: failedWith(asked, answer.givenUp) };
     }
-    if (answer.map.path === asked.path) open.delete(answer.job);
+    if (answer.map.path === asked.path) end(answer.job, asked);
     return { asked, map: answer.map };
+  }
+
+  function park(answer: MapAnswer): void {
+    const parked = early.get(answer.job);
+    if (parked) parked.push(answer);
+    // Repeated answers of files that are done pile up here, so there is a bound; a file beyond it is mapped again.
+    else if (early.size < MOST_EARLY) early.set(answer.job, [answer]);
+  }
+
+  /** What was parked for files that are open by now. A tarball whose last word is missing stays until that comes. */
+  function takeEarly(): MapResult[] {
+    const taken: MapResult[] = [];
+    for (const [job, answers] of early) {
+      if (!open.has(job)) continue;
+      early.delete(job);
+      for (const answer of answers) {
+        const result = resultOfAnswer(answer);
+        if (result) taken.push(result);
+      }
+    }
+    return taken;
   }
 
   return {
     add,
 
     get open() {
-      return open.size;
+      return openJobs;
     },
+
+    jobsOf,
 
     async take() {
       // What was taken before is in the journal by now.
       if (position !== '0') await client.xtrim(results, 'MINID', '~', position);
       await sleep(GATHER_MS);
       const entries = await readStream(client, results, position, TAKE_MS);
-      const taken: MapResult[] = [];
+      const taken = takeEarly();
       for (const { id, fields } of entries) {
         position = id;
         const result = resultOf(parseEntry(fields['answer']), id);

@@ -2,7 +2,7 @@
 // was not wholly written when the coordinator died is cut off again. One process at a time holds a journal.
 import { randomUUID } from 'node:crypto';
 import { readFileSync, readSync } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
+import { link, mkdir, open, readFile, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileMapSchema, type FileMap } from '@capfleet/shared/dataset/file-map';
 import { errnoOf, Failure, reasonOf } from '@capfleet/shared/errors/failure';
@@ -94,6 +94,7 @@ function journalOf(
         if (!map) throw new Error(`no map at byte ${String(place.offset)}`);
         return map;
       }),
+    willStay: () => takenUp || end > size,
     async remove() {
       await handle.close();
       await rm(path, { force: true });
@@ -211,18 +212,34 @@ function parseMap(line: Buffer): FileMap | null {
 
 /** Takes the lock; that of a process which is gone is taken over. */
 async function hold(lock: string, path: string): Promise<void> {
-  const me = holderOf(process.pid);
-  for (;;) {
-    try {
-      await writeFile(lock, me, { flag: 'wx', mode: 0o600 });
-      return;
-    } catch (error) {
-      if (errnoOf(error) !== 'EEXIST') throw error;
+  const own = `${lock}.${String(process.pid)}`;
+  const aside = `${own}.old`;
+  // Written before it gets its name, so that nobody ever sees it without its holder.
+  await writeFile(own, holderOf(process.pid), { mode: 0o600 });
+  try {
+    for (;;) {
+      if (await linked(own, lock)) return;
+      const holder = await readFile(lock, 'utf8').catch(() => '');
+      const pid = Number.parseInt(holder, 10);
+      if (pid > 0 && holderOf(pid) === holder) throw new Failure('journal-held', { pid, path });
+      // Of two that see it one gets it; what the other took away in its place is put back.
+      await rename(lock, aside).catch(() => undefined);
+      if ((await readFile(aside, 'utf8').catch(() => holder)) !== holder) await linked(aside, lock);
+      await rm(aside, { force: true });
     }
-    const holder = await readFile(lock, 'utf8').catch(() => '');
-    const pid = Number.parseInt(holder, 10);
-    if (pid > 0 && holderOf(pid) === holder) throw new Failure('journal-held', { pid, path });
-    await rm(lock, { force: true });
+  } finally {
+    await rm(own, { force: true });
+  }
+}
+
+/** False where the new name is taken. */
+async function linked(existing: string, name: string): Promise<boolean> {
+  try {
+    await link(existing, name);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error;
+    return false;
   }
 }
 

@@ -17,8 +17,10 @@ export interface MapJobs {
    * forgotten. The end of a job comes once, whatever the queue repeats; what members came before it may come again.
    */
   take(): Promise<readonly MapResult[]>;
-  /** Jobs that were added and have not ended. */
+  /** Jobs of the files that were added and have not ended. */
   readonly open: number;
+  /** Jobs that a file takes: more than one where it is mapped in parts. */
+  jobsOf(file: SourceFile): number;
   /**
    * Adds again what the queue has lost: files without a result while no job of any kind is left (a Redis that was
    * restarted without its data). Harmless otherwise.

@@ -11,6 +11,8 @@ export interface Place {
 export interface MapJournal {
   /** Name of the mapping in the queue; the same when it is taken up again, so that its jobs and results are found. */
   readonly request: string;
+  /** Whether it will be there for another run of the same mapping, should this one fail. */
+  willStay(): boolean;
   /** What was there when it was opened, in the order it came. */
   entries(): AsyncIterable<{ readonly map: FileMap; readonly place: Place }>;
   /** @throws Failure `journal-failed` */

@@ -44,8 +44,11 @@ export class Catalogue {
 
   /** Takes a map that an earlier mapping made; it counts once `reuse` asks for it. */
   remember(map: FileMap, place: Place): void {
-    // What went wrong in reading may go right today; what is wrong with the content stays so.
-    if (map.status === 'failed' && !/^(capture|compression)-/.test(map.error.code)) return;
+    // What went wrong in reading may go right today; what is wrong with the content stays so, and a member counts only
+    // together with its tarball.
+    const mayPass =
+      map.status === 'failed' && map.archive === undefined && !/^(capture|compression)-/.test(map.error.code);
+    if (mayPass) return;
     if (map.version !== null) this.#enter(map, place);
   }
 

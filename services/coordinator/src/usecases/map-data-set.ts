@@ -11,8 +11,8 @@ import type { MapJournal } from '../ports/map-journal.ts';
 import { MapTally, type MapProgress } from './map-progress.ts';
 import { mappedSet, type MappedSet } from './mapped-set.ts';
 
+/** Jobs that are enqueued together, and that may be under way. */
 const BATCH = 500;
-/** Files enqueued and not yet mapped. */
 const MOST_OPEN = 4000;
 const CLOSE_DEADLINE_MS = 3000;
 /** Rounds without a result after which it is looked whether the queue still has the jobs. */
@@ -49,7 +49,7 @@ export async function mapDataSet(
     return set;
   } finally {
     // A Redis that is gone must not keep the command from ending.
-    await Promise.race([jobs.close(!done), sleep(CLOSE_DEADLINE_MS)]);
+    await Promise.race([jobs.close(!done && journal.willStay()), sleep(CLOSE_DEADLINE_MS)]);
   }
 }
 
@@ -90,6 +90,7 @@ class Mapping {
   async #list(): Promise<void> {
     const { source, filter, quick, signal } = this.#request;
     let batch: SourceFile[] = [];
+    let weight = 0;
     for await (const file of this.#source.list(source, filter)) {
       signal.throwIfAborted();
       this.#tally.listed(file);
@@ -98,10 +99,12 @@ class Mapping {
         continue;
       }
       batch.push(file);
-      if (batch.length < BATCH) continue;
+      weight += this.#jobs.jobsOf(file);
+      if (weight < BATCH) continue;
       await this.#room();
       await this.#jobs.add(batch);
       batch = [];
+      weight = 0;
     }
     await this.#jobs.add(batch);
     this.#tally.listingDone();

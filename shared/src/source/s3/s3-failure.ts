@@ -24,6 +24,9 @@ const credentials = new Set([
   'TokenRefreshRequired',
 ]);
 
+/** What Node's TLS says of certificates, and of settings that cannot be right. */
+const UNTRUSTED = /CERT|SELF_SIGNED|UNABLE_TO|^ERR_(TLS|SSL|INVALID)/;
+
 /** @param path the object's or prefix's full name */
 export function s3Failure(error: unknown, path: string): Failure {
   if (error instanceof Failure) return error;
@@ -31,8 +34,9 @@ export function s3Failure(error: unknown, path: string): Failure {
   const { status, code } = answerOf(error);
   const reason = reasonFor(error, code);
   if (credentials.has(code)) return new Failure('s3-credentials', { reason }, cause);
-  // Without an answer, an errno tells that the connection broke.
-  const broken = status === null && errnoOf(error) !== undefined;
+  // Without an answer, an errno tells that the connection broke; a certificate that is not trusted stays so.
+  const errno = errnoOf(error);
+  const broken = status === null && errno !== undefined && !UNTRUSTED.test(errno);
   // What a server has not learnt (501), it will not learn by asking again.
   const upset = status !== null && (status === 429 || (status >= 500 && status !== 501));
   if (broken || upset || passing.has(code)) return new Failure('s3-failed', { path, reason }, cause);

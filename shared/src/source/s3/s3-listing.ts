@@ -44,6 +44,10 @@ export async function* listObjects(
       if (file && matches(file.path, filter)) yield file;
     }
     token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
+    if (page.IsTruncated === true && token === undefined) {
+      const reason = 'the listing is cut off, and the server does not say how to go on';
+      throw new Failure('s3-rejected', { path: folder, reason });
+    }
   } while (token !== undefined);
   if (keys > 0 || prefix === '') return;
   yield await objectAt(folder).catch((thrown: unknown) => {
@@ -59,7 +63,7 @@ function describe(
   prefix: string,
 ): SourceFile | null {
   const key = encoded ? decodeKey(listed) : listed;
-  if (key.endsWith('/') && size === 0) return null;
+  if (key === prefix || (key.endsWith('/') && size === 0)) return null;
   return {
     path: formatS3Path({ bucket, key }),
     name: key.slice(prefix.length),
@@ -68,7 +72,12 @@ function describe(
   };
 }
 
-/** AWS writes a space as `+`, others as `%20`. */
+/** AWS writes a space as `+`, others as `%20`. A key that is no UTF-8 cannot be asked for: it fails when it is read. */
 function decodeKey(key: string): string {
-  return decodeURIComponent(key.replaceAll('+', ' '));
+  const plain = key.replaceAll('+', ' ');
+  try {
+    return decodeURIComponent(plain);
+  } catch {
+    return plain;
+  }
 }

@@ -83,6 +83,14 @@ describe('a file that was mapped before', () => {
     assert.ok(whole.reuse(listed(tar), WHOLE));
     assert.deepEqual([await timedIn(whole), whole.reused], [2, 1]);
     assert.ok(!knowing(...members, tar).reuse(listed(tar), { ...WHOLE, filter: 'other' }));
+    const refused: FileMap = {
+      ...failedWith(listed(a), new Failure('member-refused', { path: 'x', reason: 'r' }).toRecord()),
+      path: '/data/t.tar!/../x',
+      archive: '/data/t.tar',
+    };
+    const withRefused = knowing(...members, refused, tar);
+    assert.ok(withRefused.reuse(listed(tar), WHOLE));
+    assert.equal((await withRefused.arrange(async () => '')).failed.length, 1);
     const half = knowing(...members);
     assert.ok(!half.reuse(listed(tar), WHOLE));
     assert.equal(await timedIn(half), 0);

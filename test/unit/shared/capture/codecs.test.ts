@@ -274,3 +274,19 @@ describe('data that expand beyond measure', () => {
     });
   }
 });
+
+test('zstd gives the sound blocks before a cut or damage, also those that are not compressed', async () => {
+  const block = 128 * KIB;
+  const plain = prng.fill(Buffer.alloc(3 * block));
+  const packed = zstdCompressSync(plain);
+  // Raw blocks: each stands as it is behind a header of three bytes.
+  for (const [what, bytes] of [
+    ['cut in the second block', packed.subarray(0, packed.indexOf(plain.subarray(block, block + 32)) + 5)],
+    ['cut between two blocks', packed.subarray(0, packed.indexOf(plain.subarray(block, block + 32)) - 3)],
+    ['cut in a header', packed.subarray(0, packed.indexOf(plain.subarray(block, block + 32)) - 1)],
+  ] as const) {
+    const { plain: given, failure } = await outcome(bytes);
+    assert.ok(failure, what);
+    assert.ok(given.equals(plain.subarray(0, block)), `${what}: ${given.length} bytes`);
+  }
+});

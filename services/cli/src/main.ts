@@ -13,6 +13,7 @@ import { mapperCommand } from './commands/mapper.ts';
 import { replayCommand } from './commands/replay.ts';
 import { replayerCommand } from './commands/replayer.ts';
 import { tarExtractCommand } from './commands/tar-extract.ts';
+import { verifyCommand } from './commands/verify.ts';
 import { printable } from './show/text.ts';
 import type { World } from './world.ts';
 
@@ -50,6 +51,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     .addCommand(mapCommand(run))
     .addCommand(lanesCommand(run))
     .addCommand(replayCommand(run))
+    .addCommand(verifyCommand(run))
     .addCommand(tarExtractCommand(run))
     .addCommand(mapperCommand(run))
     .addCommand(replayerCommand(run));

@@ -1,12 +1,11 @@
-// Feeds a pacer: reads all files in merged order, decides which packets go out and when, writes them into the ring, as
-// far ahead as the ring has room. Knows no clock: everything it computes is relative to the run's start.
+// Feeds a sink, a pacer's ring as a rule: reads all files in merged order, decides which packets go out and when, and
+// hands them on as far ahead as the sink has room. Knows no clock: everything it computes is relative to the run's start.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ReplayPolicies, RunTimeline } from '@capfleet/shared/dataset/replay-plan';
 import { Admission } from './admission.ts';
 import type { FeedCounts } from './feed-counts.ts';
 import { Merge, type MergeFile } from './merge.ts';
-import type { Pacer } from './ports/pacer.ts';
-import { RingWriter } from './ring-writer.ts';
+import type { FrameSink } from './ports/frame-sink.ts';
 import { createSchedule, type Schedule } from './schedule.ts';
 
 /** Pause while the ring is full; it holds far more than is sent in that time. */
@@ -19,7 +18,7 @@ export interface FeedOptions {
   readonly mtu: number | null;
   /** In the order of the plan; asked again for each loop. */
   readonly files: () => readonly MergeFile[];
-  readonly pacer: Pacer;
+  readonly sink: FrameSink;
   readonly counts: FeedCounts;
   /** Called once when the ring is full for the first time, holds many loops or all is read: the run can start. */
   readonly onPrefilled: () => void;
@@ -28,9 +27,8 @@ export interface FeedOptions {
 
 /** Resolves when all is written, or when stopped. */
 export async function feed(options: FeedOptions): Promise<void> {
-  const { timeline, counts, stopped } = options;
+  const { timeline, sink, counts, stopped } = options;
   const schedule = createSchedule(timeline);
-  const ring = new RingWriter(options.pacer);
   let prefilled = false;
   const onPrefilled = (): void => {
     if (prefilled) return;
@@ -38,7 +36,7 @@ export async function feed(options: FeedOptions): Promise<void> {
     options.onPrefilled();
   };
   const waitForRoom = async (): Promise<void> => {
-    ring.commit();
+    sink.commit();
     onPrefilled();
     await sleep(FULL_PAUSE_MS);
   };
@@ -49,7 +47,7 @@ export async function feed(options: FeedOptions): Promise<void> {
     const merge = new Merge(options.files());
     let ended: LoopEnd;
     try {
-      ended = await feedLoop(merge, schedule, ring, options, waitForRoom);
+      ended = await feedLoop(merge, schedule, options, waitForRoom);
     } finally {
       counts.backwards += merge.backwards;
       counts.shortened = schedule.shortened;
@@ -57,13 +55,12 @@ export async function feed(options: FeedOptions): Promise<void> {
     }
     if (ended === 'whole') counts.loops += 1;
     // A small set is ready when it is in the ring once, not when it fills it.
-    ring.commit();
+    sink.commit();
     onPrefilled();
     // A share without a packet has nothing to repeat.
     if (counts.read === before || ended === 'enough') break;
   }
-  ring.commit();
-  options.pacer.end();
+  sink.end();
   onPrefilled();
 }
 
@@ -73,8 +70,7 @@ type LoopEnd = 'whole' | 'stopped' | 'enough';
 async function feedLoop(
   merge: Merge,
   schedule: Schedule,
-  ring: RingWriter,
-  { timeline, policies, mtu, counts, stopped }: FeedOptions,
+  { timeline, policies, mtu, sink, counts, stopped }: FeedOptions,
   waitForRoom: () => Promise<void>,
 ): Promise<LoopEnd> {
   const admission = new Admission(timeline, policies, mtu, counts);
@@ -85,7 +81,7 @@ async function feedLoop(
     const reader = merge.next();
     if (reader === null) {
       // Reading may take a while: what is there must not wait for it.
-      ring.commit();
+      sink.commit();
       if (stopped()) return 'stopped';
       if (!(await merge.settle())) return 'whole';
       continue;
@@ -97,14 +93,14 @@ async function feedLoop(
     if (length === null) continue;
     if (schedule.place(merge.seconds, merge.nanos, length)) {
       if (latest !== null) latestDue = Number(latest - schedule.origin);
-      while (!ring.origin(schedule.origin)) {
+      while (!sink.origin(schedule.origin)) {
         await waitForRoom();
         if (stopped()) return 'stopped';
       }
     }
     const { due } = schedule;
     if (due > latestDue) return 'enough';
-    while (!ring.frame(due, reader.window, reader.dataStart, length)) {
+    while (!sink.frame(due, reader.window, reader.dataStart, length)) {
       await waitForRoom();
       if (stopped()) return 'stopped';
     }

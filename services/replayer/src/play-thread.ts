@@ -1,27 +1,21 @@
 // The worker thread of one play: owns the pacer and feeds it. Talks to its parent by messages only (see play.ts).
 import { parentPort, workerData } from 'node:worker_threads';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openCapture } from '@capfleet/shared/capture/open-capture';
-import { breakingKinds } from '@capfleet/shared/capture/warning';
-import { MODEST_WINDOW_BYTES } from '@capfleet/shared/capture/window';
-import { fileRate, type PlanFile } from '@capfleet/shared/dataset/replay-plan';
-import { asFailure, Failure, reasonOf } from '@capfleet/shared/errors/failure';
+import { fileRate } from '@capfleet/shared/dataset/replay-plan';
+import { asFailure, Failure } from '@capfleet/shared/errors/failure';
 import { sources } from '@capfleet/shared/source/sources';
 import { openNativePacer } from './adapters/native-pacer.ts';
 import { emptyFeedCounts, type FeedCounts } from './feed-counts.ts';
 import { feed } from './feed.ts';
-import { LINKTYPE_ETHERNET } from './frame-limit.ts';
-import type { MergeFile } from './merge.ts';
+import { mergeFileOf, type FileError } from './merge-file.ts';
 import type { FromPlayThread, PlayData, PlayOutcome, ToPlayThread } from './play.ts';
 import type { Pacer } from './ports/pacer.ts';
-import { findPlanned } from './planned-file.ts';
+import { RingWriter } from './ring-writer.ts';
 
 const PROGRESS_INTERVAL_MS = 250;
 const DRAIN_PAUSE_MS = 5;
 /** What a file needs of its bytes in this time is read ahead, where its source does that. */
 const READ_AHEAD_SECONDS = 8;
-/** Files whose reading failed are named up to this many. */
-const MOST_FILE_ERRORS = 20;
 
 if (!parentPort) throw new Error('play-thread runs as a worker thread');
 const port = parentPort;
@@ -42,7 +36,7 @@ try {
 async function play(): Promise<void> {
   const pacer = openNativePacer(link);
   const counts = emptyFeedCounts();
-  const fileErrors: { path: string; message: string }[] = [];
+  const fileErrors: FileError[] = [];
   let stopped = false;
   let started: () => void = () => undefined;
   const starting = new Promise<void>((resolve) => (started = resolve));
@@ -71,8 +65,12 @@ async function play(): Promise<void> {
       timeline: plan.timeline,
       policies: plan.policies,
       mtu,
-      files: () => plan.files.map((file) => mergeFile(file, fileErrors)),
-      pacer,
+      files: () =>
+        plan.files.map((file) => {
+          const ahead = Math.ceil(fileRate(file, plan.timeline) * READ_AHEAD_SECONDS);
+          return mergeFileOf(file, source, ahead, fileErrors);
+        }),
+      sink: new RingWriter(pacer),
       counts,
       onPrefilled: () => {
         say({ type: 'prepared' });
@@ -94,32 +92,6 @@ async function drained(pacer: Pacer): Promise<void> {
     if (state === 'done' || state === 'stopped' || state === 'failed') return;
     await sleep(DRAIN_PAUSE_MS);
   }
-}
-
-function mergeFile(file: PlanFile, errors: { path: string; message: string }[]): MergeFile {
-  return {
-    path: file.path,
-    earliest: BigInt(file.earliest),
-    async open() {
-      const ahead = Math.ceil(fileRate(file, plan.timeline) * READ_AHEAD_SECONDS);
-      const bytes = await source.open(await findPlanned(source, file), { ahead });
-      const reader = await openCapture(bytes, file.path, MODEST_WINDOW_BYTES);
-      if (reader.info.linkTypes.every((linkType) => linkType === LINKTYPE_ETHERNET)) return reader;
-      await reader.close();
-      throw new Failure('file-changed', { path: file.path, difference: 'its link type is not Ethernet' });
-    },
-    done(packets, reader, failure) {
-      if (errors.length >= MOST_FILE_ERRORS) return;
-      if (failure !== undefined) errors.push({ path: file.path, message: reasonOf(failure) });
-      else if (packets !== file.packets) {
-        const broken = reader?.warnings().find(({ kind }) => breakingKinds.has(kind));
-        errors.push({
-          path: file.path,
-          message: `${String(packets)} packets read, ${String(file.packets)} mapped${broken ? ` (${broken.message})` : ''}`,
-        });
-      }
-    },
-  };
 }
 
 function outcomeOf(pacer: Pacer, counts: FeedCounts, files: PlayOutcome['files']): PlayOutcome {

@@ -1,12 +1,13 @@
 // Writes frames into the pacer's ring, in the record layout of native/binding.ts. One producer; it knows how far
 // the pacer has read only from the last commit, which is all it needs: what looks full may be less so.
 import { RECORD, RECORD_HEADER_BYTES } from './native/binding.ts';
+import type { FrameSink } from './ports/frame-sink.ts';
 import type { Pacer } from './ports/pacer.ts';
 
 /** Records are published after this many bytes, so that a border crossing serves many of them. */
 const COMMIT_BYTES = 64 * 1024;
 
-export class RingWriter {
+export class RingWriter implements FrameSink {
   readonly #pacer: Pacer;
   readonly #bytes: Buffer;
   readonly #words: Uint32Array;
@@ -63,6 +64,11 @@ export class RingWriter {
   commit(): void {
     this.#tail = this.#pacer.commit(this.#head);
     this.#committed = this.#head;
+  }
+
+  end(): void {
+    this.commit();
+    this.#pacer.end();
   }
 
   /** Makes room for one record that lies in one piece, skipping the ring's end where it does not fit there. */

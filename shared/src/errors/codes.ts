@@ -167,6 +167,11 @@ export const errorTable = {
     '{period} of packets cannot be played in {duration}',
     'a speed is at most 67 million times faster or slower; for no waiting at all there is --topspeed',
   ),
+  'capture-unreadable': failed('{path} cannot be used: {reason}', 'give a capture that `capfleet map` reads'),
+  'received-damaged': failed(
+    '{path} cannot be held against anything: {message}',
+    'capture the far end again, whole',
+  ),
   'nothing-mapped': failed(
     'none of the {files} files could be mapped; first: {reason}',
     'see the list above; `file NAME` tells what a file is',

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import type { RunTimeline } from '@capfleet/shared/dataset/replay-plan';
 import { parseRational } from '@capfleet/shared/time/rational';
 import { feed, type FeedOptions } from '@capfleet/replayer/feed';
+import { RingWriter } from '@capfleet/replayer/ring-writer';
 import { emptyFeedCounts, type FeedCounts } from '@capfleet/replayer/feed-counts';
 import { nameOf, payload, watchedFiles, type Stamps } from '../../support/merge-files.ts';
 import { plainTiming } from '../../support/play-results.ts';
@@ -35,7 +36,7 @@ async function fed(
     policies: { backwards: 'send', oversize: 'fail' },
     mtu: null,
     files: () => watchedFiles(stamps).files,
-    pacer,
+    sink: new RingWriter(pacer),
     counts,
     onPrefilled: () => {
       pacer.start(0n);

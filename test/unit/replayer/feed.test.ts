@@ -17,6 +17,7 @@ import { blocks } from '../../support/pcapng-writer.ts';
 import { recordingPacer, type RecordedFrame, type RecordingPacer } from '../../support/recording-pacer.ts';
 import { plainTiming } from '../../support/play-results.ts';
 import { createPrng } from '../../support/prng.ts';
+import { RingWriter } from '@capfleet/replayer/ring-writer';
 import { waitFor } from '../../support/wait-for.ts';
 
 const T = 1_600_000_000_123_456_789n;
@@ -87,7 +88,7 @@ function startFeed(sets: readonly Stamps[], timeline: RunTimeline, setup: FeedSe
       opens += 1;
       return given.files;
     },
-    pacer,
+    sink: new RingWriter(pacer),
     counts: fed.counts,
     onPrefilled() {
       fed.prefilled += 1;

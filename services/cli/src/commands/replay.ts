@@ -5,42 +5,27 @@ import { Command, Option } from 'commander';
 import { redisSensorChannel } from '@capfleet/coordinator/adapters/redis-sensor-channel';
 import { replayRun, SHORTEST_LEAD } from '@capfleet/coordinator/usecases/replay-run';
 import type { RunReport } from '@capfleet/shared/contract/report';
-import type { SensorPattern } from '@capfleet/shared/dataset/assignment';
-import { buildDataSet, type DataSet } from '@capfleet/shared/dataset/dataset';
-import {
-  planReplay,
-  runDuration,
-  type Pace,
-  type ReplayPolicies,
-  type ReplayRequest,
-  type SensorPlan,
-} from '@capfleet/shared/dataset/replay-plan';
+import type { AssignmentRule, SensorPattern } from '@capfleet/shared/dataset/assignment';
+import { planReplay, runDuration, type SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import { moveRoots, type RootMove } from '@capfleet/shared/dataset/roots';
 import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
 import { Failure } from '@capfleet/shared/errors/failure';
 import { createLogger } from '@capfleet/shared/log/logger';
 import { checkReachable } from '@capfleet/shared/redis/connect';
 import { sources } from '@capfleet/shared/source/sources';
-import { formatDuration, type Nanos } from '@capfleet/shared/time/nanos';
-import { ONE, type Rational } from '@capfleet/shared/time/rational';
+import { formatDuration } from '@capfleet/shared/time/nanos';
 import { loadDump } from '../load-dump.ts';
 import { startLocal } from '../local/children.ts';
 import { startPrivateRedis } from '../local/private-redis.ts';
+import { addReplayOptions, onlyFiles, requestOf, type ReplayOptions } from '../replay-options.ts';
 import {
   addS3Options,
   jsonOption,
   logLevelOption,
   parseAssignments,
-  parseLoops,
-  parsePattern,
-  parsePositive,
   parsePositiveSpan,
-  parseRate,
   parseRoots,
   parseSensorNames,
-  parseSpan,
-  parseSpeed,
-  parseTime,
   redisOption,
   s3Args,
   s3Options,
@@ -50,32 +35,13 @@ import { replayProgressBar } from '../show/progress.ts';
 import { showReport } from '../show/report.ts';
 import type { CommonOptions, World } from '../world.ts';
 
-interface ReplayOptions extends CommonOptions, S3CommandOptions {
+interface CommandOptions extends CommonOptions, S3CommandOptions, ReplayOptions {
   readonly dumpJson: string;
   readonly outInterface?: string;
   readonly sensors?: readonly string[];
   readonly assignBy: 'lane' | 'folder' | 'size';
   readonly assign?: readonly SensorPattern[];
   readonly root?: readonly RootMove[];
-  readonly fileRegexp?: RegExp;
-  readonly timeFrom?: Nanos;
-  readonly timeTo?: Nanos;
-  readonly timeModifier?: Rational;
-  readonly timeScaleEnabled: boolean;
-  readonly timeScaleDuration?: Nanos;
-  readonly waitDisable: boolean;
-  readonly topspeed: boolean;
-  readonly pps?: Rational;
-  readonly mbps?: Rational;
-  readonly maxGap?: Nanos;
-  readonly loopCount: number;
-  readonly loopInfinite: boolean;
-  readonly loopDelay: Nanos;
-  readonly limit?: number;
-  readonly duration?: Nanos;
-  readonly skipOoo: boolean;
-  readonly mtuPolicy: ReplayPolicies['oversize'];
-  readonly skipMtu: boolean;
   readonly redis?: string;
   readonly lead: bigint;
   readonly maxClockBound: bigint;
@@ -95,9 +61,6 @@ Exit codes: 0 played and the verdict holds, 4 played but it does not, 1 not play
 `;
 
 const CLOSE_DEADLINE_MS = 1000;
-
-/** As with GopherCap. */
-const DEFAULT_SCALE: Nanos = 3_600_000_000_000n;
 
 /** The one sensor of a replay from this host. */
 const LOCAL_SENSOR = 'local';
@@ -129,66 +92,8 @@ export function replayCommand(run: (action: (world: World) => Promise<ExitCode>)
         '--root <old=new>',
         'where the files lie that were mapped below old: a folder or s3://…; repeatable',
       ).argParser(parseRoots),
-    )
-    .addOption(
-      new Option('--file-regexp <regexp>', 'play only files whose path matches').argParser(parsePattern),
-    )
-    .addOption(
-      new Option(
-        '--time-from <time>',
-        'play from this packet time on, such as 2026-11-24T09:00:00+01:00',
-      ).argParser(parseTime),
-    )
-    .addOption(
-      new Option(
-        '--time-to <time>',
-        'play up to this packet time, included; without a zone it is UTC',
-      ).argParser(parseTime),
-    )
-    .addOption(
-      new Option('--time-modifier <ratio>', 'speed: 2 is twice as fast, 0.37 or 1/3 is slower')
-        .argParser(parseSpeed)
-        .conflicts(['timeScaleDuration', 'timeScaleEnabled']),
-    )
-    .addOption(
-      new Option('--time-scale-duration <duration>', 'play one pass in exactly this time').argParser(
-        parsePositiveSpan,
-      ),
-    )
-    .option('--time-scale-enabled', 'as --time-scale-duration, 1h where that is not given', false)
-    .addOption(
-      pace('--topspeed', 'as fast as the interface takes, whatever the stamps', 'topspeed').default(false),
-    )
-    .addOption(pace('--wait-disable', 'as --topspeed', 'waitDisable').default(false))
-    .addOption(pace('--pps <rate>', 'packets per second, whatever the stamps', 'pps').argParser(parseRate))
-    .addOption(
-      pace('--mbps <rate>', 'Mbit of frames per second, whatever the stamps', 'mbps').argParser(parseRate),
-    )
-    .addOption(
-      new Option('--max-gap <duration>', 'idle time on the wire beyond this is left out').argParser(
-        parsePositiveSpan,
-      ),
-    )
-    .addOption(
-      new Option('--loop-count <n>', 'times the set is played; 0 or less is without end')
-        .argParser(parseLoops)
-        .default(1),
-    )
-    .option('--loop-infinite', 'play without end, until Ctrl-C', false)
-    .addOption(
-      new Option('--loop-delay <duration>', 'wait between two loops').argParser(parseSpan).default(0n, '0s'),
-    )
-    .addOption(
-      new Option('--limit <packets>', 'end after so many packets of each sensor').argParser(parsePositive),
-    )
-    .addOption(new Option('--duration <duration>', 'end after so much time').argParser(parsePositiveSpan))
-    .option('--skip-ooo', 'leave out packets whose stamp runs backwards in their file', false)
-    .addOption(
-      new Option('--mtu-policy <policy>', 'frames larger than the interface takes: refuse the run, or …')
-        .choices(['fail', 'skip', 'truncate'])
-        .default('fail'),
-    )
-    .option('--skip-mtu', 'as --mtu-policy skip', false)
+    );
+  addReplayOptions(command)
     .addOption(redisOption())
     .addOption(span('--lead <duration>', 'from the commit to the start', 1_000_000_000n, '1s'))
     .addOption(span('--max-clock-bound <duration>', 'worst clock a sensor may have', 5_000_000n, '5ms'))
@@ -201,90 +106,22 @@ export function replayCommand(run: (action: (world: World) => Promise<ExitCode>)
     .addOption(jsonOption())
     .addOption(logLevelOption('warn'))
     .addHelpText('before', examples)
-    .action((options: ReplayOptions) => run((world) => replay(options, world)));
-}
-
-const paces = [
-  'topspeed',
-  'waitDisable',
-  'pps',
-  'mbps',
-  'timeModifier',
-  'timeScaleDuration',
-  'timeScaleEnabled',
-];
-
-/** Ways to say how fast, of which there can be one. */
-function pace(flags: string, meaning: string, name: string): Option {
-  return new Option(flags, meaning).conflicts(paces.filter((other) => other !== name));
+    .action((options: CommandOptions) => run((world) => replay(options, world)));
 }
 
 function span(flags: string, meaning: string, value: bigint, text: string): Option {
   return new Option(flags, meaning).argParser(parsePositiveSpan).default(value, text);
 }
 
-async function replay(options: ReplayOptions, world: World): Promise<ExitCode> {
+async function replay(options: CommandOptions, world: World): Promise<ExitCode> {
   const sensors = chooseSensors(options);
-  const set = onlyFiles(await loadDump(options.dumpJson, sources(s3Options(options))), options);
-  const plans = planReplay(set, requestOf(options, sensors), options.dumpJson);
+  const { dumpJson, assign, assignBy, allowDefaultRouteInterface } = options;
+  const set = onlyFiles(await loadDump(dumpJson, sources(s3Options(options))), options, dumpJson);
+  const rule: AssignmentRule = assign ? { by: 'pattern', patterns: assign } : { by: assignBy };
+  const plans = planReplay(set, requestOf(options, sensors, rule, allowDefaultRouteInterface), dumpJson);
   const report = await play(moveFiles(plans, options.root ?? []), options, world);
   world.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : showReport(report));
   return exitOf(report, world);
-}
-
-function onlyFiles(set: DataSet, { fileRegexp, dumpJson }: ReplayOptions): DataSet {
-  if (!fileRegexp) return set;
-  const maps = set.files.map(({ map }) => map);
-  const only = buildDataSet(maps.filter(({ path }) => fileRegexp.test(path)));
-  if (only.files.length > 0) return only;
-  throw new Failure('no-matching-file', { path: dumpJson, filter: `--file-regexp ${fileRegexp.source}` });
-}
-
-function requestOf(options: ReplayOptions, sensors: readonly string[]): ReplayRequest {
-  const { timeFrom = null, timeTo = null, maxGap = null, limit = null, duration = null } = options;
-  if (maxGap !== null && sensors.length > 1) {
-    // Each sensor sees the gaps of its own share only.
-    const reason = 'not with more than one sensor, which would lose their common time';
-    throw new Failure('setting-invalid', { setting: '--max-gap', reason, command: 'replay' });
-  }
-  return {
-    sensors,
-    rule: options.assign ? { by: 'pattern', patterns: options.assign } : { by: options.assignBy },
-    speed: speedOf(options),
-    loops: options.loopInfinite ? 0 : options.loopCount,
-    window: { from: timeFrom, to: timeTo },
-    pace: paceOf(options),
-    loopDelay: options.loopDelay,
-    maxGap,
-    limit,
-    duration,
-    policies: {
-      allowDefaultRouteInterface: options.allowDefaultRouteInterface,
-      backwards: options.skipOoo ? 'skip' : 'send',
-      oversize: options.skipMtu ? 'skip' : options.mtuPolicy,
-    },
-  };
-}
-
-function speedOf({
-  timeModifier,
-  timeScaleEnabled,
-  timeScaleDuration,
-}: ReplayOptions): ReplayRequest['speed'] {
-  if (timeScaleDuration !== undefined) return { duration: timeScaleDuration };
-  if (timeScaleEnabled) return { duration: DEFAULT_SCALE };
-  return timeModifier ?? ONE;
-}
-
-function paceOf({ topspeed, waitDisable, pps, mbps }: ReplayOptions): Pace {
-  if (topspeed || waitDisable) return { kind: 'top' };
-  if (pps) return { kind: 'packets', perSecond: ratioText(pps) };
-  if (mbps) return { kind: 'megabits', perSecond: ratioText(mbps) };
-  return { kind: 'original' };
-}
-
-function ratioText({ numerator, denominator }: Rational): string {
-  return `${String(numerator)}/${String(denominator)}`;
 }
 
 /** A move that one sensor's files do not need, another's may. */
@@ -301,7 +138,7 @@ function moveFiles(plans: readonly SensorPlan[], moves: readonly RootMove[]): Se
   });
 }
 
-function chooseSensors({ outInterface, sensors, redis, lead }: ReplayOptions): readonly string[] {
+function chooseSensors({ outInterface, sensors, redis, lead }: CommandOptions): readonly string[] {
   const command = 'replay';
   if (lead < SHORTEST_LEAD) {
     const reason = `at least ${formatDuration(SHORTEST_LEAD)}, so that a cancel still reaches every sensor`;
@@ -329,7 +166,7 @@ function chooseSensors({ outInterface, sensors, redis, lead }: ReplayOptions): r
   return [LOCAL_SENSOR];
 }
 
-async function play(plans: readonly SensorPlan[], options: ReplayOptions, world: World): Promise<RunReport> {
+async function play(plans: readonly SensorPlan[], options: CommandOptions, world: World): Promise<RunReport> {
   if (options.redis !== undefined) await checkReachable(options.redis);
   const privateRedis = options.redis === undefined ? await startPrivateRedis() : null;
   const redis = options.redis ?? privateRedis?.url ?? '';

@@ -1,0 +1,89 @@
+// capfleet verify: how near a replay, by Capfleet or any other tool, came to what it was to send.
+import { Command, Option } from 'commander';
+import { buildDataSet, type DataSet } from '@capfleet/shared/dataset/dataset';
+import { planReplay } from '@capfleet/shared/dataset/replay-plan';
+import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
+import { Failure } from '@capfleet/shared/errors/failure';
+import { sources } from '@capfleet/shared/source/sources';
+import { loadDump } from '../load-dump.ts';
+import { addReplayOptions, onlyFiles, requestOf, type ReplayOptions } from '../replay-options.ts';
+import {
+  addS3Options,
+  jsonOption,
+  logLevelOption,
+  s3Options,
+  type S3CommandOptions,
+} from '../settings.ts';
+import { showVerification } from '../show/verification.ts';
+import { mapCaptures, verifyReplay } from '../verify-replay.ts';
+import type { CommonOptions, World } from '../world.ts';
+
+interface CommandOptions extends CommonOptions, S3CommandOptions, ReplayOptions {
+  readonly source: readonly string[];
+  readonly received: readonly string[];
+}
+
+const examples = `Examples:
+  capfleet verify --source meta.json --received far-end.pcap
+  capfleet verify --source a.pcap b.pcap --received far-end.pcap --time-modifier 2
+
+Packets are known again by their bytes: what is edited on the way does not match.
+
+Exit codes: 0 every packet arrived, in order; 4 not so; 1 it could not be found out.
+`;
+
+export function verifyCommand(run: (action: (world: World) => Promise<ExitCode>) => Promise<void>): Command {
+  const command = new Command('verify')
+    .description('hold what a far end captured of a replay, by whatever tool, against what was to be sent')
+    .addOption(
+      new Option(
+        '--source <files...>',
+        'a mapping written by `capfleet map` (or GopherCap), or the captures that were played',
+      ).makeOptionMandatory(),
+    )
+    .addOption(
+      new Option('--received <captures...>', 'captures of the far ends, by one clock').makeOptionMandatory(),
+    );
+  addReplayOptions(command);
+  return addS3Options(command)
+    .addOption(jsonOption())
+    .addOption(logLevelOption('warn'))
+    .addHelpText('before', examples)
+    .action((options: CommandOptions) => run((world) => verify(options, world)));
+}
+
+async function verify(options: CommandOptions, world: World): Promise<ExitCode> {
+  const [path = ''] = options.source;
+  const set = onlyFiles(await loadSet(options), options, path);
+  const request = requestOf(options, ['all'], { by: 'lane' }, false);
+  if (request.loops === 0) {
+    const reason = 'a plan without end cannot be held against anything';
+    throw new Failure('setting-invalid', { setting: '--loop-count', reason, command: 'verify' });
+  }
+  const [plan] = planReplay(set, request, path);
+  if (!plan) throw new Failure('set-empty', { path });
+  const source = sources(s3Options(options));
+  const { comparison, counts, errors } = await verifyReplay(plan, source, options.received, world.interrupted);
+  if (options.json) {
+    const planned = { ...counts, shortened: String(counts.shortened), errors };
+    world.stdout.write(`${JSON.stringify({ ...comparison, planned }, null, 2)}\n`);
+  } else {
+    world.stdout.write(showVerification(comparison));
+    for (const { path: file, message } of errors) world.stderr.write(`${file}: ${message}\n`);
+  }
+  const { lost, foreign, order } = comparison;
+  return lost === 0 && foreign === 0 && order.displaced === 0 ? exitCode.ok : exitCode.verdict;
+}
+
+/** One file that is no capture is a mapping. */
+async function loadSet(options: CommandOptions): Promise<DataSet> {
+  const [path = '', ...more] = options.source;
+  if (more.length === 0) {
+    try {
+      return await loadDump(path, sources(s3Options(options)));
+    } catch (thrown) {
+      if (!(thrown instanceof Failure) || thrown.code !== 'dump-invalid') throw thrown;
+    }
+  }
+  return buildDataSet(await mapCaptures(options.source));
+}

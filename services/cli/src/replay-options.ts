@@ -1,0 +1,188 @@
+// The options that say what of a set is played, how fast and how often: those of a replay, and of what holds one
+// against its plan.
+import { Option, type Command } from 'commander';
+import type { AssignmentRule } from '@capfleet/shared/dataset/assignment';
+import { buildDataSet, type DataSet } from '@capfleet/shared/dataset/dataset';
+import type { Pace, ReplayPolicies, ReplayRequest } from '@capfleet/shared/dataset/replay-plan';
+import { Failure } from '@capfleet/shared/errors/failure';
+import type { Nanos } from '@capfleet/shared/time/nanos';
+import { ONE, type Rational } from '@capfleet/shared/time/rational';
+import {
+  parseLoops,
+  parsePattern,
+  parsePositive,
+  parsePositiveSpan,
+  parseRate,
+  parseSpan,
+  parseSpeed,
+  parseTime,
+} from './settings.ts';
+
+/** As with GopherCap. */
+const DEFAULT_SCALE: Nanos = 3_600_000_000_000n;
+
+export interface ReplayOptions {
+  readonly fileRegexp?: RegExp;
+  readonly timeFrom?: Nanos;
+  readonly timeTo?: Nanos;
+  readonly timeModifier?: Rational;
+  readonly timeScaleEnabled: boolean;
+  readonly timeScaleDuration?: Nanos;
+  readonly waitDisable: boolean;
+  readonly topspeed: boolean;
+  readonly pps?: Rational;
+  readonly mbps?: Rational;
+  readonly maxGap?: Nanos;
+  readonly loopCount: number;
+  readonly loopInfinite: boolean;
+  readonly loopDelay: Nanos;
+  readonly limit?: number;
+  readonly duration?: Nanos;
+  readonly skipOoo: boolean;
+  readonly mtuPolicy: ReplayPolicies['oversize'];
+  readonly skipMtu: boolean;
+}
+
+const paces = [
+  'topspeed',
+  'waitDisable',
+  'pps',
+  'mbps',
+  'timeModifier',
+  'timeScaleDuration',
+  'timeScaleEnabled',
+];
+
+/** Ways to say how fast, of which there can be one. */
+function pace(flags: string, meaning: string, name: string): Option {
+  return new Option(flags, meaning).conflicts(paces.filter((other) => other !== name));
+}
+
+export function addReplayOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--file-regexp <regexp>', 'play only files whose path matches').argParser(parsePattern),
+    )
+    .addOption(
+      new Option(
+        '--time-from <time>',
+        'play from this packet time on, such as 2026-11-24T09:00:00+01:00',
+      ).argParser(parseTime),
+    )
+    .addOption(
+      new Option(
+        '--time-to <time>',
+        'play up to this packet time, included; without a zone it is UTC',
+      ).argParser(parseTime),
+    )
+    .addOption(
+      new Option('--time-modifier <ratio>', 'speed: 2 is twice as fast, 0.37 or 1/3 is slower')
+        .argParser(parseSpeed)
+        .conflicts(['timeScaleDuration', 'timeScaleEnabled']),
+    )
+    .addOption(
+      new Option('--time-scale-duration <duration>', 'play one pass in exactly this time').argParser(
+        parsePositiveSpan,
+      ),
+    )
+    .option('--time-scale-enabled', 'as --time-scale-duration, 1h where that is not given', false)
+    .addOption(
+      pace('--topspeed', 'as fast as the interface takes, whatever the stamps', 'topspeed').default(false),
+    )
+    .addOption(pace('--wait-disable', 'as --topspeed', 'waitDisable').default(false))
+    .addOption(pace('--pps <rate>', 'packets per second, whatever the stamps', 'pps').argParser(parseRate))
+    .addOption(
+      pace('--mbps <rate>', 'Mbit of frames per second, whatever the stamps', 'mbps').argParser(parseRate),
+    )
+    .addOption(
+      new Option('--max-gap <duration>', 'idle time on the wire beyond this is left out').argParser(
+        parsePositiveSpan,
+      ),
+    )
+    .addOption(
+      new Option('--loop-count <n>', 'times the set is played; 0 or less is without end')
+        .argParser(parseLoops)
+        .default(1),
+    )
+    .option('--loop-infinite', 'play without end, until Ctrl-C', false)
+    .addOption(
+      new Option('--loop-delay <duration>', 'wait between two loops').argParser(parseSpan).default(0n, '0s'),
+    )
+    .addOption(
+      new Option('--limit <packets>', 'end after so many packets of each sensor').argParser(parsePositive),
+    )
+    .addOption(new Option('--duration <duration>', 'end after so much time').argParser(parsePositiveSpan))
+    .option('--skip-ooo', 'leave out packets whose stamp runs backwards in their file', false)
+    .addOption(
+      new Option('--mtu-policy <policy>', 'frames larger than the interface takes: refuse the run, or …')
+        .choices(['fail', 'skip', 'truncate'])
+        .default('fail'),
+    )
+    .option('--skip-mtu', 'as --mtu-policy skip', false);
+}
+
+/**
+ * The files that are asked for, as a set of their own.
+ * @param path names the set in errors
+ * @throws Failure `no-matching-file`
+ */
+export function onlyFiles(set: DataSet, { fileRegexp }: ReplayOptions, path: string): DataSet {
+  if (!fileRegexp) return set;
+  const maps = set.files.map(({ map }) => map);
+  const only = buildDataSet(maps.filter(({ path }) => fileRegexp.test(path)));
+  if (only.files.length > 0) return only;
+  throw new Failure('no-matching-file', { path, filter: `--file-regexp ${fileRegexp.source}` });
+}
+
+/** @throws Failure `setting-invalid` */
+export function requestOf(
+  options: ReplayOptions,
+  sensors: readonly string[],
+  rule: AssignmentRule,
+  allowDefaultRouteInterface: boolean,
+): ReplayRequest {
+  const { timeFrom = null, timeTo = null, maxGap = null, limit = null, duration = null } = options;
+  if (maxGap !== null && sensors.length > 1) {
+    // Each sensor sees the gaps of its own share only.
+    const reason = 'not with more than one sensor, which would lose their common time';
+    throw new Failure('setting-invalid', { setting: '--max-gap', reason, command: 'replay' });
+  }
+  return {
+    sensors,
+    rule,
+    speed: speedOf(options),
+    loops: options.loopInfinite ? 0 : options.loopCount,
+    window: { from: timeFrom, to: timeTo },
+    pace: paceOf(options),
+    loopDelay: options.loopDelay,
+    maxGap,
+    limit,
+    duration,
+    policies: {
+      allowDefaultRouteInterface,
+      backwards: options.skipOoo ? 'skip' : 'send',
+      oversize: options.skipMtu ? 'skip' : options.mtuPolicy,
+    },
+  };
+}
+
+function speedOf({
+  timeModifier,
+  timeScaleEnabled,
+  timeScaleDuration,
+}: ReplayOptions): ReplayRequest['speed'] {
+  if (timeScaleDuration !== undefined) return { duration: timeScaleDuration };
+  if (timeScaleEnabled) return { duration: DEFAULT_SCALE };
+  return timeModifier ?? ONE;
+}
+
+function paceOf({ topspeed, waitDisable, pps, mbps }: ReplayOptions): Pace {
+  if (topspeed || waitDisable) return { kind: 'top' };
+  if (pps) return { kind: 'packets', perSecond: ratioText(pps) };
+  if (mbps) return { kind: 'megabits', perSecond: ratioText(mbps) };
+  return { kind: 'original' };
+}
+
+function ratioText({ numerator, denominator }: Rational): string {
+  return `${String(numerator)}/${String(denominator)}`;
+}

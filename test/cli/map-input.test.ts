@@ -6,7 +6,7 @@ import { describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { lz4Frame, zstdFrame } from '../support/compress.ts';
 import { nobody } from '../support/nobody.ts';
-import { makeMapPlace, readDumpFile, runMap } from '../support/map-cli.ts';
+import { makeMapPlace, readDumpFile, runMap, OLD_DUMP } from '../support/map-cli.ts';
 import { stamps } from '../support/numbered-set.ts';
 import {
   cutAt,
@@ -154,13 +154,13 @@ describe('capfleet map', { concurrency: 2 }, () => {
 
   test('writes nothing where no file could be mapped, and leaves an old dump alone', async (t) => {
     const place = await makeMapPlace(t, {}, { 'a.pcap.gz': 'text', 'b.pcap.gz': '' });
-    await writeFile(place.dump, 'the old one');
+    await writeFile(place.dump, OLD_DUMP);
     const { code, stdout, stderr } = await runMap(place);
     assert.deepEqual([code, stdout], [1, '']);
     assert.match(stderr, /failed +a\.pcap\.gz .*is not a capture/);
     assert.match(stderr, /failed +b\.pcap\.gz .*is empty/);
     assert.match(stderr, /capfleet: none of the 2 files could be mapped/);
-    assert.equal(await readFile(place.dump, 'utf8'), 'the old one');
+    assert.equal(await readFile(place.dump, 'utf8'), OLD_DUMP);
   });
 
   test('writes a dump without times for captures that hold no packet', async (t) => {

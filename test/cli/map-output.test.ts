@@ -1,4 +1,4 @@
-// What `capfleet map` refuses, and how it writes its dump: the old one is whole until the new one is, and where a
+// What `capfleet map` refuses, and how it writes its dump: {"files": []} is whole until the new one is, and where a
 // map cannot be done or kept, nothing changes.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -6,7 +6,7 @@ import { chmod, mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promis
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { program, runCapfleet } from '../support/capfleet.ts';
-import { makeMapPlace, readDumpFile, runMap } from '../support/map-cli.ts';
+import { makeMapPlace, readDumpFile, runMap, OLD_DUMP } from '../support/map-cli.ts';
 import { nobody } from '../support/nobody.ts';
 
 /** Everything that a map can know about its folder before it reads a file. */
@@ -38,7 +38,7 @@ describe('capfleet map refuses', { concurrency: 2 }, () => {
     test(what, async (t) => {
       const { dir } = await makeMapPlace(t);
       await writeFile(join(dir, 'file'), 'x');
-      await writeFile(join(dir, 'map.json'), 'the old one');
+      await writeFile(join(dir, 'map.json'), OLD_DUMP);
       const [folder = '', ...more] = args(dir);
       const dump = join(dir, 'map.json');
       const { code, stdout, stderr } = await runCapfleet([
@@ -52,7 +52,7 @@ describe('capfleet map refuses', { concurrency: 2 }, () => {
       assert.deepEqual([code, stdout], [1, '']);
       assert.equal(stderr.split('\n')[0], `capfleet: ${said(dir)}`);
       assert.match(stderr, /--source|--file-suffix/, 'and names the option to change');
-      assert.equal(await readFile(dump, 'utf8'), 'the old one');
+      assert.equal(await readFile(dump, 'utf8'), OLD_DUMP);
       assert.deepEqual((await readdir(dir)).sort(), ['file', 'in', 'map.json'], 'nothing is left');
     });
   }
@@ -72,7 +72,7 @@ function smallDisk(): { unshare: string[] } | { reason: string } {
 const ON_A_SMALL_DISK = `
 mount -t tmpfs -o size=16k tmpfs "$1"
 cd "$1"
-printf 'the old one' > map.json
+printf '{"files": []}' > map.json
 shift
 code=0
 "$@" || code=$?
@@ -83,7 +83,7 @@ exit $code`;
 describe('the dump of capfleet map', { concurrency: 2 }, () => {
   test('replaces an old one and keeps its rights', async (t) => {
     const place = await makeMapPlace(t, { 'a.pcap.gz': [0] });
-    await writeFile(place.dump, 'the old one', { mode: 0o600 });
+    await writeFile(place.dump, OLD_DUMP, { mode: 0o600 });
     assert.equal((await runMap(place)).code, 0);
     assert.equal((await readDumpFile(place.dump)).files.length, 1);
     assert.equal((await stat(place.dump)).mode & 0o777, 0o600);
@@ -115,13 +115,13 @@ describe('the dump of capfleet map', { concurrency: 2 }, () => {
       return;
     }
     const place = await makeMapPlace(t, { 'a.pcap.gz': [0] });
-    await writeFile(place.dump, 'the old one');
+    await writeFile(place.dump, OLD_DUMP);
     await chmod(place.dir, 0o555);
     const { code, stdout, stderr } = await runMap(place, [], as);
     await chmod(place.dir, 0o755);
     assert.deepEqual([code, stdout], [1, '']);
     assert.match(stderr, new RegExp(`^capfleet: cannot write ${place.dump}: EACCES`));
-    assert.equal(await readFile(place.dump, 'utf8'), 'the old one');
+    assert.equal(await readFile(place.dump, 'utf8'), OLD_DUMP);
     assert.deepEqual((await readdir(place.dir)).sort(), ['in', 'map.json']);
   });
 
@@ -139,7 +139,53 @@ describe('the dump of capfleet map', { concurrency: 2 }, () => {
     const dump = join(mounted, 'map.json');
     const { code, stdout, stderr } = await runMap(place, ['--dump-json', dump], { through });
     assert.equal(code, 1, stderr);
-    assert.equal(stdout, 'folder: map.json\ndump: the old one\n');
+    assert.equal(stdout, 'folder: map.json\ndump: {"files": []}\n');
     assert.match(stderr, new RegExp(`^capfleet: cannot write ${dump}: ENOSPC`));
   });
+});
+
+describe('a file that is there and is no mapping', { concurrency: 2 }, () => {
+  test('is not replaced, be it one of the captures, not even with --fresh', async (t) => {
+    const place = await makeMapPlace(t, { 'a.pcap.gz': [0], 'b.pcap.gz': [1] });
+    const capture = join(place.captures, 'a.pcap.gz');
+    const before = await readFile(capture);
+    for (const more of [[], ['--fresh']]) {
+      const { code, stderr } = await runMap({ ...place, dump: capture }, more);
+      assert.equal(code, 1);
+      assert.match(stderr, /a\.pcap\.gz is there and is no mapping\n *name another file with --dump-json/);
+    }
+    assert.ok((await readFile(capture)).equals(before));
+  });
+
+  test('is, where it is empty', async (t) => {
+    const place = await makeMapPlace(t, { 'a.pcap.gz': [0] });
+    await writeFile(place.dump, '');
+    assert.equal((await runMap(place)).code, 0);
+  });
+});
+
+describe('capfleet map refuses as usage', { concurrency: 2 }, () => {
+  for (const args of [
+    ['--source', ''],
+    ['--source', '/', '--dump-json', ''],
+    ['--source', '/', '--json', '--format', 'csv'],
+    ['--source', '/', '--dump-json', '-', '--json'],
+    ['--source', '/', '--dump-json', '-', '--format', 'csv'],
+  ]) {
+    test(args.map((arg) => arg || "''").join(' '), async () => {
+      const { code, stderr } = await runCapfleet(['map', ...args]);
+      assert.equal(code, 2, stderr);
+    });
+  }
+});
+
+test('a result that cannot be written to stdout is an error, not a stack', async (t) => {
+  const place = await makeMapPlace(t, { 'a.pcap.gz': [0] });
+  assert.equal((await runMap(place)).code, 0);
+  const script = `"$0" "$1" lanes "$2" > /dev/full`;
+  const { status, stderr } = spawnSync('sh', ['-c', script, process.execPath, program, place.dump], {
+    encoding: 'utf8',
+  });
+  assert.equal(status, 1);
+  assert.match(stderr, /^capfleet: cannot write the result to standard output: ENOSPC[^\n]*\n$/);
 });

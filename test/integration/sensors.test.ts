@@ -148,7 +148,8 @@ describe('two sensors', () => {
 describe('a sensor', { concurrency: 4 }, () => {
   test('that is playing refuses another run, and plays on undisturbed', async (t) => {
     const agent = await startAgent(t, 'busy');
-    const first = startReplayOn(t, 'busy', ...SLOWLY);
+    // Long enough for another command to start on a busy machine.
+    const first = startReplayOn(t, 'busy', '--time-modifier', '0.05');
     await plays(agent);
     const second = await replayOn('busy');
     assert.equal(refusalOf(second), 'sensor-busy');

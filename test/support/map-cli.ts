@@ -8,6 +8,9 @@ import { runCapfleet, type Ended, type RunOptions } from './capfleet.ts';
 import { writeNumberedSet, type SetShape } from './numbered-set.ts';
 import { tempDir, type AfterHook } from './temp-dir.ts';
 
+/** A mapping that a map may replace. */
+export const OLD_DUMP = '{"files": []}';
+
 export interface MapPlace {
   readonly dir: string;
   /** The folder to map. */

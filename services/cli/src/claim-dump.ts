@@ -1,9 +1,37 @@
 // Finds the kind of place a mapping is to be written to.
+import { readFully } from '@capfleet/shared/capture/byte-reader';
+import { Failure } from '@capfleet/shared/errors/failure';
 import type { S3Options } from '@capfleet/shared/source/s3/s3-options';
 import { isS3Path } from '@capfleet/shared/source/s3/s3-path';
+import type { Source } from '@capfleet/shared/source/source';
 import { claimFile } from './atomic-file.ts';
 import type { DumpTarget } from './dump-target.ts';
 import { claimObject } from './s3-object.ts';
+
+const HEAD_BYTES = 4096;
+
+/**
+ * Looks whether what is there may be replaced by a mapping: nothing, an empty file, or what begins like a mapping.
+ * @throws Failure `dump-foreign`, `s3-…`
+ */
+export async function checkReplaceable(path: string, source: Source): Promise<void> {
+  let head: Buffer;
+  try {
+    const bytes = await source.open(await source.stat(path), { length: HEAD_BYTES });
+    try {
+      const buffer = Buffer.alloc(HEAD_BYTES);
+      head = buffer.subarray(0, await readFully(bytes, buffer));
+    } finally {
+      await bytes.close();
+    }
+  } catch (thrown) {
+    // What cannot be read is told by who tries to write there.
+    if (thrown instanceof Failure && !thrown.code.startsWith('s3-')) return;
+    throw thrown;
+  }
+  const isMapping = /^\s*\{\s*"(beginning|end|files|capfleet)"/.test(head.toString());
+  if (head.length > 0 && !isMapping) throw new Failure('dump-foreign', { path });
+}
 
 /**
  * Tries, as far as the place allows, whether it can be written, before any work is done for it.

@@ -102,9 +102,13 @@ function interruptOnSignals(interruption: AbortController): void {
 
 // Who reads the output may have enough of it (`| head`): that is no error of ours.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(exitCode.ok);
+  if (error.code === 'EPIPE') process.exit(exitCode.ok);
+  process.stderr.write(`capfleet: cannot write the result to standard output: ${error.message}\n`);
+  process.exit(exitCode.failed);
 });
 
+const code = await main(process.argv.slice(2));
+// A write that fails is told after it was made.
+await new Promise<void>((resolve) => process.stdout.write('', () => resolve()));
 // All is closed by now; what clients keep waiting for (their own time limits) must not hold the process back.
-process.exit(await main(process.argv.slice(2)));
+process.exit(code);

@@ -20,6 +20,12 @@ export function parsePositive(text: string): number {
   return count;
 }
 
+/** An empty one is a variable that is not set, as a rule, and would stand for the current folder. */
+export function parsePath(text: string): string {
+  if (text === '') throw new InvalidArgumentError('It is empty.');
+  return text;
+}
+
 export function parsePattern(text: string): RegExp {
   try {
     return new RegExp(text);

@@ -4,7 +4,7 @@
 import type { ByteReader } from './byte-reader.ts';
 import { BitSource } from './bzip2-bits.ts';
 import { readBlock, type BlockPause } from './bzip2-block.ts';
-import { Damage, type CompressedInput } from './compressed-input.ts';
+import { Damage, TrailingBytes, type CompressedInput } from './compressed-input.ts';
 import { decodedReader, type Decoder } from './decoded-reader.ts';
 
 const PIECE_BYTES = 64 * 1024;
@@ -49,7 +49,10 @@ class Bzip2Decoder implements Decoder {
       while (!bits.has(MAGIC_BYTES)) yield 'more';
       const magic = Buffer.from([bits.read(8), bits.read(8), bits.read(8), bits.read(8)]);
       if (!isBzip2(magic)) {
-        if (stream > 0) return;
+        if (stream > 0) {
+          if (magic.some((byte) => byte !== 0)) throw new TrailingBytes();
+          return;
+        }
         throw bits.overrun ? new Damage(true) : new Damage(false, 'it does not begin with a bzip2 stream');
       }
       const symbols = LEVEL_SYMBOLS * ((magic[3] as number) - 0x30);

@@ -15,6 +15,13 @@ export class Damage extends Error {
   }
 }
 
+/** What follows the last part of the compressed data is none of them, and not padding either. */
+export class TrailingBytes extends Damage {
+  constructor() {
+    super(false, 'other bytes follow the compressed data and are not read');
+  }
+}
+
 export class CompressedInput {
   readonly #reader: ByteReader;
   #slice = Buffer.alloc(0);
@@ -91,6 +98,20 @@ export class CompressedInput {
   /** @throws Damage where the file ends before */
   async read(target: Buffer, offset: number, length: number): Promise<void> {
     if ((await this.readUpTo(target, offset, length)) < length) throw new Damage(true);
+  }
+
+  /**
+   * Passes over zeros up to the end of the file.
+   * @param taken the bytes before, which began nothing
+   * @throws TrailingBytes where one of all of them is not zero
+   */
+  async expectPadding(taken: Buffer): Promise<void> {
+    for (let piece = taken; ; piece = await this.peek(MOST_SLICE_BYTES)) {
+      if (piece.some((byte) => byte !== 0)) throw new TrailingBytes();
+      if (piece === taken) continue;
+      if (piece.length === 0) return;
+      this.take(piece.length);
+    }
   }
 
   /** @throws Damage where the file ends before */

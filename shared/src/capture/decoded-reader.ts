@@ -4,7 +4,7 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 import { Failure } from '../errors/failure.ts';
 import type { ByteReader } from './byte-reader.ts';
-import { CompressedInput, Damage } from './compressed-input.ts';
+import { CompressedInput, Damage, TrailingBytes } from './compressed-input.ts';
 
 export interface Decoder {
   /**
@@ -91,7 +91,9 @@ export function decodedReader(compressed: ByteReader, path: string, decoder: Dec
   };
 }
 
-function damageOf(path: string, offset: number, { message, cut, cause }: Damage): Failure {
-  const fields = { path, offset, reason: message, cut: cut ? 'yes' : 'no' };
+function damageOf(path: string, offset: number, damage: Damage): Failure {
+  const { message, cut, cause } = damage;
+  const kind = damage instanceof TrailingBytes ? 'trailing' : cut ? 'cut' : 'damaged';
+  const fields = { path, offset, reason: message, kind };
   return new Failure('compression-damaged', fields, { cause });
 }

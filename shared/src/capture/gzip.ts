@@ -30,24 +30,26 @@ export function gunzip(compressed: ByteReader, path: string): ByteReader {
 }
 
 class GzipDecoder implements Decoder {
-  #member: Member | null = null;
+  readonly #inflater = new Inflater();
+  #inMember = false;
   #members = 0;
   readonly #step = new StepSize(LEAST_STEP_BYTES, MOST_STEP_BYTES);
 
   async step(input: CompressedInput, output: Buffer[]): Promise<boolean> {
-    if (!this.#member) {
+    const member = this.#inflater;
+    if (!this.#inMember) {
       if (!(await readHeader(input, this.#members === 0))) return false;
+      if (this.#members > 0) member.reset();
       this.#members += 1;
-      this.#member = new Member();
+      this.#inMember = true;
     }
-    const member = this.#member;
     const bytes = await input.peek(this.#step.bytes);
     if (bytes.length === 0) throw new Damage(true);
     const before = member.length;
     input.take(member.inflate(bytes, output));
     this.#step.gave(member.length - before);
     if (member.ended) {
-      this.#member = null;
+      this.#inMember = false;
       const trailer = await input.bytes(8);
       if (trailer.readUInt32LE(0) !== member.checksum) throw new Damage(false, 'incorrect data check');
       if (trailer.readUInt32LE(4) !== member.length % 2 ** 32)
@@ -57,7 +59,7 @@ class GzipDecoder implements Decoder {
   }
 
   close(): void {
-    this.#member?.close();
+    this.#inflater.close();
   }
 }
 
@@ -66,7 +68,11 @@ async function readHeader(input: CompressedInput, needed: boolean): Promise<bool
   const first = await input.byteOrEnd();
   const second = first === 0x1f ? await input.byteOrEnd() : null;
   if (first !== 0x1f || second !== 0x8b) {
-    if (!needed) return false;
+    if (!needed) {
+      const read = [first, second].filter((byte) => byte !== null);
+      await input.expectPadding(Buffer.from(read));
+      return false;
+    }
     throw new Damage(first === null || second === null, 'it does not begin with a gzip header');
   }
   const method = await input.byte();
@@ -84,8 +90,8 @@ async function skipText(input: CompressedInput): Promise<void> {
   while ((await input.byte()) !== 0);
 }
 
-/** The deflated data of one member. */
-class Member {
+/** Inflates one member after another. */
+class Inflater {
   ended = false;
   checksum = 0;
   length = 0;
@@ -115,8 +121,15 @@ class Member {
     if (this.#failure) throw new Damage(false, reasonOf(this.#failure.cause), this.#failure);
     const taken = this.#inflater.handle?.bytesWritten ?? 0;
     this.ended = taken < bytes.length;
-    if (this.ended) this.close();
     return taken;
+  }
+
+  /** For the next member. */
+  reset(): void {
+    this.#inflater.reset();
+    this.ended = false;
+    this.checksum = 0;
+    this.length = 0;
   }
 
   close(): void {

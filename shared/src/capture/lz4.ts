@@ -87,7 +87,10 @@ class Lz4Decoder implements Decoder {
       return true;
     }
     if (!isLz4(magic)) {
-      if (this.#frames > 0) return false;
+      if (this.#frames > 0) {
+        await input.expectPadding(magic.subarray(0, read));
+        return false;
+      }
       throw new Damage(read < 4, 'it does not begin with an lz4 frame');
     }
     const start = await input.bytes(2);

@@ -9,6 +9,7 @@ export const warningKinds = [
   'block-damaged',
   'unknown-interface',
   'too-many-interfaces',
+  'trailing-bytes',
   'fraction-out-of-range',
   'captured-longer-than-wire',
   'stamp-out-of-range',

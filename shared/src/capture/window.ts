@@ -184,8 +184,10 @@ export function endOf(
   wanted: number,
 ): { readonly kind: WarningKind; readonly message: string } | null {
   if (window.damage) {
-    const cut = window.damage.fields['cut'] === 'yes';
-    return { kind: cut ? 'cut-off-compression' : 'damaged-compression', message: window.damage.message };
+    const { message, fields } = window.damage;
+    const isWhole = fields['kind'] === 'trailing' && window.end === window.start;
+    if (isWhole) return { kind: 'trailing-bytes', message };
+    return { kind: fields['kind'] === 'cut' ? 'cut-off-compression' : 'damaged-compression', message };
   }
   const left = window.end - window.start;
   if (left === 0) return null;

@@ -84,7 +84,10 @@ class ZstdDecoder implements Decoder {
       return true;
     }
     if (!isZstd(magic)) {
-      if (this.#frames > 0) return false;
+      if (this.#frames > 0) {
+        await input.expectPadding(magic);
+        return false;
+      }
       throw new Damage(magic.length < 4, 'it does not begin with a zstd frame');
     }
     const descriptor = await input.byte();

@@ -38,6 +38,14 @@ export const errorTable = {
     'change --file-suffix or --file-regexp; an empty --file-suffix takes every file',
   ),
   'file-missing': failed('no such file: {path}', 'map the folder again if files were moved or removed'),
+  'file-special': failed(
+    '{path} is neither a file nor a folder',
+    'captures are read from regular files; write what comes through a pipe to a file first',
+  ),
+  'dump-foreign': failed(
+    '{path} is there and is no mapping',
+    'name another file with --dump-json, or move that one away',
+  ),
   'file-forbidden': failed(
     'not allowed to read {path}',
     'give the user that runs Capfleet read access to it',

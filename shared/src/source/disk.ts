@@ -117,9 +117,11 @@ async function isFile(path: string): Promise<boolean> {
 async function describe(path: string, name: string): Promise<SourceFile> {
   try {
     const facts = await stat(path, { bigint: true });
+    // Opening a pipe waits for who writes into it, perhaps for ever.
+    if (!facts.isFile() && !facts.isDirectory()) throw new Failure('file-special', { path });
     return { path, name, size: Number(facts.size), version: String(facts.mtimeNs) };
   } catch (error) {
-    throw systemFailure(error, path);
+    throw error instanceof Failure ? error : systemFailure(error, path);
   }
 }
 

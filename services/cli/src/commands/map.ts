@@ -16,7 +16,7 @@ import { isS3Path } from '@capfleet/shared/source/s3/s3-path';
 import type { SourceFilter } from '@capfleet/shared/source/source';
 import { sources } from '@capfleet/shared/source/sources';
 import { formatInstant } from '@capfleet/shared/time/nanos';
-import { claimDump } from '../claim-dump.ts';
+import { checkReplaceable, claimDump } from '../claim-dump.ts';
 import { inBlocks, type DumpTarget } from '../dump-target.ts';
 import { journalFor } from '../journal.ts';
 import { startLocal } from '../local/children.ts';
@@ -26,6 +26,7 @@ import {
   jsonOption,
   logLevelOption,
   parseCount,
+  parsePath,
   parsePattern,
   parseSize,
   parseSpan,
@@ -71,8 +72,13 @@ Exit codes: 0 all files mapped, 3 some files cut off or not readable (the dump n
 export function mapCommand(run: (action: (world: World) => Promise<ExitCode>) => Promise<void>): Command {
   const command = new Command('map')
     .description('map captures: time span, packets, bytes, capture threads')
-    .option('--source <where>', 'folder of captures (searched recursively), one file, or s3://BUCKET/PREFIX')
-    .option('--dir-src <dir>', 'the same, in the words of GopherCap')
+    .addOption(
+      new Option(
+        '--source <where>',
+        'folder of captures (searched recursively), one file, or s3://BUCKET/PREFIX',
+      ).argParser(parsePath),
+    )
+    .addOption(new Option('--dir-src <dir>', 'the same, in the words of GopherCap').argParser(parsePath))
     .option('--file-suffix <suffix>', 'only files with this ending; "" takes all', 'pcap.gz')
     .addOption(new Option('--file-regexp <re>', 'only files whose path matches').argParser(parsePattern))
     .addOption(
@@ -81,10 +87,10 @@ export function mapCommand(run: (action: (world: World) => Promise<ExitCode>) =>
         'mapper processes to start; default: one per core, 0 with --redis',
       ).argParser(parseCount),
     )
-    .option(
-      '--dump-json <file>',
-      'where to write the mapping, also s3://BUCKET/KEY; - is stdout',
-      'capfleet.json',
+    .addOption(
+      new Option('--dump-json <file>', 'where to write the mapping, also s3://BUCKET/KEY; - is stdout')
+        .argParser(parsePath)
+        .default('capfleet.json'),
     )
     .addOption(
       new Option('--format <form>', 'what to print on stdout instead of the summary').choices(mapFormats),
@@ -111,9 +117,11 @@ export function mapCommand(run: (action: (world: World) => Promise<ExitCode>) =>
 }
 
 async function map(options: MapOptions, world: World): Promise<ExitCode> {
+  checkOutputs(options);
   // What it holds grows slowly and its garbage fast: the heap is to be cleared, not grown, as far as possible.
   setFlagsFromString('--optimize-for-size');
   const source = sourceOf(options);
+  if (options.dumpJson !== '-') await checkReplaceable(options.dumpJson, sources(s3Options(options)));
   const dump = options.dumpJson === '-' ? null : await claimDump(options.dumpJson, s3Options(options));
   const filter: SourceFilter = {
     suffix: options.fileSuffix,
@@ -139,6 +147,22 @@ async function map(options: MapOptions, world: World): Promise<ExitCode> {
   }
   if (outcome instanceof Failure) throw outcome;
   return outcome;
+}
+
+/** One result goes to stdout. @throws Failure `setting-invalid` */
+function checkOutputs({ dumpJson, format, json }: MapOptions): void {
+  const wanted = [
+    ...(dumpJson === '-' ? ['--dump-json -'] : []),
+    ...(format === undefined ? [] : ['--format']),
+    ...(json ? ['--json'] : []),
+  ];
+  const [first, second] = wanted;
+  if (first === undefined || second === undefined) return;
+  throw new Failure('setting-invalid', {
+    setting: second,
+    reason: `not together with ${first}: both would go to stdout`,
+    command: 'map',
+  });
 }
 
 function sourceOf({ source, dirSrc }: MapOptions): string {

@@ -72,6 +72,7 @@ async function tarExtract(options: TarExtractOptions, world: World): Promise<Exi
       ? `${JSON.stringify(extractRecord(result, options.inTarball, outDir), null, 2)}\n`
       : showExtractResult(result, outDir, options.outGzip),
   );
+  if (result.written === 0 && result.troubles.loses) return exitCode.failed;
   return result.damage !== null || result.troubles.loses ? exitCode.partial : exitCode.ok;
 }
 

@@ -7,13 +7,7 @@ import { Failure } from '@capfleet/shared/errors/failure';
 import { sources } from '@capfleet/shared/source/sources';
 import { loadDump } from '../load-dump.ts';
 import { addReplayOptions, onlyFiles, requestOf, type ReplayOptions } from '../replay-options.ts';
-import {
-  addS3Options,
-  jsonOption,
-  logLevelOption,
-  s3Options,
-  type S3CommandOptions,
-} from '../settings.ts';
+import { addS3Options, jsonOption, logLevelOption, s3Options, type S3CommandOptions } from '../settings.ts';
 import { showVerification } from '../show/verification.ts';
 import { mapCaptures, verifyReplay } from '../verify-replay.ts';
 import type { CommonOptions, World } from '../world.ts';
@@ -63,7 +57,12 @@ async function verify(options: CommandOptions, world: World): Promise<ExitCode> 
   const [plan] = planReplay(set, request, path);
   if (!plan) throw new Failure('set-empty', { path });
   const source = sources(s3Options(options));
-  const { comparison, counts, errors } = await verifyReplay(plan, source, options.received, world.interrupted);
+  const { comparison, counts, errors } = await verifyReplay(
+    plan,
+    source,
+    options.received,
+    world.interrupted,
+  );
   if (options.json) {
     const planned = { ...counts, shortened: String(counts.shortened), errors };
     world.stdout.write(`${JSON.stringify({ ...comparison, planned }, null, 2)}\n`);

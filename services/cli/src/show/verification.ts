@@ -18,7 +18,9 @@ export function showVerification({
   const accounts = [
     `${formatCount(matched)} of ${formatCount(sent, 'packet')} arrived`,
     ...(lost > 0 ? [`${formatCount(lost)} lost`] : []),
-    ...(foreign > 0 ? [`${formatCount(foreign)} of ${formatCount(received)} received were not in the plan`] : []),
+    ...(foreign > 0
+      ? [`${formatCount(foreign)} of ${formatCount(received)} received were not in the plan`]
+      : []),
     order.displaced === 0
       ? 'in order'
       : `${formatCount(order.displaced)} out of order (${formatCount(order.inversions, 'inversion')})`,

@@ -20,7 +20,7 @@ static bool set_class(int policy, int level) {
 }
 
 void priority_init(struct priority *priority, bool realtime, int64_t now) {
-    setpriority(PRIO_PROCESS, (id_t)gettid(), ORDINARY_NICE); /* may be refused, like the next */
+    if (realtime) setpriority(PRIO_PROCESS, (id_t)gettid(), ORDINARY_NICE); /* may be refused, like the next */
     priority->allowed = realtime && set_class(SCHED_FIFO, sched_get_priority_min(SCHED_FIFO));
     atomic_store(&priority->realtime, priority->allowed);
     priority->period_end = now + REALTIME_PERIOD;

@@ -97,7 +97,8 @@ for (const { name, compress, toleratesRest } of CODECS) {
       for (const rest of [Buffer.alloc(512), Buffer.from('what is no part of it, and long enough to see')]) {
         const { plain, failure } = await outcome(Buffer.concat([packed, rest]));
         assert.ok(plain.equals(small));
-        if (toleratesRest) assert.equal(failure, null);
+        const isPadding = rest[0] === 0;
+        if (toleratesRest) assert.equal(failure?.fields['kind'], isPadding ? undefined : 'trailing');
       }
     });
 
@@ -106,7 +107,7 @@ for (const { name, compress, toleratesRest } of CODECS) {
       for (let length = 7; length < packed.length; length += 13) {
         for (const chunk of [5, Infinity]) {
           const { plain, failure } = await outcome(packed.subarray(0, length), chunk);
-          assert.equal(failure?.fields['cut'], 'yes', `cut at ${length}`);
+          assert.equal(failure?.fields['kind'], 'cut', `cut at ${length}`);
           assert.ok(plain.equals(small.subarray(0, plain.length)));
           assert.match(failure.message, /byte \d+/);
         }
@@ -288,5 +289,25 @@ test('zstd gives the sound blocks before a cut or damage, also those that are no
     const { plain: given, failure } = await outcome(bytes);
     assert.ok(failure, what);
     assert.ok(given.equals(plain.subarray(0, block)), `${what}: ${given.length} bytes`);
+  }
+});
+
+describe('what follows compressed data', () => {
+  for (const { name, compress, toleratesRest } of CODECS.filter((codec) => codec.toleratesRest)) {
+    test(`of ${name} is passed over where it is padding, and told where it is not`, async () => {
+      assert.ok(toleratesRest);
+      const packed = await compress(captureOf([60, 100]));
+      const padded = await readBytes(Buffer.concat([packed, Buffer.alloc(512)]));
+      assert.deepEqual([padded.packets.length, padded.warnings], [2, []]);
+      for (const rest of [Buffer.from('ju'), Buffer.from('junk that is longer'), captureOf([60])]) {
+        const read = await readBytes(Buffer.concat([packed, rest]));
+        assert.equal(read.packets.length, 2);
+        assert.deepEqual(
+          read.warnings.map(({ kind }) => kind),
+          ['trailing-bytes'],
+        );
+        assert.match(read.warnings[0]?.message ?? '', /other bytes follow/);
+      }
+    });
   }
 });

@@ -185,8 +185,11 @@ export function endOf(
 ): { readonly kind: WarningKind; readonly message: string } | null {
   if (window.damage) {
     const { message, fields } = window.damage;
-    const isWhole = fields['kind'] === 'trailing' && window.end === window.start;
-    if (isWhole) return { kind: 'trailing-bytes', message };
+    if (fields['kind'] === 'trailing') {
+      // Where exactly they begin depends on how far the decoder has read.
+      const isWhole = window.end === window.start;
+      return { kind: isWhole ? 'trailing-bytes' : 'damaged-compression', message: String(fields['reason']) };
+    }
     return { kind: fields['kind'] === 'cut' ? 'cut-off-compression' : 'damaged-compression', message };
   }
   const left = window.end - window.start;

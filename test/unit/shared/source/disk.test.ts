@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { chmod, mkdir, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { describe, test } from 'node:test';
@@ -150,4 +151,15 @@ test('a filter takes what has the suffix and fits the pattern', () => {
   assert.equal(matches('/a/b.pcap', { suffix: 'pcap.gz', pattern: null }), false);
   assert.equal(matches('/a/b.pcap', { suffix: '', pattern: /^\/a/ }), true);
   assert.equal(matches('/a/b.pcap', { suffix: '.pcap', pattern: /^\/b/ }), false);
+});
+
+test('what is neither file nor folder is refused at once, not waited for', async (t) => {
+  const dir = await tempDir(t);
+  const pipe = join(dir, 'pipe');
+  assert.equal(spawnSync('mkfifo', [pipe]).status, 0);
+  await assert.rejects(disk.stat(pipe), { code: 'file-special', fields: { path: pipe } });
+  const list = disk.list(pipe, { suffix: '', pattern: null });
+  await assert.rejects(async () => {
+    for await (const file of list) assert.fail(file.path);
+  });
 });

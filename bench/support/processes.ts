@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { allocatorEnvironment } from '@capfleet/shared/process/allocator';
 
 export const ROOT = resolve(import.meta.dirname, '../..');
-export const PROGRAM = join(ROOT, 'services/cli/dist/main.js');
+export const PROGRAM = join(ROOT, 'services/cli/bin/capfleet.mjs');
 
 /** Runs a command to its end; gives the seconds from start to end. @throws where it fails */
 export function timeCommand(

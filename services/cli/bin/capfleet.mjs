@@ -56,19 +56,33 @@ function runAgainWith(node) {
   });
 }
 
+/** What V8 made of the program is kept for the next start, in a folder of this user alone. */
+async function keepCompiled() {
+  const base = process.env.XDG_CACHE_HOME || (process.env.HOME && `${process.env.HOME}/.cache`);
+  if (!base || process.env.NODE_COMPILE_CACHE !== undefined) return;
+  // For the services that a command starts.
+  process.env.NODE_COMPILE_CACHE = `${base}/capfleet/compiled`;
+  const { enableCompileCache } = await import('module');
+  enableCompileCache(process.env.NODE_COMPILE_CACHE);
+}
+
 function runHere() {
   if (!existsSync(MAIN)) {
     refuse('not built: run `npm run build`');
     return;
   }
   delete process.env[GUARD];
-  import(MAIN.href).catch((error) => {
-    if (error !== null && typeof error === 'object' && error.code === 'ERR_MODULE_NOT_FOUND') {
-      refuse(`not completely installed: run \`npm run setup\` (${String(error.message).split('\n')[0]})`);
-    } else {
-      throw error;
-    }
-  });
+  // Without a place to keep it the program starts all the same.
+  const ready = keepCompiled().catch(() => undefined);
+  ready
+    .then(() => import(MAIN.href))
+    .catch((error) => {
+      if (error !== null && typeof error === 'object' && error.code === 'ERR_MODULE_NOT_FOUND') {
+        refuse(`not completely installed: run \`npm run setup\` (${String(error.message).split('\n')[0]})`);
+      } else {
+        throw error;
+      }
+    });
 }
 
 if (isSupported(process.versions.node)) {

@@ -138,7 +138,9 @@ async function assertAllowed(job: Job, { path, within }: SourceFile, context: Jo
   const place = within?.path ?? path;
   if (await context.isAllowed(place)) return;
   // A path that does not exist is reported as such, not as forbidden.
-  await context.source.stat(place);
+  await context.source.stat(place).catch((thrown: unknown) => {
+    if (thrown instanceof Failure && thrown.code === 'file-missing') throw thrown;
+  });
   context.log.warn({ job: job.id, path }, 'refused a path outside the roots');
   throw new Failure('file-outside-roots', { path });
 }

@@ -33,8 +33,8 @@ The tarball may be plain or compressed; that is seen from its content. Sub-folde
 Links, devices and names that lead out of the folder are never written. A second member of one name is written as
 NAME#2. With --out-gzip a file that is compressed already stays as it is.
 
-Exit codes: 0 all that matched was written, 3 some of it was not or is cut off (each is named), 1 nothing could be
-read or written, 130 stopped by Ctrl-C; files that were finished by then are whole, others are not there.
+Exit codes: 0 all that matched was written, 3 some or all of it was not or is cut off (each is named), 1 the tarball
+could not be read or the place not be written, 130 stopped by Ctrl-C; files that were finished by then are whole, others are not there.
 `;
 
 export function tarExtractCommand(
@@ -72,7 +72,6 @@ async function tarExtract(options: TarExtractOptions, world: World): Promise<Exi
       ? `${JSON.stringify(extractRecord(result, options.inTarball, outDir), null, 2)}\n`
       : showExtractResult(result, outDir, options.outGzip),
   );
-  if (result.written === 0 && result.troubles.loses) return exitCode.failed;
   return result.damage !== null || result.troubles.loses ? exitCode.partial : exitCode.ok;
 }
 

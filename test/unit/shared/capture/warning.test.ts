@@ -33,6 +33,7 @@ test('a kind either breaks the capture off or is an oddity', () => {
   assert.deepEqual(
     warningKinds.filter((kind) => !breakingKinds.has(kind)),
     [
+      'trailing-bytes',
       'fraction-out-of-range',
       'captured-longer-than-wire',
       'stamp-out-of-range',

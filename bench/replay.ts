@@ -1,0 +1,313 @@
+// How well replays keep their time and how fast they can be: Capfleet, tcpreplay and a bare loop in C, in turn, over a
+// pair of interfaces between two network namespaces: `npm run bench:replay` (all), or with the names of sections:
+// `npm run bench:replay -- top gaps`. Needs tcpreplay and tcpdump. Raw runs go to bench/runs.
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { RunReport, SensorReport } from '@capfleet/shared/contract/report';
+import type { Comparison } from '@capfleet/shared/verify/comparison';
+import { enterNamespaces } from '../test/support/enter-namespaces.ts';
+import { createNamespace, linkCounters, runIn, spawnIn, vethPair } from '../test/support/netns.ts';
+import { startReceiver } from '../test/support/receive.ts';
+import { inTurn, type Contender } from './support/in-turn.ts';
+import { bursty, even, writeSet } from './support/paced-set.ts';
+import { isInstalled, PROGRAM, ROOT } from './support/processes.ts';
+import { Verdicts } from './support/verdicts.ts';
+
+const skipped = await enterNamespaces(import.meta);
+if (skipped !== false) process.exit(1);
+
+const NS = 'sensor';
+const FAR = 'far';
+const OUT = 'out0';
+const IN = 'in0';
+const folder = mkdtempSync(join(process.env['CAPFLEET_BENCH_DIR'] ?? tmpdir(), 'capfleet-replay-'));
+const verdicts = new Verdicts('replay');
+
+async function capfleet(set: string, ...args: readonly string[]): Promise<RunReport> {
+  const command = [
+    PROGRAM,
+    'replay',
+    '--dump-json',
+    `${set}.json`,
+    '--out-interface',
+    OUT,
+    '--json',
+    ...args,
+  ];
+  return JSON.parse(await program(command)) as RunReport;
+}
+
+/** Runs the program in the sensor's namespace; a verdict that does not hold is a result too. */
+async function program(args: readonly string[]): Promise<string> {
+  const child = spawnIn(NS, process.execPath, [PROGRAM, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let output = '';
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => (output += text));
+  const [code] = (await once(child, 'close')) as [number | null];
+  if (code !== 0 && code !== 4) throw new Error(`capfleet ${args.join(' ')} ended with ${code}`);
+  return output;
+}
+
+/** Maps a capture, or the folder that it lies in, to a dump beside it. */
+async function map(capture: string, source = capture): Promise<void> {
+  await program([
+    'map',
+    '--source',
+    source,
+    '--file-suffix',
+    'pcap',
+    '--dump-json',
+    `${capture}.json`,
+    '--json',
+  ]);
+}
+
+function resultOf({ sensors }: RunReport): NonNullable<SensorReport['result']> {
+  const result = sensors[0]?.result;
+  if (!result) throw new Error('no result');
+  return result;
+}
+
+const tcpreplay = (...args: readonly string[]): Promise<string> =>
+  runIn(NS, 'tcpreplay', ['-i', OUT, ...args]);
+const bare = async (
+  ...args: readonly string[]
+): Promise<{ packets: number; seconds: number; refused: number }> =>
+  JSON.parse(await runIn(NS, bareLoop(), [OUT, ...args])) as {
+    packets: number;
+    seconds: number;
+    refused: number;
+  };
+
+let compiled: string | null = null;
+function bareLoop(): string {
+  if (compiled !== null) return compiled;
+  compiled = join(folder, 'bare-loop');
+  const native = join(ROOT, 'services/replayer/native');
+  const core = ['wait.c', 'link_af_packet.c', 'interface_facts.c'].map((name) => join(native, 'core', name));
+  const source = join(ROOT, 'bench/native/bare-loop.c');
+  execFileSync('cc', [
+    '-std=gnu11',
+    '-O2',
+    '-pthread',
+    '-I',
+    join(native, 'include'),
+    '-o',
+    compiled,
+    source,
+    ...core,
+  ]);
+  return compiled;
+}
+
+/** As fast as it goes, from a page-cached file. */
+async function top(): Promise<void> {
+  for (const [length, count] of [
+    [64, 2_000_000],
+    [1514, 500_000],
+  ] as const) {
+    const set = join(folder, `top-${length}.pcap`);
+    writeSet(set, even(count, length, 1000));
+    await map(set);
+    verdicts.section(`top speed, frames of ${length} bytes: ${count} packets`);
+    const arrived = async (send: () => Promise<number>): Promise<number> => {
+      const before = await linkCounters(FAR, IN);
+      const seconds = await send();
+      const { rxPackets } = await linkCounters(FAR, IN);
+      const lost = count - (rxPackets - before.rxPackets);
+      if (lost !== 0) console.log(`  ${lost} of ${count} packets did not arrive`);
+      return seconds;
+    };
+    const contenders: Contender[] = [
+      {
+        name: 'capfleet --topspeed',
+        run: () =>
+          arrived(async () => {
+            const { firstSent, lastSent } = resultOf(await capfleet(set, '--topspeed'));
+            return Number(BigInt(lastSent ?? 0) - BigInt(firstSent ?? 0)) / 1e9;
+          }),
+      },
+      {
+        name: 'tcpreplay -t',
+        run: () => arrived(async () => secondsOf(await tcpreplay('-t', set))),
+      },
+      { name: 'bare loop', run: () => arrived(async () => (await bare(set, 'top', '1')).seconds) },
+    ];
+    const runs = await inTurn(contenders, 5);
+    verdicts.measured(`top ${length}`, runs);
+    const rates = runs.map(({ median }) => count / median);
+    console.log(
+      `  packets per second: ${rates.map((rate) => Math.round(rate).toLocaleString('en')).join(', ')}`,
+    );
+    const [ours = 0, theirs = 0, least = 0] = rates;
+    verdicts.figure({
+      name: 'rate to that of tcpreplay -t',
+      value: ours / theirs,
+      unit: '×',
+      bound: { least: 1.4 },
+    });
+    verdicts.figure({
+      name: 'rate to that of the bare loop',
+      value: ours / least,
+      unit: '×',
+      bound: { least: 0.9 },
+    });
+  }
+}
+
+/** What tcpreplay says it took. */
+function secondsOf(output: string): number {
+  const seconds = /sent in ([\d.]+) seconds/.exec(output)?.[1];
+  if (seconds === undefined) throw new Error(`tcpreplay did not tell its time: ${output}`);
+  return Number(seconds);
+}
+
+let received = 0;
+/** Captures the far end while something is sent, and holds it against the set. */
+async function verified(
+  set: string,
+  send: () => Promise<unknown>,
+  ...args: readonly string[]
+): Promise<Comparison> {
+  const file = join(folder, `received-${received++}.pcap`);
+  const receiver = await startReceiver({ ns: FAR, iface: IN, file });
+  await send();
+  const { droppedByKernel } = await receiver.stop();
+  if (droppedByKernel > 0) console.log(`  the receiver lost ${droppedByKernel} packets`);
+  const command = ['verify', '--source', `${set}.json`, '--received', file, '--json', ...args];
+  const comparison = JSON.parse(await program(command)) as Comparison;
+  rmSync(file);
+  return comparison;
+}
+
+interface Timed {
+  readonly name: string;
+  readonly send: () => Promise<unknown>;
+}
+
+const ROUNDS = 3;
+
+async function gaps(): Promise<void> {
+  const set = join(folder, 'gaps.pcap');
+  const count = writeSet(set, bursty(10, 20_000, 5));
+  await map(set);
+  verdicts.section(`gaps: ${count} packets in 10 s, with bursts`);
+  const contenders: Timed[] = [
+    { name: 'capfleet', send: () => capfleet(set) },
+    { name: 'tcpreplay -K', send: () => tcpreplay('-K', set) },
+    { name: 'bare loop', send: () => bare(set, 'paced', '1') },
+  ];
+  const runs = contenders.map((): Comparison[] => []);
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const [index, { send }] of contenders.entries()) runs[index]?.push(await verified(set, send));
+  }
+  const medianOf = (index: number, of: (comparison: Comparison) => number): number =>
+    (runs[index] ?? []).map(of).sort((a, b) => a - b)[ROUNDS >> 1] ?? Number.NaN;
+  verdicts.raw('gaps', runs);
+  const us = (ns: number): string => (ns / 1000).toFixed(1).padStart(9);
+  console.log(
+    `  ${''.padEnd(14)} gap p50       p90       p99   schedule p50       p90       p99 µs   arrived`,
+  );
+  const figures = contenders.map(({ name }, index) => {
+    const [p50, p90, p99] = (['p50', 'p90', 'p99'] as const).map((q) =>
+      medianOf(index, ({ timing }) => timing?.gapError[q] ?? 0),
+    );
+    const [s50, s90, s99] = (['p50', 'p90', 'p99'] as const).map((q) =>
+      medianOf(index, ({ timing }) => timing?.deviation[q] ?? 0),
+    );
+    const arrived = medianOf(index, ({ matched }) => matched);
+    console.log(
+      `  ${name.padEnd(14)}${[p50, p90, p99].map((v) => us(v ?? 0)).join(' ')}    ${[s50, s90, s99].map((v) => us(v ?? 0)).join(' ')}   ${arrived}`,
+    );
+    return { p50: p50 ?? 0, p90: p90 ?? 0, s99: s99 ?? 0 };
+  });
+  const [ours, theirs, least] = figures;
+  if (!ours || !theirs || !least) return;
+  const figure = (name: string, value: number, most: number): void => {
+    verdicts.figure({ name, value, unit: '×', bound: { most } });
+  };
+  figure('gap error p50 to that of the bare loop', ours.p50 / least.p50, 1.3);
+  figure('gap error p50 to that of tcpreplay -K', ours.p50 / theirs.p50, 1);
+  figure('gap error p90 to that of tcpreplay -K', ours.p90 / theirs.p90, 1.2);
+  figure('schedule deviation p99 to that of tcpreplay -K', ours.s99 / theirs.s99, 0.1);
+}
+
+async function drift(): Promise<void> {
+  for (const [speed, seconds, perSecond] of [
+    ['1', 60, 20_000],
+    ['0.1', 2, 20_000],
+    ['0.37', 7, 20_000],
+    ['2.5', 50, 8000],
+    ['100', 1000, 100],
+  ] as const) {
+    const set = join(folder, `drift-${speed}.pcap`);
+    const count = writeSet(set, bursty(seconds, perSecond, 7));
+    await map(set);
+    verdicts.section(`drift at ${speed}×: ${count} packets, ${(seconds / Number(speed)).toFixed(0)} s`);
+    const args = ['--time-modifier', speed];
+    const { timing, matched, lost, order } = await verified(set, () => capfleet(set, ...args), ...args);
+    verdicts.raw(`drift ${speed}`, { timing, matched, lost, order });
+    if (lost > 0) console.log(`  ${lost} packets lost`);
+    const end = Math.abs(timing?.endDeviation ?? Number.NaN) / 1e6;
+    verdicts.figure({ name: `end deviation at ${speed}×`, value: end, unit: 'ms', bound: { most: 1 } });
+    verdicts.figure({
+      name: `drift at ${speed}×`,
+      value: Math.abs(timing?.drift ?? Number.NaN),
+      unit: 'ppm',
+      bound: { most: 5 },
+    });
+    rmSync(set);
+  }
+}
+
+async function order(): Promise<void> {
+  const files = 16;
+  const each = 5000;
+  const below = join(folder, 'order');
+  execFileSync('mkdir', ['-p', below]);
+  for (let file = 0; file < files; file += 1) {
+    const packets = Array.from({ length: each }, (_, index) => [index * 400_000 + file * 3000, 100] as const);
+    writeSet(join(below, `${String(file).padStart(2, '0')}.pcap`), packets, file * each);
+  }
+  const first = join(below, '00.pcap');
+  await map(first, below);
+  verdicts.section(`order: ${files} files interleaved by 3 µs, ${files * each} packets`);
+  const found = await verified(first, () => capfleet(first));
+  verdicts.raw('order', found);
+  verdicts.figure({ name: 'inversions', value: found.order.inversions, unit: '', bound: { most: 0 } });
+}
+
+/** What pacing takes at a low rate. */
+async function cost(): Promise<void> {
+  const set = join(folder, 'cost.pcap');
+  const count = writeSet(set, bursty(10, 1000, 9));
+  await map(set);
+  verdicts.section(`cost: ${count} packets in 10 s`);
+  const { pacing, lateness } = resultOf(await capfleet(set));
+  verdicts.raw('cost', { pacing, lateness });
+  verdicts.figure({
+    name: 'processor time of the pacer at 1 kpps',
+    value: Number(pacing.cpu) / 1e7 / 10,
+    unit: '%',
+    bound: { most: 25 },
+  });
+}
+
+const sections = { top, gaps, drift, order, cost };
+const asked = process.argv.slice(2);
+try {
+  for (const needed of ['tcpreplay', 'tcpdump']) {
+    if (!isInstalled(needed)) throw new Error(`${needed} is not installed`);
+  }
+  await createNamespace(NS);
+  await createNamespace(FAR);
+  await vethPair({ a: { ns: NS, name: OUT }, b: { ns: FAR, name: IN } });
+  for (const [name, run] of Object.entries(sections)) {
+    if (asked.length === 0 || asked.includes(name)) await run();
+  }
+  verdicts.finish(join(ROOT, 'bench/runs'));
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}

@@ -62,7 +62,10 @@ describe('setup.sh', () => {
     assert.equal(status, 1, stderr);
     assert.equal(stdout, '');
     assert.match(stderr, /not Debian or Ubuntu/);
-    assert.match(stderr, /Debian, Ubuntu: apt-get install .*\bredis-server\b.*\bg\+\+ .*wireshark-common tcpreplay$/m);
+    assert.match(
+      stderr,
+      /Debian, Ubuntu: apt-get install .*\bredis-server\b.*\bg\+\+ .*wireshark-common tcpreplay$/m,
+    );
     assert.match(stderr, /Fedora: +dnf install .*\bgcc-c\+\+ .*\bwireshark-cli\b/);
     assert.match(stderr, /Arch: +pacman -S .*\bvalkey\b/);
     assert.match(stderr, /Alpine: +apk add .*\bbuild-base\b/);

@@ -27,16 +27,7 @@ const folder = mkdtempSync(join(process.env['CAPFLEET_BENCH_DIR'] ?? tmpdir(), '
 const verdicts = new Verdicts('replay');
 
 async function capfleet(set: string, ...args: readonly string[]): Promise<RunReport> {
-  const command = [
-    PROGRAM,
-    'replay',
-    '--dump-json',
-    `${set}.json`,
-    '--out-interface',
-    OUT,
-    '--json',
-    ...args,
-  ];
+  const command = ['replay', '--dump-json', `${set}.json`, '--out-interface', OUT, '--json', ...args];
   return JSON.parse(await program(command)) as RunReport;
 }
 

@@ -1,7 +1,7 @@
 // Sets to replay, made packet by packet: each frame carries its number, so that all differ, and stamps are exact.
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { numberedFrame } from '../../test/support/frames.ts';
-import { host } from '../../test/support/hosts.ts';
+import { numberedConversation } from '../../test/support/numbered-set.ts';
 import { pcapHeader, plainPcap, putPcapRecord } from '../../test/support/pcap-writer.ts';
 import { createPrng } from '../../test/support/prng.ts';
 
@@ -10,13 +10,6 @@ const NS = 1_000_000_000;
 const BLOCK_PACKETS = 1000;
 /** Ethernet, IPv4, UDP and the number. */
 const SMALLEST_FRAME = 60;
-
-const conversation = {
-  from: host('02:00:00:00:00:01', '10.0.0.1'),
-  to: host('02:00:00:00:00:02', '10.0.0.2'),
-  fromPort: 1000,
-  toPort: 2000,
-};
 
 /** When a packet goes, ns after the start, and how long its frame is. */
 export type Packets = Iterable<readonly [at: number, length: number]>;
@@ -29,7 +22,7 @@ export function writeSet(path: string, packets: Packets, firstNumber = 0): numbe
   let used = 0;
   let number = firstNumber;
   for (const [at, length] of packets) {
-    const data = numberedFrame(conversation, Math.max(SMALLEST_FRAME, length), number);
+    const data = numberedFrame(numberedConversation, Math.max(SMALLEST_FRAME, length), number);
     if (used + 16 + data.length > block.length) {
       writeSync(file, block, 0, used);
       block = Buffer.alloc(BLOCK_PACKETS * (16 + data.length));

@@ -14,7 +14,7 @@ const FRAME_LENGTH = 100;
 /** Ethernet, IPv4 and UDP headers of a numbered frame. */
 const PAYLOAD = 42;
 
-const conversation = {
+export const numberedConversation = {
   from: host('02:00:00:00:00:01', '10.0.0.1'),
   to: host('02:00:00:00:00:02', '10.0.0.2'),
   fromPort: 1000,
@@ -33,7 +33,7 @@ export async function writeNumberedSet(dir: string, shape: SetShape): Promise<Re
     const packets = stamps.map((stamp) => ({
       seconds: START_SECONDS + Math.floor(stamp / 1000),
       fraction: Math.round((stamp % 1000) * 1000),
-      data: numberedFrame(conversation, FRAME_LENGTH, number++),
+      data: numberedFrame(numberedConversation, FRAME_LENGTH, number++),
     }));
     numbers[name] = packets.map((_, index) => first + index);
     await mkdir(dirname(join(dir, name)), { recursive: true });

@@ -34,7 +34,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
   };
   let code: ExitCode = exitCode.ok;
   // For the services that a command starts: they inherit it.
-  process.env = { ...allocatorEnvironment, ...process.env };
+  for (const [name, value] of Object.entries(allocatorEnvironment)) process.env[name] ??= value;
   // A service handles its own signals; a command is interrupted by the first and ended by the second.
   if (!services.has(argv[0] ?? '')) interruptOnSignals(interruption);
   const run = async (action: (world: World) => Promise<ExitCode>): Promise<void> => {

@@ -6,7 +6,7 @@ import { plainReplay, planReplay, type SensorPlan } from '@capfleet/shared/datas
 import { Failure } from '@capfleet/shared/errors/failure';
 import type { Source } from '@capfleet/shared/source/source';
 import type { Nanos } from '@capfleet/shared/time/nanos';
-import { ReplayComparison, type Comparison, type MatchedPackets } from '@capfleet/shared/verify/comparison';
+import { ReplayComparison, type Comparison } from '@capfleet/shared/verify/comparison';
 import { createDigest } from '@capfleet/shared/verify/digest';
 import { mapFile } from '@capfleet/mapper/map-file';
 import { feed } from '@capfleet/replayer/feed';
@@ -17,7 +17,6 @@ import type { FrameSink } from '@capfleet/replayer/ports/frame-sink';
 
 export interface Verification {
   readonly comparison: Comparison;
-  readonly packets: MatchedPackets;
   /** What the plan left out, and why. */
   readonly counts: FeedCounts;
   /** Of the files that were to be played. */
@@ -51,7 +50,7 @@ export async function verifyReplay(
   });
   signal.throwIfAborted();
   await addReceived(comparison, digest, received, signal);
-  return { comparison: comparison.conclude(), packets: comparison.matched(), counts, errors };
+  return { comparison: comparison.conclude(), counts, errors };
 }
 
 /** Maps captures in this process, for who gives files instead of a mapping. @throws Failure */

@@ -75,8 +75,12 @@ async function feedLoop(
 ): Promise<LoopEnd> {
   const admission = new Admission(timeline, policies, mtu, counts);
   const most = timeline.limit ?? Number.POSITIVE_INFINITY;
-  const latest = timeline.duration === null ? null : BigInt(timeline.duration);
-  let latestDue = Number.POSITIVE_INFINITY;
+  // From the current origin, which may stay as it is from loop to loop.
+  const lastDue = (): number =>
+    timeline.duration === null
+      ? Number.POSITIVE_INFINITY
+      : Number(BigInt(timeline.duration) - schedule.origin);
+  let latestDue = lastDue();
   for (;;) {
     const reader = merge.next();
     if (reader === null) {
@@ -92,7 +96,7 @@ async function feedLoop(
     const length = admission.lengthOf(reader, merge);
     if (length === null) continue;
     if (schedule.place(merge.seconds, merge.nanos, length)) {
-      if (latest !== null) latestDue = Number(latest - schedule.origin);
+      latestDue = lastDue();
       while (!sink.origin(schedule.origin)) {
         await waitForRoom();
         if (stopped()) return 'stopped';

@@ -22,7 +22,7 @@ export interface Comparison {
 }
 
 /** The matched packets, in the order of the plan. */
-export interface MatchedPackets {
+interface MatchedPackets {
   /** ns since the first of them. */
   readonly planned: Float64Array<ArrayBuffer>;
   readonly received: Float64Array<ArrayBuffer>;
@@ -54,7 +54,7 @@ export class ReplayComparison {
     this.#places.push(place);
   }
 
-  matched(): MatchedPackets {
+  #matched(): MatchedPackets {
     const count = this.#places.length;
     const planned = new Float64Array(count);
     const received = new Float64Array(count);
@@ -69,7 +69,7 @@ export class ReplayComparison {
   }
 
   conclude(): Comparison {
-    const { planned, received } = this.matched();
+    const { planned, received } = this.#matched();
     const sent = this.#planned.length;
     const matched = planned.length;
     const order = disorder(Int32Array.from(this.#places.values()));

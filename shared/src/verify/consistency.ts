@@ -25,17 +25,13 @@ export interface ConsistencyInput {
 
 export function consistency({ sent, received, displaced, planned, arrived }: ConsistencyInput): Consistency {
   const both = planned.length;
-  const durations = [span(planned), span(arrived)];
-  const total = (durations[0] ?? 0) + (durations[1] ?? 0);
-  const longest = Math.max(...durations);
+  const [toTake, took] = [span(planned), span(arrived)];
+  const total = toTake + took;
+  const longest = Math.max(toTake, took);
   let places = 0;
   let gaps = 0;
-  const [firstPlanned = 0] = planned;
-  const [firstArrived = 0] = arrived;
   for (let index = 0; index < both; index += 1) {
-    const due = (planned[index] as number) - firstPlanned;
-    const came = (arrived[index] as number) - firstArrived;
-    places += Math.abs(came - due);
+    places += Math.abs((arrived[index] as number) - (planned[index] as number));
     if (index === 0) continue;
     const dueGap = (planned[index] as number) - (planned[index - 1] as number);
     gaps += Math.abs((arrived[index] as number) - (arrived[index - 1] as number) - dueGap);

@@ -185,6 +185,9 @@ describe('an end', () => {
   test('after so much time lets out what is due by then', async () => {
     assert.deepEqual(dues(await fed(sets, { duration: '20' })), [0n, 10n, 20n]);
     assert.deepEqual(dues(await fed(sets, { duration: '35', loops: 0 })), [0n, 10n, 20n, 30n, 30n]);
+    const pace = { kind: 'packets', perSecond: '1000/1' } as const;
+    const paced = await fed(sets, { duration: '5000000', loops: 0, pace });
+    assert.deepEqual(dues(paced), [0n, 1_000_000n, 2_000_000n, 3_000_000n, 4_000_000n, 5_000_000n]);
   });
 });
 

@@ -35,8 +35,10 @@ export function startLocal(
     // Its own process group: Ctrl-C reaches this process only, which then ends its services in order.
     const started = fork(program, args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], detached: true });
     const since = performance.now();
+    let isGone = false;
     const onGone = (): void => {
-      if (closing) return;
+      if (closing || isGone) return;
+      isGone = true;
       if (performance.now() - since > HEALTHY_MS) restarts = 0;
       if (!options.restart || restarts >= MAX_RESTARTS) {
         onEnded();

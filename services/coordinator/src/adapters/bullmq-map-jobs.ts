@@ -144,7 +144,7 @@ export function bullmqMapJobs(redis: string, options: MapJobsOptions, log: Logge
     else if (early.size < MOST_EARLY) early.set(answer.job, [answer]);
   }
 
-  /** What was parked for files that are open by now. A tarball whose last word is missing stays until that comes. */
+  /** What was parked for files that are open by now. */
   function takeEarly(): MapResult[] {
     const taken: MapResult[] = [];
     for (const [job, answers] of early) {

@@ -138,6 +138,7 @@ describe('capfleet replay', { concurrency: 2 }, () => {
     ['--mbps', '1', '--time-modifier', '2'],
     ['--time-scale-duration', '1s', '--time-modifier', '2'],
     ['--pps', '0'],
+    ['--pps', '1/1000001'],
     ['--time-from', 'yesterday'],
     ['--limit', '0'],
     ['--max-gap', '0s'],

@@ -1,6 +1,7 @@
 // Parsers of the values that a person types. Each refuses in the name of the setting.
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { SensorPattern } from '@capfleet/shared/dataset/assignment';
+import { SLOWEST_RATE } from '@capfleet/shared/dataset/replay-plan';
 import type { RootMove } from '@capfleet/shared/dataset/roots';
 import { isRedisUrl } from '@capfleet/shared/redis/connect';
 import { logLevels } from '@capfleet/shared/log/logger';
@@ -50,6 +51,8 @@ export function parseSpeed(text: string): Rational {
 export function parseRate(text: string): Rational {
   const rate = parseRational(text);
   if (!rate) throw new InvalidArgumentError(`"${text}" is no positive rate such as 25, 0.5 or 1e5.`);
+  if (rate.numerator / rate.denominator < SLOWEST_RATE)
+    throw new InvalidArgumentError(`${text} is too slow.`);
   return rate;
 }
 

@@ -28,11 +28,21 @@ export const planFileSchema = z.object({
 
 const ratio = z.string().refine((text) => parseRational(text) !== null, 'no positive ratio');
 
+/** A slower rate would make gaps that a plain number of nanoseconds cannot count. */
+export const SLOWEST_RATE = 1e-6;
+const rate = ratio.refine(
+  (text) => {
+    const { numerator, denominator } = parseRational(text) ?? { numerator: 0, denominator: 1 };
+    return numerator / denominator >= SLOWEST_RATE;
+  },
+  `below ${String(SLOWEST_RATE)}`,
+);
+
 /** By what packets are due: their stamps, a rate (packets or Mbit of frames per second), or nothing: at once. */
 export const paceSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('original') }),
-  z.object({ kind: z.literal('packets'), perSecond: ratio }),
-  z.object({ kind: z.literal('megabits'), perSecond: ratio }),
+  z.object({ kind: z.literal('packets'), perSecond: rate }),
+  z.object({ kind: z.literal('megabits'), perSecond: rate }),
   z.object({ kind: z.literal('top') }),
 ]);
 

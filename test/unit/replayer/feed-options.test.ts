@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import type { RunTimeline } from '@capfleet/shared/dataset/replay-plan';
+import { paceSchema, SLOWEST_RATE, type RunTimeline } from '@capfleet/shared/dataset/replay-plan';
 import { parseRational } from '@capfleet/shared/time/rational';
 import { feed, type FeedOptions } from '@capfleet/replayer/feed';
 import { RingWriter } from '@capfleet/replayer/ring-writer';
@@ -75,6 +75,7 @@ describe('a rate', () => {
         fc.integer({ min: 1, max: 2 ** 26 - 1 }),
         fc.integer({ min: 1, max: 2 ** 26 - 1 }),
         async (numerator, denominator) => {
+          fc.pre(numerator / denominator >= SLOWEST_RATE);
           const { numerator: n, denominator: d } = parseRational(`${numerator}/${denominator}`)!;
           const out = await fed([Array.from({ length: 40 }, (_, i) => BigInt(i))], {
             pace: { kind: 'packets', perSecond: `${n}/${d}` },
@@ -98,6 +99,21 @@ describe('a rate', () => {
       return due;
     });
     assert.deepEqual(dues(out), expected);
+  });
+
+  test('is exact at its slowest, and a slower one does not fit a plan', async () => {
+    for (const [kind, largest] of [
+      ['packets', SECOND],
+      ['megabits', 8n * 21n * 1000n],
+    ] as const) {
+      const out = await fed([[0n, 1n, 2n]], { pace: { kind, perSecond: '1/1000000' } });
+      const [, second = 0n, third = 0n] = dues(out);
+      assert.ok(second >= largest && third > second);
+      if (kind === 'packets')
+        assert.deepEqual([second, third], [SECOND * 1_000_000n, 2n * SECOND * 1_000_000n]);
+      assert.ok(paceSchema.safeParse({ kind, perSecond: '1/1000000' }).success);
+      assert.ok(!paceSchema.safeParse({ kind, perSecond: '1/1000001' }).success);
+    }
   });
 
   test('that is none lets everything go at once', async () => {

@@ -15,8 +15,10 @@ export class Failure extends Error {
   readonly code: ErrorCode;
   readonly fields: FailureFields;
 
-  constructor(code: ErrorCode, fields: FailureFields = {}, options?: { cause?: unknown }) {
-    super(fill(errorTable[code].message, fields), options);
+  /** @param options `told`: what the other side calls it, for who looks it up there */
+  constructor(code: ErrorCode, fields: FailureFields = {}, options: { cause?: unknown; told?: string } = {}) {
+    const { told, ...rest } = options;
+    super(`${fill(errorTable[code].message, fields)}${told === undefined ? '' : ` (${told})`}`, rest);
     this.name = 'Failure';
     this.code = code;
     this.fields = fields;

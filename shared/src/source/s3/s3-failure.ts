@@ -42,9 +42,10 @@ export function s3Failure(error: unknown, path: string): Failure {
   if (broken || upset || passing.has(code)) return new Failure('s3-failed', { path, reason }, cause);
   if (code === 'NoSuchBucket') {
     const bucket = isS3Path(path) ? parseS3Path(path).bucket : path;
-    return new Failure('s3-bucket-missing', { bucket }, cause);
+    return new Failure('s3-bucket-missing', { bucket }, { ...cause, told: code });
   }
-  if (code === 'NoSuchKey' || code === 'NotFound') return new Failure('file-missing', { path }, cause);
+  if (code === 'NoSuchKey' || code === 'NotFound')
+    return new Failure('file-missing', { path }, { ...cause, told: code });
   if (status === 412 || status === 416) {
     return new Failure('file-changed', { path, difference: 'another object is there now' }, cause);
   }

@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { program, runCapfleet } from '../support/capfleet.ts';
 import { makeMapPlace, readDumpFile, runMap, OLD_DUMP } from '../support/map-cli.ts';
+import { stamps } from '../support/numbered-set.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { nobody } from '../support/nobody.ts';
 
 /** Everything that a map can know about its folder before it reads a file. */
@@ -177,6 +179,20 @@ describe('capfleet map refuses as usage', { concurrency: 2 }, () => {
       assert.equal(code, 2, stderr);
     });
   }
+});
+
+test('nothing stays in the folder for temporary files when nobody reads the result', async (t) => {
+  const place = await makeMapPlace(
+    t,
+    Object.fromEntries(stamps(0, 300, 1).map((n) => [`${n}.pcap.gz`, [n]])),
+  );
+  const temporary = join(place.dir, 'tmp');
+  await mkdir(temporary);
+  const script = `"$0" "$1" map --source "$2" --dump-json - | true`;
+  spawnSync('sh', ['-c', script, process.execPath, program, place.captures], {
+    env: { ...process.env, TMPDIR: temporary },
+  });
+  await waitFor('it to be empty', async () => (await readdir(temporary)).length === 0);
 });
 
 test('a result that cannot be written to stdout is an error, not a stack', async (t) => {

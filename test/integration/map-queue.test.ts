@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { bullmqMapJobs } from '@capfleet/coordinator/adapters/bullmq-map-jobs';
 import type { MapJobs } from '@capfleet/coordinator/ports/map-jobs';
+import { mapResultsKey } from '@capfleet/shared/contract/keys';
+import { connect } from '@capfleet/shared/redis/connect';
 import { MAP_ATTEMPTS } from '@capfleet/shared/contract/map-job';
 import type { FileMap, MappedFile } from '@capfleet/shared/dataset/file-map';
 import { silentLogger } from '@capfleet/shared/log/logger';
@@ -138,6 +140,35 @@ describe('the map queue', { concurrency: 4 }, () => {
       assert.equal(again.open, 0);
     } finally {
       await again.close(false);
+    }
+  });
+
+  test('ends a file whose answer is none that it reads, instead of asking for it for ever', async (t) => {
+    const { redis, jobs, root } = await makeScene(t, { 'a.pcap': [0] });
+    const { file, job } = await listed(join(root, 'a.pcap'), REQUEST);
+    await jobs.add([file]);
+    const client = connect(redis, 'test', silentLogger());
+    const answer = { job, map: { path: file.path, status: 'ok', wireBytes: 2 ** 60 } };
+    await client.xadd(mapResultsKey(REQUEST), '*', 'answer', JSON.stringify(answer));
+    client.disconnect();
+    const [map] = await take(jobs, 1);
+    assert.equal(map?.status === 'failed' && map.error.code, 'result-invalid');
+    assert.equal(jobs.open, 0);
+  });
+
+  test('counts the jobs of a file that is mapped in parts', async (t) => {
+    const { redis, root } = await makeScene(t, { 'a.pcap': [0] });
+    const { file } = await listed(join(root, 'a.pcap'), REQUEST);
+    const options = { request: 'request-2', quick: false, splitSize: 40 };
+    const jobs = bullmqMapJobs(redis, options, silentLogger());
+    try {
+      const expected = Math.ceil(file.size / 40) + 1;
+      assert.equal(jobs.jobsOf(file), expected);
+      await jobs.add([file]);
+      await jobs.add([file]);
+      assert.equal(jobs.open, expected);
+    } finally {
+      await jobs.close(false);
     }
   });
 

@@ -53,9 +53,9 @@ async function temporaryJournal(
   };
   process.once('exit', onExit);
   const remove = async (): Promise<void> => {
-    process.off('exit', onExit);
     await journal.remove();
     await rm(folder, { recursive: true, force: true });
+    process.off('exit', onExit);
   };
   return { ...journal, willStay: () => false, remove, close: () => remove().then(() => false) };
 }

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { fileMapSchema, type FileMap, type MappedFile } from '@capfleet/shared/dataset/file-map';
@@ -41,17 +40,6 @@ const failures = (maps: readonly FileMap[]): string[] =>
   maps.flatMap((map) => (map.status === 'failed' ? [`${map.path}: ${map.error.code}`] : []));
 
 describe('mapping a tarball', () => {
-  test('comes to every member behind one that is given up while more of it is being read', async () => {
-    const logs = gzipSync(randomBytes(3_000_000));
-    const archive = tarFile([{ name: 'logs.gz', data: logs }, ...captures, { name: 'more.gz', data: logs }]);
-    const { maps, counts } = await mapped(archive);
-    assert.deepEqual(counts, { members: 5, matched: 5, sound: true });
-    assert.deepEqual(
-      maps.map(({ status }) => status),
-      ['failed', 'ok', 'ok', 'failed', 'failed'],
-    );
-  });
-
   test('gives each member the map that it has as a file, under a path of its own, with its place', async () => {
     const archive = tarFile(captures);
     const { maps, counts, source } = await mapped(archive);

@@ -212,7 +212,7 @@ function parseMap(line: Buffer): FileMap | null {
 
 /** Takes the lock; that of a process which is gone is taken over. */
 async function hold(lock: string, path: string): Promise<void> {
-  const own = `${lock}.${String(process.pid)}`;
+  const own = `${lock}.${randomUUID()}`;
   const aside = `${own}.old`;
   // Written before it gets its name, so that nobody ever sees it without its holder.
   await writeFile(own, holderOf(process.pid), { mode: 0o600 });

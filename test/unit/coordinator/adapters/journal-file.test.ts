@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { appendFile, readdir, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import {
   openJournal,
@@ -9,6 +9,7 @@ import {
 } from '@capfleet/coordinator/adapters/journal-file';
 import type { MapJournal } from '@capfleet/coordinator/ports/map-journal';
 import type { FileMap } from '@capfleet/shared/dataset/file-map';
+import type { Failure } from '@capfleet/shared/errors/failure';
 import { failedMap, mappedFile } from '../../../support/file-maps.ts';
 import { tempDir } from '../../../support/temp-dir.ts';
 
@@ -139,6 +140,23 @@ describe('a journal', () => {
       assert.deepEqual(await visit(options, mapsOf), [a]);
     }
     assert.deepEqual(await readdir(join(options.path, '..')), ['journal.ndjson']);
+  });
+
+  test('goes to one of many that want it at once, also from one that is gone', async (t) => {
+    const options = await given(t);
+    await visit(options, (journal) => journal.append([a]));
+    for (const left of [null, '', '999999999 1', 'no holder']) {
+      if (left !== null) await writeFile(`${options.path}.lock`, left);
+      const wanted = await Promise.allSettled(Array.from({ length: 12 }, () => openJournal(options)));
+      const got = wanted.filter((result) => result.status === 'fulfilled');
+      assert.equal(got.length, 1, `left: ${left}`);
+      for (const result of wanted) {
+        if (result.status === 'rejected') assert.equal((result.reason as Failure).code, 'journal-held');
+      }
+      await got[0]?.value.close();
+      const names = await readdir(dirname(options.path));
+      assert.deepEqual(names, [basename(options.path)]);
+    }
   });
 
   test('says where it wanted to be when it cannot', async (t) => {

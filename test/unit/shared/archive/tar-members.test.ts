@@ -4,9 +4,11 @@ import { mkdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { setImmediate } from 'node:timers/promises';
 import { tarMembers } from '@capfleet/shared/archive/tar-members';
-import type { ByteReader } from '@capfleet/shared/capture/byte-reader';
+import { readFully, type ByteReader } from '@capfleet/shared/capture/byte-reader';
 import { disk } from '@capfleet/shared/source/disk';
+import type { Source } from '@capfleet/shared/source/source';
 import { memorySource } from '../../../support/memory-source.ts';
 import { patterned } from '../../../support/patterned.ts';
 import { readMembers } from '../../../support/read-members.ts';
@@ -398,3 +400,39 @@ describe('an archive that is', () => {
     assert.equal(source.openReaders, 0);
   });
 });
+
+for (const size of [100_000, 3_000_000]) {
+  test(`a member of ${size} bytes that is left in the middle of a read does not move those behind it`, async () => {
+    const source = memorySource();
+    const archive = tarFile([
+      { name: 'left', data: patterned(size, 1) },
+      { name: 'next', data: patterned(700, 2) },
+    ]);
+    source.put('/set.tar', archive, { chunk: 10_000 });
+    // Reads that take their time, as those from disk and from S3 do.
+    const slow: Source = {
+      ...source,
+      async open(file, options) {
+        const bytes = await source.open(file, options);
+        return {
+          async read(target, offset, length) {
+            await setImmediate();
+            return bytes.read(target, offset, length);
+          },
+          get consumed() {
+            return bytes.consumed;
+          },
+          close: () => bytes.close(),
+        };
+      },
+    };
+    const names: string[] = [];
+    for await (const { name, bytes } of tarMembers(slow, await source.stat('/set.tar'))) {
+      names.push(name);
+      const target = Buffer.alloc(5000);
+      if (name === 'left') void bytes.read(target, 0, target.length);
+      else assert.ok(target.subarray(0, await readFully(bytes, target)).equals(patterned(700, 2)));
+    }
+    assert.deepEqual(names, ['left', 'next']);
+  });
+}

@@ -140,6 +140,7 @@ describe('capfleet replay', { concurrency: 2 }, () => {
     ['--pps', '0'],
     ['--pps', '1/1000001'],
     ['--time-from', 'yesterday'],
+    ['--duration', '1s', '--topspeed'],
     ['--limit', '0'],
     ['--max-gap', '0s'],
     ['--mtu-policy', 'ignore'],

@@ -111,7 +111,11 @@ export function addReplayOptions(command: Command): Command {
     .addOption(
       new Option('--limit <packets>', 'end after so many packets of each sensor').argParser(parsePositive),
     )
-    .addOption(new Option('--duration <duration>', 'end after so much time').argParser(parsePositiveSpan))
+    .addOption(
+      new Option('--duration <duration>', 'end after so much time; what is sent at once is due at no time')
+        .argParser(parsePositiveSpan)
+        .conflicts(['topspeed', 'waitDisable']),
+    )
     .option('--skip-ooo', 'leave out packets whose stamp runs backwards in their file', false)
     .addOption(
       new Option('--mtu-policy <policy>', 'frames larger than the interface takes: refuse the run, or …')

@@ -197,7 +197,7 @@ async function mapThroughQueue(
     startLocal(world.program, mapperArgs, { restart: true }),
   );
   const bar = mapProgressBar(world.stderr);
-  const given = new AbortController();
+  const mappersGone = new AbortController();
   try {
     const { request } = journal;
     const jobs = bullmqMapJobs(
@@ -211,14 +211,14 @@ async function mapThroughQueue(
       quick: options.quick,
       workerTimeoutMs: Number(options.workerTimeout / 1_000_000n),
       redis: redactUrl(redis),
-      signal: AbortSignal.any([world.interrupted, given.signal]),
+      signal: AbortSignal.any([world.interrupted, mappersGone.signal]),
       onProgress: (progress) => {
         bar.update(progress);
       },
     });
     if (privateRedis) {
       void Promise.all(mappers.map(({ ended }) => ended)).then(() => {
-        given.abort(new Failure('mappers-ended'));
+        mappersGone.abort(new Failure('mappers-ended'));
       });
     }
     return await mapping;

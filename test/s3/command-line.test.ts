@@ -186,7 +186,7 @@ describe('capfleet with S3', { skip: withoutS3, concurrency: 2 }, () => {
       runCapfleet(['map', '--dump-json', join(dir, 'd.json'), ...args], { env: { ...process.env, ...env } });
     const missing = await run(['--source', 's3://no-such-bucket-of-ours/x', ...cliOptions()]);
     assert.equal(missing.code, 1);
-    assert.match(missing.stderr, /no such bucket: no-such-bucket-of-ours\n.*--s3-endpoint/);
+    assert.match(missing.stderr, /no such bucket: no-such-bucket-of-ours \(NoSuchBucket\)\n.*--s3-endpoint/);
     const wrong = await run(['--source', 's3://no-such-bucket-of-ours/x', ...cliOptions()], {
       AWS_SECRET_ACCESS_KEY: 'wrong',
     });

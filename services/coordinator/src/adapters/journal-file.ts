@@ -1,12 +1,13 @@
 // The journal as a file of JSON lines: a head that says of which mapping it is, then one map per line. A line that
 // was not wholly written when the coordinator died is cut off again. One process at a time holds a journal.
 import { randomUUID } from 'node:crypto';
-import { readFileSync, readSync } from 'node:fs';
-import { link, mkdir, open, readFile, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
+import { readSync } from 'node:fs';
+import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileMapSchema, type FileMap } from '@capfleet/shared/dataset/file-map';
 import { errnoOf, Failure, reasonOf } from '@capfleet/shared/errors/failure';
 import type { MapJournal, Place } from '../ports/map-journal.ts';
+import { lockFile, type FileLock } from './file-lock.ts';
 
 const BLOCK_BYTES = 1024 * 1024;
 const NEWLINE = 10;
@@ -36,13 +37,13 @@ export async function openJournal(options: JournalOptions): Promise<JournalFile>
   const { path } = options;
   return guarded(path, async () => {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    const lock = `${path}.lock`;
-    await hold(lock, path);
+    const lock = await lockFile(`${path}.lock`);
+    if ('holder' in lock) throw new Failure('journal-held', { pid: lock.holder ?? 'unknown', path });
     try {
       const file = (await takeUp(options)) ?? (await begin(options));
       return journalOf(file, options.path, lock);
     } catch (thrown) {
-      await rm(lock, { force: true });
+      await lock.release();
       throw thrown;
     }
   });
@@ -61,7 +62,7 @@ interface OpenedFile {
 function journalOf(
   { handle, request, start, end: size, takenUp }: OpenedFile,
   path: string,
-  lock: string,
+  lock: FileLock,
 ): JournalFile {
   let end = size;
   return {
@@ -98,13 +99,13 @@ function journalOf(
     async remove() {
       await handle.close();
       await rm(path, { force: true });
-      await rm(lock, { force: true });
+      await lock.release();
     },
     async close() {
       const worth = end > size;
       await handle.close();
       if (!worth && !takenUp) await rm(path, { force: true });
-      await rm(lock, { force: true });
+      await lock.release();
       return worth;
     },
   };
@@ -208,49 +209,6 @@ function parseHead(line: Buffer): Head | null {
 
 function parseMap(line: Buffer): FileMap | null {
   return fileMapSchema.safeParse(parseJson(line)).data ?? null;
-}
-
-/** Takes the lock; that of a process which is gone is taken over. */
-async function hold(lock: string, path: string): Promise<void> {
-  const own = `${lock}.${randomUUID()}`;
-  const aside = `${own}.old`;
-  // Written before it gets its name, so that nobody ever sees it without its holder.
-  await writeFile(own, holderOf(process.pid), { mode: 0o600 });
-  try {
-    for (;;) {
-      if (await linked(own, lock)) return;
-      const holder = await readFile(lock, 'utf8').catch(() => '');
-      const pid = Number.parseInt(holder, 10);
-      if (pid > 0 && holderOf(pid) === holder) throw new Failure('journal-held', { pid, path });
-      // Of two that see it one gets it; what the other took away in its place is put back.
-      await rename(lock, aside).catch(() => undefined);
-      if ((await readFile(aside, 'utf8').catch(() => holder)) !== holder) await linked(aside, lock);
-      await rm(aside, { force: true });
-    }
-  } finally {
-    await rm(own, { force: true });
-  }
-}
-
-/** False where the new name is taken. */
-async function linked(existing: string, name: string): Promise<boolean> {
-  try {
-    await link(existing, name);
-    return true;
-  } catch (error) {
-    if (errnoOf(error) !== 'EEXIST') throw error;
-    return false;
-  }
-}
-
-/** A process, told apart from a later one with the same number by when it started. */
-function holderOf(pid: number): string {
-  try {
-    const facts = readFileSync(`/proc/${String(pid)}/stat`, 'utf8');
-    return `${String(pid)} ${facts.slice(facts.lastIndexOf(')') + 2).split(' ')[19] ?? ''}`;
-  } catch {
-    return String(pid);
-  }
 }
 
 /** What the file system says becomes a failure that names the journal. */

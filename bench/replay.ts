@@ -3,13 +3,17 @@
 // `npm run bench:replay -- top gaps`. Needs tcpreplay and tcpdump. Raw runs go to bench/runs.
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { createReadStream, createWriteStream, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip, createGzip } from 'node:zlib';
 import type { RunReport, SensorReport } from '@capfleet/shared/contract/report';
 import type { Comparison } from '@capfleet/shared/verify/comparison';
 import { enterNamespaces } from '../test/support/enter-namespaces.ts';
 import { createNamespace, linkCounters, runIn, spawnIn, vethPair } from '../test/support/netns.ts';
+import { readPcap } from '../test/support/pcap-reader.ts';
 import { startReceiver } from '../test/support/receive.ts';
 import { inTurn, type Contender } from './support/in-turn.ts';
 import { bursty, even, writeSet } from './support/paced-set.ts';
@@ -26,19 +30,39 @@ const IN = 'in0';
 const folder = mkdtempSync(join(process.env['CAPFLEET_BENCH_DIR'] ?? tmpdir(), 'capfleet-replay-'));
 const verdicts = new Verdicts('replay');
 
-async function capfleet(set: string, ...args: readonly string[]): Promise<RunReport> {
-  const command = ['replay', '--dump-json', `${set}.json`, '--out-interface', OUT, '--json', ...args];
+const capfleet = (set: string, ...args: readonly string[]): Promise<RunReport> =>
+  capfleetTo(OUT, set, ...args);
+
+async function capfleetTo(out: string, set: string, ...args: readonly string[]): Promise<RunReport> {
+  const command = ['replay', '--dump-json', `${set}.json`, '--out-interface', out, '--json', ...args];
   return JSON.parse(await program(command)) as RunReport;
 }
+
+/** Largest resident size of the program that ran last, bytes. */
+let largest = 0;
 
 /** Runs the program in the sensor's namespace; a verdict that does not hold is a result too. */
 async function program(args: readonly string[]): Promise<string> {
   const child = spawnIn(NS, process.execPath, [PROGRAM, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
+  largest = 0;
+  const watching = setInterval(() => {
+    largest = Math.max(largest, peakOf(child.pid ?? 0));
+  }, 100);
   child.stdout?.setEncoding('utf8').on('data', (text: string) => (output += text));
   const [code] = (await once(child, 'close')) as [number | null];
+  clearInterval(watching);
   if (code !== 0 && code !== 4) throw new Error(`capfleet ${args.join(' ')} ended with ${code}`);
   return output;
+}
+
+/** What a process has held at most, bytes; 0 once it is gone. */
+function peakOf(pid: number): number {
+  try {
+    return Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
+  } catch {
+    return 0;
+  }
 }
 
 /** Maps a capture, or the folder that it lies in, to a dump beside it. */
@@ -117,8 +141,9 @@ async function top(): Promise<void> {
         name: 'capfleet --topspeed',
         run: () =>
           arrived(async () => {
-            const { firstSent, lastSent } = resultOf(await capfleet(set, '--topspeed'));
-            return Number(BigInt(lastSent ?? 0) - BigInt(firstSent ?? 0)) / 1e9;
+            const seconds = await topspeed(set, OUT);
+            memory = Math.max(memory, largest);
+            return seconds;
           }),
       },
       {
@@ -126,14 +151,19 @@ async function top(): Promise<void> {
         run: () => arrived(async () => secondsOf(await tcpreplay('-t', set))),
       },
       { name: 'bare loop', run: () => arrived(async () => (await bare(set, 'top', '1')).seconds) },
+      {
+        name: 'capfleet --topspeed, af_xdp',
+        run: () => arrived(() => topspeed(set, `af_xdp:${OUT}`)),
+      },
     ];
+    let memory = 0;
     const runs = await inTurn(contenders, 5);
     verdicts.measured(`top ${length}`, runs);
     const rates = runs.map(({ median }) => count / median);
     console.log(
       `  packets per second: ${rates.map((rate) => Math.round(rate).toLocaleString('en')).join(', ')}`,
     );
-    const [ours = 0, theirs = 0, least = 0] = rates;
+    const [ours = 0, theirs = 0, least = 0, xdp = 0] = rates;
     verdicts.figure({
       name: 'rate to that of tcpreplay -t',
       value: ours / theirs,
@@ -146,7 +176,57 @@ async function top(): Promise<void> {
       unit: '×',
       bound: { least: 0.9 },
     });
+    verdicts.figure({
+      name: 'rate of af_xdp to that of af_packet',
+      value: xdp / ours,
+      unit: '×',
+      ...(length === 64 && { bound: { least: 1.3 } }),
+    });
+    verdicts.figure({
+      name: 'resident size',
+      value: memory / 1e6,
+      unit: 'MB',
+      bound: { most: 250 },
+    });
+    await compressed(set, count);
+    rmSync(set);
   }
+}
+
+/** Seconds from the first frame to the last. */
+async function topspeed(set: string, out: string): Promise<number> {
+  const { firstSent, lastSent } = resultOf(await capfleetTo(out, set, '--topspeed'));
+  return Number(BigInt(lastSent ?? 0) - BigInt(firstSent ?? 0)) / 1e9;
+}
+
+/** From gzip a replay is as fast as inflating allows. */
+async function compressed(set: string, count: number): Promise<void> {
+  const packed = `${set}.gz`;
+  await pipeline(createReadStream(set), createGzip({ level: 1 }), createWriteStream(packed));
+  await program(['map', '--source', packed, '--dump-json', `${packed}.json`, '--json']);
+  const runs = await inTurn(
+    [
+      { name: 'capfleet --topspeed, gzip', run: () => topspeed(packed, OUT) },
+      {
+        name: "Node's gunzip to nowhere",
+        run: async () => {
+          const started = performance.now();
+          const nowhere = new Writable({
+            write(_chunk, _encoding, done) {
+              done();
+            },
+          });
+          await pipeline(createReadStream(packed, { highWaterMark: 1 << 20 }), createGunzip(), nowhere);
+          return (performance.now() - started) / 1000;
+        },
+      },
+    ],
+    3,
+  );
+  verdicts.measured(`gzip ${count}`, runs);
+  const [ours, theirs] = runs.map(({ median }) => median);
+  verdicts.figure({ name: "time to that of Node's gunzip", value: (ours ?? 0) / (theirs ?? 0), unit: '×' });
+  rmSync(packed);
 }
 
 /** What tcpreplay says it took. */
@@ -252,6 +332,57 @@ async function drift(): Promise<void> {
     });
     rmSync(set);
   }
+  await scaled();
+}
+
+/** A pass that is to take a certain time takes that time. */
+async function scaled(): Promise<void> {
+  const set = join(folder, 'scaled.pcap');
+  writeSet(set, bursty(23, 4000, 8));
+  await map(set);
+  const seconds = 10;
+  verdicts.section(`--time-scale-duration ${seconds}s`);
+  const { firstSent, startError, lastSent, endDrift } = resultOf(
+    await capfleet(set, '--time-scale-duration', `${seconds}s`),
+  );
+  const start = BigInt(firstSent ?? 0) - BigInt(startError ?? 0);
+  const off = Number(BigInt(lastSent ?? 0) - start - BigInt(seconds) * 1_000_000_000n);
+  verdicts.figure({
+    name: 'end beyond what was asked for',
+    value: Math.abs(off) / 1e6,
+    unit: 'ms',
+    bound: { most: 1 + Math.max(0, Number(endDrift ?? 0)) / 1e6 },
+  });
+}
+
+const BURST = 10;
+
+/** Equal stamps go back to back. */
+async function bursts(): Promise<void> {
+  const set = join(folder, 'bursts.pcap');
+  const packets = Array.from(
+    { length: 10_000 },
+    (_, index) => [Math.floor(index / BURST) * 5_000_000, 300] as const,
+  );
+  writeSet(set, packets);
+  await map(set);
+  verdicts.section(`bursts: ${packets.length / BURST} of ${BURST} packets with one stamp each`);
+  const file = join(folder, 'bursts-received.pcap');
+  const receiver = await startReceiver({ ns: FAR, iface: IN, file });
+  await capfleet(set);
+  await receiver.stop();
+  const times = readPcap(readFileSync(file)).packets.map(({ time }) => time);
+  if (times.length !== packets.length) console.log(`  ${times.length} of ${packets.length} packets arrived`);
+  const spans = Array.from({ length: packets.length / BURST }, (_, burst) =>
+    Number((times[burst * BURST + BURST - 1] ?? 0n) - (times[burst * BURST] ?? 0n)),
+  ).sort((a, b) => a - b);
+  verdicts.raw('bursts', spans);
+  verdicts.figure({
+    name: 'a burst at the receiver, median',
+    value: (spans[spans.length >> 1] ?? Number.NaN) / 1000,
+    unit: 'µs',
+    bound: { most: 100 },
+  });
 }
 
 async function order(): Promise<void> {
@@ -287,7 +418,7 @@ async function cost(): Promise<void> {
   });
 }
 
-const sections = { top, gaps, drift, order, cost };
+const sections = { top, gaps, drift, order, bursts, cost };
 const asked = process.argv.slice(2);
 try {
   for (const needed of ['tcpreplay', 'tcpdump']) {

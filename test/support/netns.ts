@@ -69,6 +69,9 @@ export async function vethPair({ a, b }: { a: LinkEnd; b: LinkEnd }): Promise<vo
   }
 }
 
+/** The signal at the parent's death is not sent where that came first. */
+const UNLESS_ORPHANED = '[ "$PPID" = "$0" ] || exit 1; exec "$@"';
+
 /** A process in the namespace; signals reach it directly, and it is killed when this process dies. */
 export function spawnIn(
   ns: string,
@@ -104,7 +107,8 @@ export async function linkCounters(ns: string, name: string): Promise<LinkCounte
 }
 
 function enter(ns: string, command: string, args: readonly string[]): string[] {
-  return [`--net=/run/netns/${checked(ns)}`, '--', 'setpriv', '--pdeathsig', 'KILL', '--', command, ...args];
+  const shell = ['sh', '-c', UNLESS_ORPHANED, String(process.pid), command, ...args];
+  return [`--net=/run/netns/${checked(ns)}`, '--', 'setpriv', '--pdeathsig', 'KILL', '--', ...shell];
 }
 
 function checked(ns: string): string {

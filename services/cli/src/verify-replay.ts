@@ -41,7 +41,7 @@ export async function verifyReplay(
   await feed({
     timeline: plan.timeline,
     policies: plan.policies,
-    mtu: null,
+    mtu: plan.policies.mtu,
     sink: comparisonSink(comparison, digest),
     files: () => plan.files.map((file) => mergeFileOf(file, source, 0, errors)),
     counts,

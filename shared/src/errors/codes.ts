@@ -248,7 +248,7 @@ export const errorTable = {
   ),
   'frame-too-large': failed(
     '{path} has a frame of {frame} bytes; {interface} takes {limit} (MTU {mtu})',
-    'raise the MTU: `ip link set {interface} mtu {needed}`',
+    'raise the MTU: `ip link set {interface} mtu {needed}`; or say with --mtu-policy what becomes of such frames',
   ),
   'too-many-open-files': failed(
     '{files} files of the share overlap in time, and this process may have {limit} open',

@@ -306,6 +306,15 @@ export const errorTable = {
     'make room or choose another --out-dir; what was written before is whole',
   ),
 
+  'capture-unwritable': failed(
+    'cannot write {path}: {reason}',
+    'make room, or choose another file with --write; an old file there is unchanged',
+  ),
+  'stamp-unwritable': failed(
+    'a packet is due at {time}, and a pcap holds times from 1970 to 2106',
+    'end the replay before that with --duration, or play it faster',
+  ),
+
   // Command line
   'setting-missing': usage('{setting} is needed {why}', 'see `capfleet {command} --help`'),
   'setting-invalid': usage('{setting}: {reason}', 'see `capfleet {command} --help`'),

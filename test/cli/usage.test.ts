@@ -29,7 +29,7 @@ const refusals: [args: string[], said: RegExp][] = [
   [['mapper'], /required option '--redis <url>' not specified/],
   [['replayer', ...REDIS, '--interface', 'null'], /required option '--sensor <name>' not specified/],
   [['replayer', ...REDIS, '--interface', 'null', '--sensor', 'a b'], /"a b" is no sensor name/],
-  [['replay', ...DUMP], /--out-interface or --sensors is needed to know where to play/],
+  [['replay', ...DUMP], /--out-interface, --sensors or --write is needed to know where to play/],
   [['replay', ...DUMP, ...OUT, '--sensors', 'a', ...REDIS], /--out-interface: not together with --sensors/],
   [['replay', ...DUMP, '--sensors', 'a,b'], /--redis is needed with --sensors/],
   [['replay', ...DUMP, '--sensors', 'a,b,a', ...REDIS], /a sensor is named twice/],

@@ -9,6 +9,7 @@ import type { Nanos } from '@capfleet/shared/time/nanos';
 import { ONE, type Rational } from '@capfleet/shared/time/rational';
 import {
   parseLoops,
+  parseMtu,
   parsePattern,
   parsePositive,
   parsePositiveSpan,
@@ -41,6 +42,7 @@ export interface ReplayOptions {
   readonly skipOoo: boolean;
   readonly mtuPolicy: ReplayPolicies['oversize'];
   readonly skipMtu: boolean;
+  readonly mtu?: number;
 }
 
 const paces = [
@@ -119,10 +121,16 @@ export function addReplayOptions(command: Command): Command {
     .option('--skip-ooo', 'leave out packets whose stamp runs backwards in their file', false)
     .addOption(
       new Option('--mtu-policy <policy>', 'frames larger than the interface takes: refuse the run, or …')
-        .choices(['fail', 'skip', 'truncate'])
+        .choices(['fail', 'skip', 'truncate', 'segment'])
         .default('fail'),
     )
-    .option('--skip-mtu', 'as --mtu-policy skip', false);
+    .option('--skip-mtu', 'as --mtu-policy skip', false)
+    .addOption(
+      new Option(
+        '--mtu <bytes>',
+        'hold frames against this MTU where the interface has none or more',
+      ).argParser(parseMtu),
+    );
 }
 
 /**
@@ -166,6 +174,7 @@ export function requestOf(
       allowDefaultRouteInterface,
       backwards: options.skipOoo ? 'skip' : 'send',
       oversize: options.skipMtu ? 'skip' : options.mtuPolicy,
+      mtu: options.mtu ?? null,
     },
   };
 }

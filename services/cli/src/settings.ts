@@ -1,7 +1,7 @@
 // Parsers of the values that a person types. Each refuses in the name of the setting.
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { SensorPattern } from '@capfleet/shared/dataset/assignment';
-import { SLOWEST_RATE } from '@capfleet/shared/dataset/replay-plan';
+import { SLOWEST_RATE, SMALLEST_MTU } from '@capfleet/shared/dataset/replay-plan';
 import type { RootMove } from '@capfleet/shared/dataset/roots';
 import { isRedisUrl } from '@capfleet/shared/redis/connect';
 import { logLevels } from '@capfleet/shared/log/logger';
@@ -19,6 +19,12 @@ export function parsePositive(text: string): number {
   const count = parseCount(text);
   if (count === 0) throw new InvalidArgumentError('it must be at least 1.');
   return count;
+}
+
+export function parseMtu(text: string): number {
+  const mtu = parseCount(text);
+  if (mtu < SMALLEST_MTU) throw new InvalidArgumentError(`it must be at least ${String(SMALLEST_MTU)}.`);
+  return mtu;
 }
 
 /** An empty one is a variable that is not set, as a rule, and would stand for the current folder. */

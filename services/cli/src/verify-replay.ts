@@ -9,18 +9,13 @@ import type { Nanos } from '@capfleet/shared/time/nanos';
 import { ReplayComparison, type Comparison } from '@capfleet/shared/verify/comparison';
 import { createDigest } from '@capfleet/shared/verify/digest';
 import { mapFile } from '@capfleet/mapper/map-file';
-import { feed } from '@capfleet/replayer/feed';
-import { emptyFeedCounts, type FeedCounts } from '@capfleet/replayer/feed-counts';
 import { Merge } from '@capfleet/replayer/merge';
 import { mergeFileOf, type FileError } from '@capfleet/replayer/merge-file';
 import type { FrameSink } from '@capfleet/replayer/ports/frame-sink';
+import { feedPlan, type FedPlan } from './feed-plan.ts';
 
-export interface Verification {
+export interface Verification extends FedPlan {
   readonly comparison: Comparison;
-  /** What the plan left out, and why. */
-  readonly counts: FeedCounts;
-  /** Of the files that were to be played. */
-  readonly errors: readonly FileError[];
 }
 
 /**
@@ -36,21 +31,9 @@ export async function verifyReplay(
 ): Promise<Verification> {
   const digest = await createDigest();
   const comparison = new ReplayComparison();
-  const counts = emptyFeedCounts();
-  const errors: FileError[] = [];
-  await feed({
-    timeline: plan.timeline,
-    policies: plan.policies,
-    mtu: null,
-    sink: comparisonSink(comparison, digest),
-    files: () => plan.files.map((file) => mergeFileOf(file, source, 0, errors)),
-    counts,
-    onPrefilled: () => undefined,
-    stopped: () => signal.aborted,
-  });
-  signal.throwIfAborted();
+  const fed = await feedPlan(plan, source, comparisonSink(comparison, digest), signal);
   await addReceived(comparison, digest, received, signal);
-  return { comparison: comparison.conclude(), counts, errors };
+  return { comparison: comparison.conclude(), ...fed };
 }
 
 /** Maps captures in this process, for who gives files instead of a mapping. @throws Failure */

@@ -6,8 +6,13 @@ import { toSecondsAndNanos } from '@capfleet/shared/time/nanos';
 import type { FeedCounts, FeedRefusal } from './feed-counts.ts';
 import { largestFrame, LINKTYPE_ETHERNET } from './frame-limit.ts';
 import type { Merge } from './merge.ts';
+import { TcpSegmenter } from './segment.ts';
 
 export class Admission {
+  /** Of the packet that `lengthOf` was asked for: what it is split into, at the first segment; null: it is not. */
+  segments: TcpSegmenter | null = null;
+
+  readonly #segmenter = new TcpSegmenter();
   readonly #policies: Pick<ReplayPolicies, 'backwards' | 'oversize'>;
   readonly #mtu: number | null;
   readonly #counts: FeedCounts;
@@ -45,8 +50,9 @@ export class Admission {
     return seconds > to.seconds || (seconds === to.seconds && nanos > to.nanos);
   }
 
-  /** How many of its bytes go out; null: the packet does not, and is counted. */
+  /** How many of its bytes go out, or of its first segment; null: the packet does not, and is counted. */
   lengthOf(reader: PacketReader, merge: Merge): number | null {
+    this.segments = null;
     if (reader.linkType !== LINKTYPE_ETHERNET) return this.#refuse('link-type');
     if (this.#policies.backwards === 'skip' && merge.isLate) return this.#refuse('backwards');
     const { capturedLength: length } = reader;
@@ -62,7 +68,18 @@ export class Admission {
       case 'truncate':
         this.#counts.truncated += 1;
         return limit;
+      case 'segment':
+        if (!this.#segmenter.begin(reader.window, reader.dataStart, length, reader.wireLength, limit))
+          return this.#refuse('oversize');
+        this.segments = this.#segmenter;
+        return this.#segmenter.length;
     }
+  }
+
+  /** Counts the current segment, which was handed on. */
+  countSegment(): void {
+    if (this.#segmenter.index === 0) this.#counts.segmented += 1;
+    this.#counts.segments += 1;
   }
 
   #refuse(cause: FeedRefusal): null {

@@ -13,7 +13,7 @@ export interface Oversize {
 }
 
 export interface FeedCounts {
-  /** Packets read and due in this run. */
+  /** Packets read and due in this run; of one that is split, its segments instead. */
   read: number;
   /** Of those read, packets that are not written. */
   readonly refused: Record<FeedRefusal, number>;
@@ -21,6 +21,9 @@ export interface FeedCounts {
   backwards: number;
   /** Frames written without their end. */
   truncated: number;
+  /** Frames that were split, and the segments of them that are written. */
+  segmented: number;
+  segments: number;
   firstOversize: Oversize | null;
   /** Time that gaps were shortened by, ns on the wire. */
   shortened: Nanos;
@@ -34,6 +37,8 @@ export function emptyFeedCounts(): FeedCounts {
     refused: { 'link-type': 0, backwards: 0, oversize: 0 },
     backwards: 0,
     truncated: 0,
+    segmented: 0,
+    segments: 0,
     firstOversize: null,
     shortened: 0n,
     loops: 0,

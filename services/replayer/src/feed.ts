@@ -93,21 +93,29 @@ async function feedLoop(
     if (admission.isBehindWindow(merge)) return 'whole';
     if (admission.isOutside(merge)) continue;
     if (counts.read >= most) return 'enough';
-    const length = admission.lengthOf(reader, merge);
-    if (length === null) continue;
-    if (schedule.place(merge.seconds, merge.nanos, length)) {
-      latestDue = lastDue();
-      while (!sink.origin(schedule.origin)) {
+    const whole = admission.lengthOf(reader, merge);
+    if (whole === null) continue;
+    const { segments } = admission;
+    const bytes = segments?.bytes ?? reader.window;
+    const start = segments ? 0 : reader.dataStart;
+    // Segments have one stamp; a rate counts each.
+    do {
+      const length = segments?.length ?? whole;
+      if (schedule.place(merge.seconds, merge.nanos, length)) {
+        latestDue = lastDue();
+        while (!sink.origin(schedule.origin)) {
+          await waitForRoom();
+          if (stopped()) return 'stopped';
+        }
+      }
+      const { due } = schedule;
+      if (due > latestDue) return 'enough';
+      while (!sink.frame(due, bytes, start, length)) {
         await waitForRoom();
         if (stopped()) return 'stopped';
       }
-    }
-    const { due } = schedule;
-    if (due > latestDue) return 'enough';
-    while (!sink.frame(due, reader.window, reader.dataStart, length)) {
-      await waitForRoom();
-      if (stopped()) return 'stopped';
-    }
-    counts.read += 1;
+      counts.read += 1;
+      if (segments) admission.countSegment();
+    } while (counts.read < most && segments?.next());
   }
 }

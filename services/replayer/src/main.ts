@@ -1,6 +1,5 @@
 // The replayer as a process: one agent for one sensor, until it is told to end or its parent is gone.
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLogger, type LogLevel } from '@capfleet/shared/log/logger';
 import { untilTold } from '@capfleet/shared/process/lifetime';
@@ -11,6 +10,7 @@ import { requireNative } from './adapters/native-pacer.ts';
 import { measureRedisClock } from './adapters/redis-clock.ts';
 import { redisCoordinatorChannel } from './adapters/redis-coordinator-channel.ts';
 import { parseLink } from './link.ts';
+import { openFileLimit } from './open-file-limit.ts';
 import { runAgent } from './run-agent.ts';
 
 /** TIME_ERROR of adjtimex: nothing disciplines the clock. */
@@ -26,12 +26,6 @@ export interface ReplayerProcessOptions {
   readonly s3: S3Options;
   readonly version: string;
   readonly logLevel: LogLevel;
-}
-
-/** The soft limit, which Node raises to the hard one when it starts. */
-function openFileLimit(): number {
-  const limits = readFileSync('/proc/self/limits', 'utf8');
-  return Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? Number.POSITIVE_INFINITY);
 }
 
 /** @throws Failure `native-missing`, `sensor-taken` */

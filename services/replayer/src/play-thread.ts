@@ -120,6 +120,8 @@ function outcomeOf(pacer: Pacer, counts: FeedCounts, files: PlayOutcome['files']
       },
       backwards: counts.backwards,
       truncated: counts.truncated,
+      segmented: counts.segmented,
+      segments: counts.segments,
     },
     lateness:
       isTimed && quantiles

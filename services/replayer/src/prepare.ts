@@ -31,10 +31,10 @@ export interface PrepareContext {
  * @throws Failure `interface-missing`, `interface-down`, `interface-default-route`, `interface-link-type`,
  *   `frame-too-large`, `too-many-open-files`, `file-missing`, `file-forbidden`, `file-changed`,
  *   `file-outside-roots`, `tarball-compressed`, those of `openCapture`
- * @returns the MTU of the interface; null where any frame goes
+ * @returns the MTU that frames are held against; null where any frame goes
  */
 export async function checkPlan(plan: SensorPlan, context: PrepareContext): Promise<number | null> {
-  const mtu = await checkLink(plan, context);
+  const mtu = smaller(await checkLink(plan, context), plan.policies.mtu);
   const refusedOver = plan.policies.oversize === 'fail' ? mtu : null;
   checkOverlap(plan, context.openFileLimit);
   for (let start = 0; start < plan.files.length; start += FILES_AT_ONCE) {
@@ -43,6 +43,10 @@ export async function checkPlan(plan: SensorPlan, context: PrepareContext): Prom
     );
   }
   return mtu;
+}
+
+function smaller(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? (a ?? b) : Math.min(a, b);
 }
 
 /** Files that overlap in time are open side by side while they are merged. */

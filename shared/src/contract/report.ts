@@ -36,7 +36,8 @@ const latenessSchema = z.object({
 });
 
 export const accountsSchema = z.object({
-  /** Packets read from the files and due in this run; read = sent + the sum of refused. */
+  /** Packets read from the files and due in this run, of one that is split its segments instead; read = sent + the
+   *  sum of refused. */
   read: count,
   sent: count,
   sentBytes: count,
@@ -45,6 +46,9 @@ export const accountsSchema = z.object({
   backwards: count,
   /** Of those sent, frames whose end was cut off to fit the interface. */
   truncated: count,
+  /** Packets that were split because the interface does not take them whole, and the segments they became. */
+  segmented: count,
+  segments: count,
 });
 
 export const playResultSchema = z.object({
@@ -127,6 +131,8 @@ export function emptyAccounts(): Accounts {
     },
     backwards: 0,
     truncated: 0,
+    segmented: 0,
+    segments: 0,
   };
 }
 
@@ -140,6 +146,8 @@ export function addAccounts(a: Accounts, b: Accounts): Accounts {
     refused,
     backwards: a.backwards + b.backwards,
     truncated: a.truncated + b.truncated,
+    segmented: a.segmented + b.segmented,
+    segments: a.segments + b.segments,
   };
 }
 

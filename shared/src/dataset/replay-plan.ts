@@ -68,6 +68,9 @@ export const timelineSchema = z.object({
   duration: instant.nullable(),
 });
 
+/** What every host must take in one piece (RFC 791). */
+export const SMALLEST_MTU = 68;
+
 export const sensorPlanSchema = z.object({
   sensor: z.string().min(1),
   timeline: timelineSchema,
@@ -76,8 +79,11 @@ export const sensorPlanSchema = z.object({
     allowDefaultRouteInterface: z.boolean(),
     /** A packet whose stamp is earlier than the latest before it in its file: at once, or not at all. */
     backwards: z.enum(['send', 'skip']),
-    /** A frame larger than the interface takes: the run is refused; it is left out; its end is cut off. */
-    oversize: z.enum(['fail', 'skip', 'truncate']),
+    /** A frame larger than the interface takes: the run is refused; it is left out; its end is cut off; its TCP
+     *  payload goes out in segments, and what holds none is left out. */
+    oversize: z.enum(['fail', 'skip', 'truncate', 'segment']),
+    /** Frames are held against this MTU where the link has none or a larger one; null: against the link's own. */
+    mtu: z.int().min(SMALLEST_MTU).nullable(),
   }),
 });
 
@@ -113,7 +119,7 @@ export const plainReplay = {
   maxGap: null,
   limit: null,
   duration: null,
-  policies: { allowDefaultRouteInterface: false, backwards: 'send', oversize: 'fail' },
+  policies: { allowDefaultRouteInterface: false, backwards: 'send', oversize: 'fail', mtu: null },
 } as const satisfies Partial<ReplayRequest>;
 
 /**

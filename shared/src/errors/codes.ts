@@ -248,7 +248,7 @@ export const errorTable = {
   ),
   'frame-too-large': failed(
     '{path} has a frame of {frame} bytes; {interface} takes {limit} (MTU {mtu})',
-    'raise the MTU: `ip link set {interface} mtu {needed}`',
+    'raise the MTU: `ip link set {interface} mtu {needed}`; or say with --mtu-policy what becomes of such frames',
   ),
   'too-many-open-files': failed(
     '{files} files of the share overlap in time, and this process may have {limit} open',
@@ -304,6 +304,15 @@ export const errorTable = {
   'output-unwritable': failed(
     'cannot write {path}: {reason}',
     'make room or choose another --out-dir; what was written before is whole',
+  ),
+
+  'capture-unwritable': failed(
+    'cannot write {path}: {reason}',
+    'make room, or choose another file with --write; an old file there is unchanged',
+  ),
+  'stamp-unwritable': failed(
+    'a packet is due at {time}, and a pcap holds times from 1970 to 2106',
+    'end the replay before that with --duration, or play it faster',
   ),
 
   // Command line

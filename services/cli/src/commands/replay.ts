@@ -23,6 +23,7 @@ import {
   jsonOption,
   logLevelOption,
   parseAssignments,
+  parsePath,
   parsePositiveSpan,
   parseRoots,
   parseSensorNames,
@@ -31,13 +32,17 @@ import {
   s3Options,
   type S3CommandOptions,
 } from '../settings.ts';
-import { replayProgressBar } from '../show/progress.ts';
+import { replayProgressBar, writeProgressBar } from '../show/progress.ts';
 import { showReport } from '../show/report.ts';
+import { printable } from '../show/text.ts';
+import { showWritten, writtenJson } from '../show/written.ts';
 import type { CommonOptions, World } from '../world.ts';
+import { writeReplay } from '../write-replay.ts';
 
 interface CommandOptions extends CommonOptions, S3CommandOptions, ReplayOptions {
   readonly dumpJson: string;
   readonly outInterface?: string;
+  readonly write?: string;
   readonly sensors?: readonly string[];
   readonly assignBy: 'lane' | 'folder' | 'size';
   readonly assign?: readonly SensorPattern[];
@@ -53,6 +58,7 @@ interface CommandOptions extends CommonOptions, S3CommandOptions, ReplayOptions 
 const examples = `Examples:
   capfleet replay --dump-json meta.json --out-interface veth0
   capfleet replay --dump-json meta.json --out-interface veth0 --time-modifier 2.5 --loop-count 3
+  capfleet replay --dump-json meta.json --write out.pcap --time-modifier 2.5
   capfleet replay --dump-json s3://captures/2026/map.json --out-interface veth0 --s3-endpoint https://s3.example.org
   capfleet replay --dump-json meta.json --sensors a,b --redis redis://queue:6379
       with \`capfleet replayer --sensor a --interface IF --redis redis://queue:6379\` on each sensor's host
@@ -74,6 +80,14 @@ export function replayCommand(run: (action: (world: World) => Promise<ExitCode>)
       'capfleet.json',
     )
     .option('--out-interface <if>', 'play from this host into this interface; or null, or file:PATH')
+    .addOption(
+      new Option(
+        '--write <file>',
+        'send nothing: write a pcap of what would go out, stamped with its due times',
+      )
+        .argParser(parsePath)
+        .conflicts(['outInterface', 'sensors', 'redis']),
+    )
     .addOption(
       new Option('--sensors <names>', 'play from these sensors, comma-separated').argParser(parseSensorNames),
     )
@@ -119,7 +133,10 @@ async function replay(options: CommandOptions, world: World): Promise<ExitCode> 
   const set = onlyFiles(await loadDump(dumpJson, sources(s3Options(options))), options, dumpJson);
   const rule: AssignmentRule = assign ? { by: 'pattern', patterns: assign } : { by: assignBy };
   const plans = planReplay(set, requestOf(options, sensors, rule, allowDefaultRouteInterface), dumpJson);
-  const report = await play(moveFiles(plans, options.root ?? []), options, world);
+  const moved = moveFiles(plans, options.root ?? []);
+  const [first] = moved;
+  if (options.write !== undefined && first) return write(options.write, first, options, world);
+  const report = await play(moved, options, world);
   world.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : showReport(report));
   return exitOf(report, world);
 }
@@ -138,7 +155,7 @@ function moveFiles(plans: readonly SensorPlan[], moves: readonly RootMove[]): Se
   });
 }
 
-function chooseSensors({ outInterface, sensors, redis, lead }: CommandOptions): readonly string[] {
+function chooseSensors({ outInterface, sensors, redis, lead, write }: CommandOptions): readonly string[] {
   const command = 'replay';
   if (lead < SHORTEST_LEAD) {
     const reason = `at least ${formatDuration(SHORTEST_LEAD)}, so that a cancel still reaches every sensor`;
@@ -156,14 +173,36 @@ function chooseSensors({ outInterface, sensors, redis, lead }: CommandOptions): 
       throw new Failure('setting-missing', { setting: '--redis', why: 'with --sensors', command });
     return sensors;
   }
-  if (outInterface === undefined) {
+  if (outInterface === undefined && write === undefined) {
     throw new Failure('setting-missing', {
-      setting: '--out-interface or --sensors',
+      setting: '--out-interface, --sensors or --write',
       why: 'to know where to play',
       command,
     });
   }
   return [LOCAL_SENSOR];
+}
+
+/** Nothing is started for it: no Redis, no agent. */
+async function write(
+  path: string,
+  plan: SensorPlan,
+  options: CommandOptions,
+  world: World,
+): Promise<ExitCode> {
+  const { timeline, files } = plan;
+  const packets = files.reduce((sum, file) => sum + file.packets, 0) * Math.max(1, timeline.loops);
+  const bar = writeProgressBar(world.stderr, timeline.limit ?? packets);
+  const source = sources(s3Options(options));
+  const written = await writeReplay(path, plan, source, world.interrupted, (counts) => {
+    bar.update(counts.read);
+  }).finally(() => {
+    bar.stop();
+  });
+  world.stdout.write(options.json ? writtenJson(written) : showWritten(written));
+  for (const { path: file, message } of written.errors)
+    world.stderr.write(`${printable(file)}: ${printable(message)}\n`);
+  return written.errors.length === 0 ? exitCode.ok : exitCode.partial;
 }
 
 async function play(plans: readonly SensorPlan[], options: CommandOptions, world: World): Promise<RunReport> {

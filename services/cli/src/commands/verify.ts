@@ -54,6 +54,10 @@ async function verify(options: CommandOptions, world: World): Promise<ExitCode> 
     const reason = 'a plan without end cannot be held against anything';
     throw new Failure('setting-invalid', { setting: '--loop-count', reason, command: 'verify' });
   }
+  if (request.policies.oversize !== 'fail' && request.policies.mtu === null) {
+    const why = 'with --mtu-policy: what the interface takes that was played into';
+    throw new Failure('setting-missing', { setting: '--mtu', why, command: 'verify' });
+  }
   const [plan] = planReplay(set, request, path);
   if (!plan) throw new Failure('set-empty', { path });
   const source = sources(s3Options(options));

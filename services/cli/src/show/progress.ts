@@ -75,6 +75,31 @@ export function extractProgressBar(stream: NodeJS.WriteStream, size: number): Pr
   };
 }
 
+/** @param packets at most */
+export function writeProgressBar(stream: NodeJS.WriteStream, packets: number): ProgressBar<number> {
+  if (!stream.isTTY) return { update: () => undefined, stop: () => undefined };
+  const bar = new SingleBar(
+    {
+      stream,
+      format: 'writing {bar} {percentage}% | {done} packets | ETA {eta_formatted}',
+      hideCursor: true,
+      clearOnComplete: true,
+      barsize: 24,
+      etaBuffer: 50,
+    },
+    Presets.shades_classic,
+  );
+  bar.start(Math.max(1, packets), 0, { done: '0' });
+  return {
+    update(done) {
+      bar.update(Math.min(done, packets), { done: formatCount(done) });
+    },
+    stop() {
+      bar.stop();
+    },
+  };
+}
+
 /** @param duration of the whole run on the wire, ns; 0 where it has no end */
 export function replayProgressBar(stream: NodeJS.WriteStream, duration: bigint): ProgressBar<RunState> {
   if (!stream.isTTY) return { update: () => undefined, stop: () => undefined };

@@ -79,6 +79,19 @@ function findings({ verdict, sensors }: RunReport): string {
       lines.push(
         `  ${sensor}: ${formatCount(result.accounts.refused[cause], 'packet')} not sent: ${cause}\n`,
       );
+    const { accounts, firstOversize } = result;
+    if (accounts.truncated > 0)
+      lines.push(`  ${sensor}: ${formatCount(accounts.truncated, 'frame')} cut off to fit the interface\n`);
+    if (accounts.segmented > 0)
+      lines.push(
+        `  ${sensor}: ${formatCount(accounts.segmented, 'frame')} split into ${formatCount(accounts.segments, 'segment')}\n`,
+      );
+    if (firstOversize) {
+      const { path, bytes, limit } = firstOversize;
+      lines.push(
+        `  ${sensor}: the first too large frame has ${formatCount(bytes, 'byte')} where ${formatCount(limit)} fit, in ${printable(path)}\n`,
+      );
+    }
     if (result.accounts.backwards > 0) {
       lines.push(
         `  ${sensor}: ${formatCount(result.accounts.backwards, 'stamp')} ran backwards; sent at once\n`,

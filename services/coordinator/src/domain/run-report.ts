@@ -112,6 +112,8 @@ function accountsText({ accounts, firstOversize }: PlayResult, causes: readonly 
     );
   }
   if (accounts.truncated > 0) parts.push(`${String(accounts.truncated)} cut off`);
+  if (accounts.segmented > 0)
+    parts.push(`${String(accounts.segmented)} split into ${String(accounts.segments)} segments`);
   if (firstOversize) {
     const { path, bytes, limit } = firstOversize;
     parts.push(`the first too large one has ${String(bytes)} bytes where ${String(limit)} fit, in ${path}`);
@@ -162,7 +164,9 @@ function findingsOf(
     const plan = plans.find((candidate) => candidate.sensor === sensor);
     const asked = new Set<RefusalCause>([
       ...(state.stopAsked ? (['stopped'] as const) : []),
-      ...(plan?.policies.oversize === 'skip' ? (['oversize'] as const) : []),
+      ...(plan?.policies.oversize === 'skip' || plan?.policies.oversize === 'segment'
+        ? (['oversize'] as const)
+        : []),
       ...(plan?.policies.backwards === 'skip' ? (['backwards'] as const) : []),
     ]);
     const causes = refusalCauses.filter((cause) => accounts.refused[cause] > 0);
@@ -174,14 +178,15 @@ function findingsOf(
       text: accountsText(result, causes),
     });
     if (plan && result.outcome === 'done' && isPlayedWhole(plan)) {
+      const packets = accounts.read - accounts.segments + accounts.segmented;
       const planned = plan.files.reduce((sum, file) => sum + file.packets, 0) * plan.timeline.loops;
       findings.push({
         check: 'complete',
         sensor,
-        holds: accounts.read === planned && result.files.length === 0,
+        holds: packets === planned && result.files.length === 0,
         text: result.files[0]
           ? `${result.files[0].path}: ${result.files[0].message}`
-          : `${String(accounts.read)} of ${String(planned)} planned packets read`,
+          : `${String(packets)} of ${String(planned)} planned packets read`,
       });
     }
     if (result.outcome === 'failed') {

@@ -113,6 +113,8 @@ describe('accounts', () => {
       sentBytes: fc.nat(),
       backwards: fc.nat(10),
       truncated: fc.nat(10),
+      segmented: fc.nat(10),
+      segments: fc.nat(10),
       refused: fc.record(Object.fromEntries(refusalCauses.map((cause) => [cause, fc.nat(100)]))),
     })
     .map(({ refused, ...rest }) => ({

@@ -1,0 +1,164 @@
+// A nanosecond pcap (draft-ietf-opsawg-pcap) whose stamps are the due times of a run, from a base on. It is wholly new
+// or wholly old, as every file that Capfleet writes.
+import { randomUUID } from 'node:crypto';
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { Failure, reasonOf } from '@capfleet/shared/errors/failure';
+import {
+  formatInstant,
+  fromSecondsAndNanos,
+  toSecondsAndNanos,
+  type Nanos,
+} from '@capfleet/shared/time/nanos';
+import type { FrameSink } from '@capfleet/replayer/ports/frame-sink';
+
+const MAGIC_NANOSECONDS = 0xa1b23c4d;
+const FILE_HEADER_BYTES = 24;
+const RECORD_HEADER_BYTES = 16;
+/** The most that readers accept in a packet. */
+const SNAPLEN = 262_144;
+const LINKTYPE_ETHERNET = 1;
+const BLOCK_BYTES = 1024 * 1024;
+const LAST_SECOND = 0xffff_ffff;
+
+export interface PcapOutput {
+  readonly sink: FrameSink;
+  readonly packets: number;
+  /** Of the frames. */
+  readonly bytes: number;
+  /** Stamps of the earliest and the latest packet; null before there is one. */
+  readonly span: { readonly first: Nanos; readonly last: Nanos } | null;
+  /** Puts the file in its place. @throws Failure `capture-unwritable`; the old file is there then */
+  commit(): void;
+  /** Takes back what was not committed. Idempotent. */
+  discard(): void;
+}
+
+/**
+ * @param base what a due time of 0 is stamped with, ns since the epoch
+ * @throws Failure `capture-unwritable`; the sink throws it too, and `stamp-unwritable`
+ */
+export function createPcapOutput(path: string, base: Nanos): PcapOutput {
+  const target = targetOf(path);
+  const temporary = join(dirname(target), `.${basename(target)}.${randomUUID()}.tmp`);
+  const attempt = <Result>(work: () => Result): Result => {
+    try {
+      return work();
+    } catch (error) {
+      if (error instanceof Failure) throw error;
+      throw new Failure('capture-unwritable', { path, reason: reasonOf(error) }, { cause: error });
+    }
+  };
+  const old = attempt(() => statSync(target, { throwIfNoEntry: false }));
+  if (old && !old.isFile()) {
+    const reason = old.isDirectory() ? 'it is a folder' : 'it is no regular file';
+    throw new Failure('capture-unwritable', { path, reason });
+  }
+  const handle = attempt(() => openSync(temporary, 'wx', old ? old.mode & 0o777 : 0o666));
+  let isOpen = true;
+  const block = Buffer.alloc(BLOCK_BYTES);
+  let filled = putFileHeader(block);
+  let start = toSecondsAndNanos(base);
+  let [packets, bytes] = [0, 0];
+  // Seconds and nanoseconds, so that no packet costs a bigint.
+  let [firstSeconds, firstNanos, lastSeconds, lastNanos] = [Infinity, 0, -Infinity, 0];
+
+  const flush = (): void => {
+    attempt(() => {
+      for (let at = 0; at < filled;) at += writeSync(handle, block, at, filled - at);
+    });
+    filled = 0;
+  };
+  const close = (): void => {
+    if (isOpen) closeSync(handle);
+    isOpen = false;
+  };
+
+  const sink: FrameSink = {
+    origin(origin) {
+      start = toSecondsAndNanos(base + origin);
+      return true;
+    },
+    frame(due, source, from, length) {
+      const time = start.nanos + due;
+      const whole = Math.floor(time / 1e9);
+      const seconds = start.seconds + whole;
+      const nanos = time - whole * 1e9;
+      if (seconds < 0 || seconds > LAST_SECOND) {
+        const time = formatInstant(fromSecondsAndNanos(seconds, nanos));
+        throw new Failure('stamp-unwritable', { path, time });
+      }
+      if (filled + RECORD_HEADER_BYTES + length > block.length) flush();
+      block.writeUInt32LE(seconds, filled);
+      block.writeUInt32LE(nanos, filled + 4);
+      block.writeUInt32LE(length, filled + 8);
+      block.writeUInt32LE(length, filled + 12);
+      source.copy(block, filled + RECORD_HEADER_BYTES, from, from + length);
+      filled += RECORD_HEADER_BYTES + length;
+      packets += 1;
+      bytes += length;
+      if (seconds < firstSeconds || (seconds === firstSeconds && nanos < firstNanos))
+        [firstSeconds, firstNanos] = [seconds, nanos];
+      if (seconds > lastSeconds || (seconds === lastSeconds && nanos > lastNanos))
+        [lastSeconds, lastNanos] = [seconds, nanos];
+      return true;
+    },
+    commit: () => undefined,
+    end: flush,
+  };
+
+  return {
+    sink,
+    get packets() {
+      return packets;
+    },
+    get bytes() {
+      return bytes;
+    },
+    get span() {
+      if (packets === 0) return null;
+      return {
+        first: fromSecondsAndNanos(firstSeconds, firstNanos),
+        last: fromSecondsAndNanos(lastSeconds, lastNanos),
+      };
+    },
+    commit() {
+      attempt(() => {
+        fsyncSync(handle);
+        close();
+        renameSync(temporary, target);
+      });
+    },
+    discard() {
+      close();
+      rmSync(temporary, { force: true });
+    },
+  };
+}
+
+/** A link stays, and what it points to is replaced. */
+function targetOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return resolve(path);
+  }
+}
+
+function putFileHeader(block: Buffer): number {
+  block.writeUInt32LE(MAGIC_NANOSECONDS, 0);
+  block.writeUInt16LE(2, 4);
+  block.writeUInt16LE(4, 6);
+  block.writeUInt32LE(SNAPLEN, 16);
+  block.writeUInt32LE(LINKTYPE_ETHERNET, 20);
+  return FILE_HEADER_BYTES;
+}

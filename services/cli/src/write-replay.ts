@@ -1,0 +1,59 @@
+// Writes what a replay would send, each frame stamped with the time that it is due, instead of sending it.
+import type { SensorPlan } from '@capfleet/shared/dataset/replay-plan';
+import { Failure } from '@capfleet/shared/errors/failure';
+import type { Source } from '@capfleet/shared/source/source';
+import type { Nanos } from '@capfleet/shared/time/nanos';
+import { emptyFeedCounts, type FeedCounts } from '@capfleet/replayer/feed-counts';
+import { openFileLimit } from '@capfleet/replayer/open-file-limit';
+import { checkPlan } from '@capfleet/replayer/prepare';
+import { feedPlan, type FedPlan } from './feed-plan.ts';
+import { createPcapOutput } from './pcap-output.ts';
+
+const PROGRESS_MS = 200;
+
+export interface WrittenReplay extends FedPlan {
+  readonly path: string;
+  readonly packets: number;
+  readonly bytes: number;
+  readonly span: { readonly first: Nanos; readonly last: Nanos } | null;
+}
+
+/**
+ * @param plan of all that would be sent, as of one sensor
+ * @throws Failure `capture-unwritable`, `stamp-unwritable`, those of `checkPlan`, or the signal's reason; an old file
+ *   at the path is unchanged then
+ */
+export async function writeReplay(
+  path: string,
+  plan: SensorPlan,
+  source: Source,
+  signal: AbortSignal,
+  onProgress: (counts: FeedCounts) => void,
+): Promise<WrittenReplay> {
+  const { loops, limit, duration } = plan.timeline;
+  if (loops === 0 && limit === null && duration === null) {
+    const reason = 'a plan without end fills any disk; end it with --limit or --duration';
+    throw new Failure('setting-invalid', { setting: '--write', reason, command: 'replay' });
+  }
+  await checkPlan(plan, {
+    link: { kind: 'file', path },
+    interfaces: { state: () => Promise.resolve(null), names: () => Promise.resolve([]) },
+    source,
+    openFileLimit: openFileLimit(),
+    roots: ['/'],
+  });
+  const output = createPcapOutput(path, BigInt(plan.timeline.base));
+  const counts = emptyFeedCounts();
+  const progress = setInterval(() => {
+    onProgress(counts);
+  }, PROGRESS_MS);
+  try {
+    const fed = await feedPlan(plan, source, output.sink, signal, counts);
+    output.commit();
+    const { packets, bytes, span } = output;
+    return { ...fed, path, packets, bytes, span };
+  } finally {
+    clearInterval(progress);
+    output.discard();
+  }
+}

@@ -7,6 +7,7 @@
         'core/histogram.c',
         'core/interface_facts.c',
         'core/link_af_packet.c',
+        'core/link_af_xdp.c',
         'core/link_file.c',
         'core/link_null.c',
         'core/pacer.c',

@@ -10,7 +10,7 @@ import { Failure } from '@capfleet/shared/errors/failure';
 import { openCapture } from '@capfleet/shared/capture/open-capture';
 import { largestTagged, largestUntagged, LINKTYPE_ETHERNET } from './frame-limit.ts';
 import { findPlanned } from './planned-file.ts';
-import { linkName, type LinkChoice } from './link.ts';
+import { linkMtu, linkName, type LinkChoice } from './link.ts';
 import type { Interfaces } from './ports/interfaces.ts';
 
 const FILES_AT_ONCE = 32;
@@ -54,7 +54,7 @@ function checkOverlap({ files }: SensorPlan, limit: number): void {
 }
 
 async function checkLink(plan: SensorPlan, { link, interfaces }: PrepareContext): Promise<number | null> {
-  if (link.kind !== 'af_packet') return null;
+  if (!('interface' in link)) return null;
   const state = await interfaces.state(link.interface);
   if (!state) {
     throw new Failure('interface-missing', {
@@ -74,7 +74,7 @@ async function checkLink(plan: SensorPlan, { link, interfaces }: PrepareContext)
       accepted: 'no Ethernet frames',
     });
   }
-  return state.mtu;
+  return linkMtu(link, state.mtu);
 }
 
 async function checkFile(file: PlanFile, context: PrepareContext, mtu: number | null): Promise<void> {

@@ -262,6 +262,10 @@ export const errorTable = {
     'the native pacing core is not built',
     'run `npm run build` where the replayer is installed (needs gcc and make)',
   ),
+  'pcap-missing': failed(
+    'the npm package pcap is not built, which the link pcap needs',
+    'install libpcap-dev, g++, make and python3, then run `npm run build -- --force`; or leave out `pcap:`',
+  ),
   'link-failed': failed('opening {interface} failed: {reason}', 'see the reason'),
 
   // Infrastructure

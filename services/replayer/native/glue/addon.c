@@ -160,7 +160,7 @@ static bool get_string(napi_env env, napi_value object, const char *key, char *o
 }
 
 static const struct link_operations *link_named(const char *name) {
-    static const struct link_operations *const links[] = {&link_af_packet, &link_null, &link_file};
+    static const struct link_operations *const links[] = {&link_af_packet, &link_af_xdp, &link_null, &link_file};
     for (size_t i = 0; i < sizeof links / sizeof *links; i++)
         if (strcmp(links[i]->name, name) == 0) return links[i];
     return NULL;
@@ -227,7 +227,7 @@ static bool read_creation(napi_env env, napi_value options, struct creation *out
         return false;
     out->pacer.link = link_named(link);
     if (out->pacer.link == NULL) {
-        throw_type_error(env, "link", "'af_packet', 'null' or 'file'");
+        throw_type_error(env, "link", "'af_packet', 'af_xdp', 'null' or 'file'");
         return false;
     }
     if (!spin_named(spin, &out->pacer.spin)) {

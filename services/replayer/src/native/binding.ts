@@ -12,8 +12,8 @@ export interface PacerHandle {
 }
 
 export interface PacerOptions {
-  readonly link: 'af_packet' | 'null' | 'file';
-  /** af_packet; else ''. */
+  readonly link: 'af_packet' | 'af_xdp' | 'null' | 'file';
+  /** af_packet, af_xdp; else ''. */
   readonly interface: string;
   /** af_packet: past the queueing discipline straight to the device (PACKET_QDISC_BYPASS). */
   readonly qdiscBypass: boolean;

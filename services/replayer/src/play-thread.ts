@@ -106,7 +106,10 @@ function outcomeOf(pacer: Pacer, counts: FeedCounts, files: PlayOutcome['files']
     outcome: state === 'done' ? 'done' : state === 'stopped' ? 'stopped' : 'failed',
     error:
       state === 'failed'
-        ? new Failure('link-failed', { interface: linkName(link), reason: `errno ${String(failure)}` }).toRecord()
+        ? new Failure('link-failed', {
+            interface: linkName(link),
+            reason: `errno ${String(failure)}`,
+          }).toRecord()
         : null,
     accounts: {
       read: counts.read,

@@ -268,10 +268,9 @@ class PcapLink {
         return null;
       } catch {
         const facts = this.#facts();
-        if (!facts?.up || !facts.running) return 'link-down';
-        if (facts.index === this.#index) {
-          if (length > largestFrame(facts.mtu, bytes, start, length)) return 'oversize';
-        } else if (!this.#openAgain(facts.index)) return 'link-down';
+        if (!facts?.up) return 'link-down';
+        if (length > largestFrame(facts.mtu, bytes, start, length)) return 'oversize';
+        if (facts.index !== this.#index && !this.#openAgain(facts.index)) return 'link-down';
       }
       const now = this.#clock.now();
       if (giveUp === 0) giveUp = now + PATIENCE_NS;

@@ -7,6 +7,7 @@ import type { Pace, ReplayPolicies, ReplayRequest } from '@capfleet/shared/datas
 import { Failure } from '@capfleet/shared/errors/failure';
 import type { Nanos } from '@capfleet/shared/time/nanos';
 import { ONE, type Rational } from '@capfleet/shared/time/rational';
+import { compileFilter } from '@capfleet/replayer/adapters/libpcap';
 import {
   parseLoops,
   parsePattern,
@@ -41,6 +42,7 @@ export interface ReplayOptions {
   readonly skipOoo: boolean;
   readonly mtuPolicy: ReplayPolicies['oversize'];
   readonly skipMtu: boolean;
+  readonly outBpf?: string;
 }
 
 const paces = [
@@ -122,7 +124,8 @@ export function addReplayOptions(command: Command): Command {
         .choices(['fail', 'skip', 'truncate'])
         .default('fail'),
     )
-    .option('--skip-mtu', 'as --mtu-policy skip', false);
+    .option('--skip-mtu', 'as --mtu-policy skip', false)
+    .option('--out-bpf <filter>', 'send only frames that match, in the syntax of tcpdump; needs libpcap');
 }
 
 /**
@@ -138,7 +141,7 @@ export function onlyFiles(set: DataSet, { fileRegexp }: ReplayOptions, path: str
   throw new Failure('no-matching-file', { path, filter: `--file-regexp ${fileRegexp.source}` });
 }
 
-/** @throws Failure `setting-invalid` */
+/** @throws Failure `setting-invalid`, `bpf-invalid`, `libpcap-missing` */
 export function requestOf(
   options: ReplayOptions,
   sensors: readonly string[],
@@ -167,6 +170,7 @@ export function requestOf(
       backwards: options.skipOoo ? 'skip' : 'send',
       oversize: options.skipMtu ? 'skip' : options.mtuPolicy,
     },
+    filter: options.outBpf === undefined ? null : compileFilter(options.outBpf),
   };
 }
 

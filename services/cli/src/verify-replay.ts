@@ -1,4 +1,5 @@
 // Holds what a far end received against what a replay was to send, packet by packet, whoever sent it.
+import { BpfFilter } from '@capfleet/shared/bpf/filter';
 import { disk } from '@capfleet/shared/source/disk';
 import { buildDataSet } from '@capfleet/shared/dataset/dataset';
 import type { FileMap } from '@capfleet/shared/dataset/file-map';
@@ -42,6 +43,7 @@ export async function verifyReplay(
     timeline: plan.timeline,
     policies: plan.policies,
     mtu: null,
+    filter: plan.filter ? new BpfFilter(plan.filter.program) : null,
     sink: comparisonSink(comparison, digest),
     files: () => plan.files.map((file) => mergeFileOf(file, source, 0, errors)),
     counts,

@@ -3,6 +3,7 @@
     {
       'target_name': 'capfleet_pacer',
       'sources': [
+        'core/bpf_compile.c',
         'core/clock_facts.c',
         'core/histogram.c',
         'core/interface_facts.c',
@@ -19,6 +20,7 @@
       'include_dirs': ['include'],
       'cflags': ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-Werror=implicit-function-declaration', '-pthread'],
       'ldflags': ['-pthread'],
+      'libraries': ['-ldl'],
     },
   ],
 }

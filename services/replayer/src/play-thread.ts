@@ -1,5 +1,6 @@
 // The thread of one play: owns the pacer and feeds it. Talks to its parent by messages only (see play.ts).
 import { setTimeout as sleep } from 'node:timers/promises';
+import { BpfFilter } from '@capfleet/shared/bpf/filter';
 import { fileRate } from '@capfleet/shared/dataset/replay-plan';
 import { asFailure, Failure } from '@capfleet/shared/errors/failure';
 import { sources } from '@capfleet/shared/source/sources';
@@ -66,6 +67,7 @@ async function play(): Promise<void> {
       timeline: plan.timeline,
       policies: plan.policies,
       mtu,
+      filter: plan.filter ? new BpfFilter(plan.filter.program) : null,
       files: () =>
         plan.files.map((file) => {
           const ahead = Math.ceil(fileRate(file, plan.timeline) * READ_AHEAD_SECONDS);

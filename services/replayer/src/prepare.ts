@@ -35,7 +35,8 @@ export interface PrepareContext {
  */
 export async function checkPlan(plan: SensorPlan, context: PrepareContext): Promise<number | null> {
   const mtu = await checkLink(plan, context);
-  const refusedOver = plan.policies.oversize === 'fail' ? mtu : null;
+  // Which frames a filter leaves over is known only when they are read.
+  const refusedOver = plan.policies.oversize === 'fail' && !plan.filter ? mtu : null;
   checkOverlap(plan, context.openFileLimit);
   for (let start = 0; start < plan.files.length; start += FILES_AT_ONCE) {
     await Promise.all(

@@ -1,5 +1,6 @@
 // Drives the feed of a replay into something else than a pacer: the same packets, the same due times, nothing sent and
 // no waiting.
+import { BpfFilter } from '@capfleet/shared/bpf/filter';
 import type { SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import type { Source } from '@capfleet/shared/source/source';
 import { feed } from '@capfleet/replayer/feed';
@@ -30,6 +31,7 @@ export async function feedPlan(
     timeline: plan.timeline,
     policies: plan.policies,
     mtu: plan.policies.mtu,
+    filter: plan.filter ? new BpfFilter(plan.filter.program) : null,
     files: () => plan.files.map((file) => mergeFileOf(file, source, 0, errors)),
     sink,
     counts,

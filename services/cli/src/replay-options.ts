@@ -7,6 +7,7 @@ import type { Pace, ReplayPolicies, ReplayRequest } from '@capfleet/shared/datas
 import { Failure } from '@capfleet/shared/errors/failure';
 import type { Nanos } from '@capfleet/shared/time/nanos';
 import { ONE, type Rational } from '@capfleet/shared/time/rational';
+import { compileFilter } from '@capfleet/replayer/adapters/libpcap';
 import {
   parseLoops,
   parseMtu,
@@ -43,6 +44,7 @@ export interface ReplayOptions {
   readonly mtuPolicy: ReplayPolicies['oversize'];
   readonly skipMtu: boolean;
   readonly mtu?: number;
+  readonly outBpf?: string;
 }
 
 const paces = [
@@ -130,7 +132,8 @@ export function addReplayOptions(command: Command): Command {
         '--mtu <bytes>',
         'hold frames against this MTU where the interface has none or more',
       ).argParser(parseMtu),
-    );
+    )
+    .option('--out-bpf <filter>', 'send only frames that match, in the syntax of tcpdump; needs libpcap');
 }
 
 /**
@@ -146,7 +149,7 @@ export function onlyFiles(set: DataSet, { fileRegexp }: ReplayOptions, path: str
   throw new Failure('no-matching-file', { path, filter: `--file-regexp ${fileRegexp.source}` });
 }
 
-/** @throws Failure `setting-invalid` */
+/** @throws Failure `setting-invalid`, `bpf-invalid`, `libpcap-missing` */
 export function requestOf(
   options: ReplayOptions,
   sensors: readonly string[],
@@ -176,6 +179,7 @@ export function requestOf(
       oversize: options.skipMtu ? 'skip' : options.mtuPolicy,
       mtu: options.mtu ?? null,
     },
+    filter: options.outBpf === undefined ? null : compileFilter(options.outBpf),
   };
 }
 

@@ -3,10 +3,12 @@
     {
       'target_name': 'capfleet_pacer',
       'sources': [
+        'core/bpf_compile.c',
         'core/clock_facts.c',
         'core/histogram.c',
         'core/interface_facts.c',
         'core/link_af_packet.c',
+        'core/link_af_xdp.c',
         'core/link_file.c',
         'core/link_null.c',
         'core/pacer.c',
@@ -18,6 +20,7 @@
       'include_dirs': ['include'],
       'cflags': ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-Werror=implicit-function-declaration', '-pthread'],
       'ldflags': ['-pthread'],
+      'libraries': ['-ldl'],
     },
   ],
 }

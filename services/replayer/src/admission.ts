@@ -1,5 +1,6 @@
 // Which packets of the sequence go out, and how much of each: the window of the run, link types, stamps that run
-// backwards, frames that the interface does not take. What does not go out is counted by cause.
+// backwards, the filter, frames that the interface does not take. What does not go out is counted by cause.
+import type { BpfFilter } from '@capfleet/shared/bpf/filter';
 import type { PacketReader } from '@capfleet/shared/capture/packet-reader';
 import type { ReplayPolicies, RunTimeline } from '@capfleet/shared/dataset/replay-plan';
 import { toSecondsAndNanos } from '@capfleet/shared/time/nanos';
@@ -15,6 +16,7 @@ export class Admission {
   readonly #segmenter = new TcpSegmenter();
   readonly #policies: Pick<ReplayPolicies, 'backwards' | 'oversize'>;
   readonly #mtu: number | null;
+  readonly #filter: BpfFilter | null;
   readonly #counts: FeedCounts;
   readonly #windowed: boolean;
   readonly #from: { readonly seconds: number; readonly nanos: number };
@@ -24,10 +26,12 @@ export class Admission {
     { windowed, base, period }: RunTimeline,
     policies: Pick<ReplayPolicies, 'backwards' | 'oversize'>,
     mtu: number | null,
+    filter: BpfFilter | null,
     counts: FeedCounts,
   ) {
     this.#policies = policies;
     this.#mtu = mtu;
+    this.#filter = filter;
     this.#counts = counts;
     this.#windowed = windowed;
     this.#from = toSecondsAndNanos(BigInt(base));
@@ -56,6 +60,8 @@ export class Admission {
     if (reader.linkType !== LINKTYPE_ETHERNET) return this.#refuse('link-type');
     if (this.#policies.backwards === 'skip' && merge.isLate) return this.#refuse('backwards');
     const { capturedLength: length } = reader;
+    if (this.#filter?.matches(reader.window, reader.dataStart, length) === false)
+      return this.#refuse('filtered');
     if (this.#mtu === null || length <= this.#mtu) return length;
     const limit = largestFrame(this.#mtu, reader.window, reader.dataStart, length);
     if (length <= limit) return length;

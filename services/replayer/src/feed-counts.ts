@@ -3,7 +3,7 @@ import type { RefusalCause } from '@capfleet/shared/contract/report';
 import type { Nanos } from '@capfleet/shared/time/nanos';
 
 /** Why a packet that was read is not even written. */
-export type FeedRefusal = Extract<RefusalCause, 'link-type' | 'backwards' | 'oversize'>;
+export type FeedRefusal = Extract<RefusalCause, 'link-type' | 'backwards' | 'filtered' | 'oversize'>;
 
 /** A frame that is larger than the interface takes. */
 export interface Oversize {
@@ -34,7 +34,7 @@ export interface FeedCounts {
 export function emptyFeedCounts(): FeedCounts {
   return {
     read: 0,
-    refused: { 'link-type': 0, backwards: 0, oversize: 0 },
+    refused: { 'link-type': 0, backwards: 0, filtered: 0, oversize: 0 },
     backwards: 0,
     truncated: 0,
     segmented: 0,

@@ -1,6 +1,7 @@
 // Feeds a sink, a pacer's ring as a rule: reads all files in merged order, decides which packets go out and when, and
 // hands them on as far ahead as the sink has room. Knows no clock: everything it computes is relative to the run's start.
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { BpfFilter } from '@capfleet/shared/bpf/filter';
 import type { ReplayPolicies, RunTimeline } from '@capfleet/shared/dataset/replay-plan';
 import { Admission } from './admission.ts';
 import type { FeedCounts } from './feed-counts.ts';
@@ -16,6 +17,8 @@ export interface FeedOptions {
   readonly policies: Pick<ReplayPolicies, 'backwards' | 'oversize'>;
   /** Of the interface; null where any frame goes. */
   readonly mtu: number | null;
+  /** Which frames go out; absent: all. */
+  readonly filter?: BpfFilter | null;
   /** In the order of the plan; asked again for each loop. */
   readonly files: () => readonly MergeFile[];
   readonly sink: FrameSink;
@@ -70,10 +73,10 @@ type LoopEnd = 'whole' | 'stopped' | 'enough';
 async function feedLoop(
   merge: Merge,
   schedule: Schedule,
-  { timeline, policies, mtu, sink, counts, stopped }: FeedOptions,
+  { timeline, policies, mtu, filter = null, sink, counts, stopped }: FeedOptions,
   waitForRoom: () => Promise<void>,
 ): Promise<LoopEnd> {
-  const admission = new Admission(timeline, policies, mtu, counts);
+  const admission = new Admission(timeline, policies, mtu, filter, counts);
   const most = timeline.limit ?? Number.POSITIVE_INFINITY;
   // From the current origin, which may stay as it is from loop to loop.
   const lastDue = (): number =>

@@ -1,14 +1,17 @@
-// The worker thread of one play: owns the pacer and feeds it. Talks to its parent by messages only (see play.ts).
-import { parentPort, workerData } from 'node:worker_threads';
+// The thread of one play: owns the pacer and feeds it. Talks to its parent by messages only (see play.ts).
 import { setTimeout as sleep } from 'node:timers/promises';
+import { BpfFilter } from '@capfleet/shared/bpf/filter';
 import { fileRate } from '@capfleet/shared/dataset/replay-plan';
 import { asFailure, Failure } from '@capfleet/shared/errors/failure';
 import { sources } from '@capfleet/shared/source/sources';
 import { openNativePacer } from './adapters/native-pacer.ts';
+import { openPcapPacer } from './adapters/pcap-pacer.ts';
 import { emptyFeedCounts, type FeedCounts } from './feed-counts.ts';
 import { feed } from './feed.ts';
 import { mergeFileOf, type FileError } from './merge-file.ts';
-import type { FromPlayThread, PlayData, PlayOutcome, ToPlayThread } from './play.ts';
+import { linkName } from './link.ts';
+import type { FromPlayThread, PlayOutcome, ToPlayThread } from './play.ts';
+import { openPlayPort } from './play-port.ts';
 import type { Pacer } from './ports/pacer.ts';
 import { RingWriter } from './ring-writer.ts';
 
@@ -17,12 +20,11 @@ const DRAIN_PAUSE_MS = 5;
 /** What a file needs of its bytes in this time is read ahead, where its source does that. */
 const READ_AHEAD_SECONDS = 8;
 
-if (!parentPort) throw new Error('play-thread runs as a worker thread');
-const port = parentPort;
-const { plan, link, mtu, s3 } = workerData as PlayData;
+const port = await openPlayPort();
+const { plan, link, mtu, s3 } = port.data;
 const source = sources(s3);
 const say = (message: FromPlayThread): void => {
-  port.postMessage(message);
+  port.say(message);
 };
 
 try {
@@ -34,13 +36,13 @@ try {
 }
 
 async function play(): Promise<void> {
-  const pacer = openNativePacer(link);
+  const pacer = link.kind === 'pcap' ? openPcapPacer(link.interface) : openNativePacer(link);
   const counts = emptyFeedCounts();
   const fileErrors: FileError[] = [];
   let stopped = false;
   let started: () => void = () => undefined;
   const starting = new Promise<void>((resolve) => (started = resolve));
-  port.on('message', (message: ToPlayThread) => {
+  port.listen((message: ToPlayThread) => {
     if (message.type === 'start') pacer.start(BigInt(message.at));
     else {
       stopped = true;
@@ -65,6 +67,7 @@ async function play(): Promise<void> {
       timeline: plan.timeline,
       policies: plan.policies,
       mtu,
+      filter: plan.filter ? new BpfFilter(plan.filter.program) : null,
       files: () =>
         plan.files.map((file) => {
           const ahead = Math.ceil(fileRate(file, plan.timeline) * READ_AHEAD_SECONDS);
@@ -101,12 +104,14 @@ function outcomeOf(pacer: Pacer, counts: FeedCounts, files: PlayOutcome['files']
   const isTimed = plan.timeline.pace.kind !== 'top';
   const quantiles = pacer.latenessQuantiles([0.5, 0.9, 0.99, 0.999, 1]);
   const [p50 = 0n, p90 = 0n, p99 = 0n, p999 = 0n, max = 0n] = quantiles ?? [];
-  const name = link.kind === 'af_packet' ? link.interface : link.kind;
   return {
     outcome: state === 'done' ? 'done' : state === 'stopped' ? 'stopped' : 'failed',
     error:
       state === 'failed'
-        ? new Failure('link-failed', { interface: name, reason: `errno ${String(failure)}` }).toRecord()
+        ? new Failure('link-failed', {
+            interface: linkName(link),
+            reason: `errno ${String(failure)}`,
+          }).toRecord()
         : null,
     accounts: {
       read: counts.read,

@@ -1,12 +1,12 @@
-// One play as its agent sees it: a worker thread that has opened its link and filled its ring, waits for its start,
+// One play as its agent sees it: a thread that has opened its link and filled its ring, waits for its start,
 // and tells how it goes. All instants are CLOCK_MONOTONIC.
-import { Worker } from 'node:worker_threads';
 import type { PlayResult } from '@capfleet/shared/contract/report';
 import type { SensorPlan } from '@capfleet/shared/dataset/replay-plan';
-import { Failure, reasonOf, type FailureRecord } from '@capfleet/shared/errors/failure';
+import { Failure, type FailureRecord } from '@capfleet/shared/errors/failure';
 import type { S3Options } from '@capfleet/shared/source/s3/s3-options';
 import type { Nanos } from '@capfleet/shared/time/nanos';
 import type { LinkChoice } from './link.ts';
+import { startPlayHost } from './play-host.ts';
 
 /** What the thread knows of its play; the agent adds what it knows of clocks. */
 export type PlayOutcome = Omit<PlayResult, 'clock' | 'clockAfter'>;
@@ -47,35 +47,31 @@ export interface PlayData {
 }
 
 /** Opens and fills. @throws FailureRecord-carrying Failure where the link or the thread fails */
-export async function preparePlay(workerData: PlayData): Promise<Play> {
-  const thread = new Worker(new URL('./play-thread.js', import.meta.url), { workerData });
+export async function preparePlay(data: PlayData): Promise<Play> {
+  const thread = startPlayHost(data);
   let progress: PlayProgress = { sent: 0, sentBytes: 0, refused: 0, lastDue: null, loops: 0 };
   let onPrepared: () => void = () => undefined;
   const prepared = new Promise<void>((resolve) => (onPrepared = resolve));
   const ended = new Promise<PlayOutcome>((resolve, reject) => {
-    thread.on('message', (message: FromPlayThread) => {
-      if (message.type === 'prepared') onPrepared();
-      else if (message.type === 'progress') progress = message;
-      else if (message.type === 'ended') resolve(message.outcome);
-      else reject(new PlayFailed(message.error));
-    });
-    thread.on('error', (error) => {
-      reject(new Failure('internal', { reason: reasonOf(error) }, { cause: error }));
-    });
-    thread.on('exit', () => {
-      reject(new Failure('internal', { reason: 'the play thread ended without a word' }));
+    thread.listen({
+      said: (message) => {
+        if (message.type === 'prepared') onPrepared();
+        else if (message.type === 'progress') progress = message;
+        else if (message.type === 'ended') resolve(message.outcome);
+        else reject(new PlayFailed(message.error));
+      },
+      failed: (reason, cause) => {
+        reject(new Failure('internal', { reason }, { cause }));
+      },
     });
   });
   await Promise.race([prepared, ended]);
-  const send = (message: ToPlayThread): void => {
-    thread.postMessage(message);
-  };
   return {
     start: (at) => {
-      send({ type: 'start', at: String(at) });
+      thread.say({ type: 'start', at: String(at) });
     },
     stop: () => {
-      send({ type: 'stop' });
+      thread.say({ type: 'stop' });
     },
     get progress() {
       return progress;

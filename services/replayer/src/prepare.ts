@@ -10,7 +10,7 @@ import { Failure } from '@capfleet/shared/errors/failure';
 import { openCapture } from '@capfleet/shared/capture/open-capture';
 import { largestTagged, largestUntagged, LINKTYPE_ETHERNET } from './frame-limit.ts';
 import { findPlanned } from './planned-file.ts';
-import { linkName, type LinkChoice } from './link.ts';
+import { linkMtu, linkName, type LinkChoice } from './link.ts';
 import type { Interfaces } from './ports/interfaces.ts';
 
 const FILES_AT_ONCE = 32;
@@ -35,7 +35,8 @@ export interface PrepareContext {
  */
 export async function checkPlan(plan: SensorPlan, context: PrepareContext): Promise<number | null> {
   const mtu = smaller(await checkLink(plan, context), plan.policies.mtu);
-  const refusedOver = plan.policies.oversize === 'fail' ? mtu : null;
+  // Which frames a filter leaves over is known only when they are read.
+  const refusedOver = plan.policies.oversize === 'fail' && !plan.filter ? mtu : null;
   checkOverlap(plan, context.openFileLimit);
   for (let start = 0; start < plan.files.length; start += FILES_AT_ONCE) {
     await Promise.all(
@@ -58,7 +59,7 @@ function checkOverlap({ files }: SensorPlan, limit: number): void {
 }
 
 async function checkLink(plan: SensorPlan, { link, interfaces }: PrepareContext): Promise<number | null> {
-  if (link.kind !== 'af_packet') return null;
+  if (!('interface' in link)) return null;
   const state = await interfaces.state(link.interface);
   if (!state) {
     throw new Failure('interface-missing', {
@@ -78,7 +79,7 @@ async function checkLink(plan: SensorPlan, { link, interfaces }: PrepareContext)
       accepted: 'no Ethernet frames',
     });
   }
-  return state.mtu;
+  return linkMtu(link, state.mtu);
 }
 
 async function checkFile(file: PlanFile, context: PrepareContext, mtu: number | null): Promise<void> {

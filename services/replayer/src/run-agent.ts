@@ -14,7 +14,7 @@ import type { Logger } from '@capfleet/shared/log/logger';
 import type { S3Options } from '@capfleet/shared/source/s3/s3-options';
 import type { Nanos } from '@capfleet/shared/time/nanos';
 import { step, toMessage, type AgentEffect, type AgentEvent, type AgentState } from './agent.ts';
-import { linkName } from './link.ts';
+import { interfaceOf, linkName } from './link.ts';
 import { PlayFailed, preparePlay, type Play } from './play.ts';
 import type { CoordinatorChannel } from './ports/coordinator-channel.ts';
 import { checkPlan, type PrepareContext } from './prepare.ts';
@@ -179,10 +179,8 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
 
   async function register(): Promise<void> {
     const { prepare: context } = world;
-    const facts =
-      context.link.kind === 'af_packet'
-        ? await context.interfaces.state(context.link.interface)
-        : { mtu: null, up: true };
+    const name = interfaceOf(context.link);
+    const facts = name === null ? { mtu: null, up: true } : await context.interfaces.state(name);
     await channel.register({
       v: MESSAGE_VERSION,
       sensor,

@@ -24,7 +24,7 @@ export const registrationSchema = z.object({
   version: z.string(),
   host: z.string(),
   interface: z.string(),
-  link: z.enum(['af_packet', 'null', 'file']),
+  link: z.enum(['af_packet', 'af_xdp', 'pcap', 'null', 'file']),
   /** MTU in bytes; null where the link has none. */
   mtu: count.nullable(),
   up: z.boolean(),

@@ -1,6 +1,7 @@
 // What one sensor needs to know to play its share without any further word: its files, the run's timeline, its
 // policies. Complete before the start; nothing in it is relative to another sensor.
 import { z } from 'zod';
+import { frameFilterSchema, type FrameFilter } from '../bpf/program.ts';
 import { formatDuration, formatInstant, type Nanos } from '../time/nanos.ts';
 import { nearestRational, ONE, parseRational, type Rational } from '../time/rational.ts';
 import type { DataSet, TimedFile } from './dataset.ts';
@@ -85,6 +86,8 @@ export const sensorPlanSchema = z.object({
     /** Frames are held against this MTU where the link has none or a larger one; null: against the link's own. */
     mtu: z.int().min(SMALLEST_MTU).nullable(),
   }),
+  /** Which frames go out; absent: all. */
+  filter: frameFilterSchema.exactOptional(),
 });
 
 export type PlanFile = z.infer<typeof planFileSchema>;
@@ -107,6 +110,8 @@ export interface ReplayRequest {
   readonly limit: number | null;
   readonly duration: Nanos | null;
   readonly policies: ReplayPolicies;
+  /** Which frames go out; null: all. */
+  readonly filter: FrameFilter | null;
 }
 
 /** The request of a replay as it was, once. */
@@ -120,6 +125,7 @@ export const plainReplay = {
   limit: null,
   duration: null,
   policies: { allowDefaultRouteInterface: false, backwards: 'send', oversize: 'fail', mtu: null },
+  filter: null,
 } as const satisfies Partial<ReplayRequest>;
 
 /**
@@ -154,6 +160,7 @@ export function planReplay(set: DataSet, request: ReplayRequest, path: string): 
     timeline,
     files: (shares.get(sensor) ?? []).map(planFile),
     policies: request.policies,
+    ...(request.filter && { filter: request.filter }),
   }));
 }
 

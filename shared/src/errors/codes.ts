@@ -262,6 +262,18 @@ export const errorTable = {
     'the native pacing core is not built',
     'run `npm run build` where the replayer is installed (needs gcc and make)',
   ),
+  'pcap-missing': failed(
+    'the npm package pcap is not built, which the link pcap needs',
+    'install libpcap-dev, g++, make and python3, then run `npm run build -- --force`; or leave out `pcap:`',
+  ),
+  'libpcap-missing': failed(
+    'libpcap, which compiles filter expressions, cannot be loaded: {reason}',
+    'install it (`apt-get install libpcap0.8`), or leave out --out-bpf',
+  ),
+  'bpf-invalid': usage(
+    'libpcap does not compile the filter "{expression}": {reason}',
+    'see `man pcap-filter` for the syntax',
+  ),
   'link-failed': failed('opening {interface} failed: {reason}', 'see the reason'),
 
   // Infrastructure

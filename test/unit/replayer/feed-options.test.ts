@@ -219,7 +219,7 @@ describe('a stamp that runs backwards', () => {
   test('is left out where that is asked for, with all that is earlier than what came before', async () => {
     const out = await fed(sets, {}, { policies: { backwards: 'skip', oversize: 'fail' } });
     assert.deepEqual(ids(out), ['0:0', '0:1', '0:4']);
-    assert.deepEqual(out.counts.refused, { 'link-type': 0, backwards: 2, oversize: 0 });
+    assert.deepEqual(out.counts.refused, { 'link-type': 0, backwards: 2, filtered: 0, oversize: 0 });
     assert.equal(out.counts.read, 5);
   });
 });

@@ -63,7 +63,7 @@ async function fed(timing: Partial<RunTimeline> = {}, ringBytes = 1 << 20) {
 
 const only = (change: Partial<FeedCounts>): FeedCounts => ({ ...emptyFeedCounts(), ...change });
 const firstOversize = { path: '0.pcap', bytes: HEADERS + 4000, limit: 1514 };
-const refused = { 'link-type': 0, backwards: 0, oversize: 1 };
+const refused = { 'link-type': 0, backwards: 0, filtered: 0, oversize: 1 };
 
 describe('frames too large, in segments', () => {
   test('are due with their frame, and counted apart from what is split and what cannot be', async () => {

@@ -330,7 +330,7 @@ describe('packets of another link type', () => {
     assert.deepEqual(fed.counts, {
       ...emptyFeedCounts(),
       read: 8,
-      refused: { 'link-type': 4, backwards: 0, oversize: 0 },
+      refused: { 'link-type': 4, backwards: 0, filtered: 0, oversize: 0 },
       loops: 2,
     });
     assert.deepEqual(

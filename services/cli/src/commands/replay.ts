@@ -79,7 +79,10 @@ export function replayCommand(run: (action: (world: World) => Promise<ExitCode>)
       'mapping written by `capfleet map` (or GopherCap), also s3://BUCKET/KEY',
       'capfleet.json',
     )
-    .option('--out-interface <if>', 'play from this host into this interface; or null, or file:PATH')
+    .option(
+      '--out-interface <if>',
+      'play from this host: into eth1, af_xdp:eth1 (fastest), pcap:eth1, null or file:PATH',
+    )
     .addOption(
       new Option(
         '--write <file>',

@@ -35,7 +35,7 @@ export function replayerCommand(
       )
       .requiredOption(
         '--interface <if>',
-        'interface to send into; or null, or file:PATH (a pcap of what goes out)',
+        'what to send into: eth1, af_xdp:eth1 (fastest), pcap:eth1, null or file:PATH (a pcap of what goes out)',
       )
       .addOption(
         new Option('--redis <url>', 'Redis of the cluster (redis://…, rediss://…, unix:/path)')

@@ -168,6 +168,7 @@ function findingsOf(
         ? (['oversize'] as const)
         : []),
       ...(plan?.policies.backwards === 'skip' ? (['backwards'] as const) : []),
+      ...(plan?.filter ? (['filtered'] as const) : []),
     ]);
     const causes = refusalCauses.filter((cause) => accounts.refused[cause] > 0);
     const unasked = causes.filter((cause) => !asked.has(cause));

@@ -2,6 +2,8 @@
 #include "interface_facts.h"
 
 #include <errno.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -35,4 +37,14 @@ int interface_facts(const char *name, struct interface_facts *out, const char **
     int error = interface_facts_at(any, name, out, syscall);
     close(any);
     return error;
+}
+
+bool interface_has_carrier(int socket, const char *name) {
+    struct ethtool_value value = {.cmd = ETHTOOL_GLINK};
+    struct ifreq request = {.ifr_data = (char *)&value};
+    strncpy(request.ifr_name, name, IFNAMSIZ - 1);
+    if (ioctl(socket, SIOCETHTOOL, &request) == 0) return value.data != 0;
+    struct interface_facts facts;
+    const char *syscall;
+    return interface_facts_at(socket, name, &facts, &syscall) == 0 && facts.running;
 }

@@ -5,14 +5,11 @@
  * interface without carrier accepts frames and discards them.
  */
 #define _GNU_SOURCE
-#include <linux/ethtool.h>
 #include <linux/if_packet.h>
-#include <linux/sockios.h>
 #include <net/if.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -96,17 +93,6 @@ static void rebind(struct link *link) {
     if (interface_facts_at(link->fd, link->interface, &facts, &syscall) == 0) bind_to(link->fd, facts.index);
 }
 
-/* The driver is asked, because IFF_RUNNING follows the carrier with a delay; it stands in where there is no answer. */
-static bool has_carrier(struct link *link) {
-    struct ethtool_value value = {.cmd = ETHTOOL_GLINK};
-    struct ifreq request = {.ifr_data = (char *)&value};
-    memcpy(request.ifr_name, link->interface, IFNAMSIZ);
-    if (ioctl(link->fd, SIOCETHTOOL, &request) == 0) return value.data != 0;
-    struct interface_facts facts;
-    const char *syscall;
-    return interface_facts_at(link->fd, link->interface, &facts, &syscall) == 0 && facts.running;
-}
-
 static void pause_for_room(struct link *link, int error) {
     struct timespec pause = ns_to_timespec(PAUSE);
     struct pollfd writable = {.fd = link->fd, .events = POLLOUT};
@@ -138,7 +124,7 @@ static size_t af_packet_send_batch(struct link *link, struct link_frame *frames,
             if (give_up == 0) {
                 give_up = now + PATIENCE;
                 /* Past the queueing discipline, no carrier looks like no room. */
-                if (!has_carrier(link)) {
+                if (!interface_has_carrier(link->fd, link->interface)) {
                     error = ENETDOWN;
                     give_up = 0;
                 }

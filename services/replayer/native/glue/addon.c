@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bpf_compile.h"
 #include "clock_facts.h"
 #include "histogram.h"
 #include "interface_facts.h"
@@ -160,7 +161,7 @@ static bool get_string(napi_env env, napi_value object, const char *key, char *o
 }
 
 static const struct link_operations *link_named(const char *name) {
-    static const struct link_operations *const links[] = {&link_af_packet, &link_null, &link_file};
+    static const struct link_operations *const links[] = {&link_af_packet, &link_af_xdp, &link_null, &link_file};
     for (size_t i = 0; i < sizeof links / sizeof *links; i++)
         if (strcmp(links[i]->name, name) == 0) return links[i];
     return NULL;
@@ -227,7 +228,7 @@ static bool read_creation(napi_env env, napi_value options, struct creation *out
         return false;
     out->pacer.link = link_named(link);
     if (out->pacer.link == NULL) {
-        throw_type_error(env, "link", "'af_packet', 'null' or 'file'");
+        throw_type_error(env, "link", "'af_packet', 'af_xdp', 'null' or 'file'");
         return false;
     }
     if (!spin_named(spin, &out->pacer.spin)) {
@@ -400,6 +401,58 @@ static napi_value facts_of_clock(napi_env env, napi_callback_info call) {
     return result;
 }
 
+static napi_value throw_coded(napi_env env, const char *code, const char *message) {
+    napi_throw_error(env, code, message);
+    return NULL;
+}
+
+/* code, jt, jf and k of each instruction, one behind the other. */
+static napi_value flat_code(napi_env env, const struct bpf_code *code) {
+    napi_value result, number;
+    if (napi_create_array_with_length(env, code->count * 4, &result) != napi_ok) return throw_node_error(env);
+    for (size_t i = 0; i < code->count; i++) {
+        const struct sock_filter *instruction = &code->instructions[i];
+        const uint32_t fields[] = {instruction->code, instruction->jt, instruction->jf, instruction->k};
+        for (size_t j = 0; j < 4; j++) {
+            if (napi_create_uint32(env, fields[j], &number) != napi_ok ||
+                napi_set_element(env, result, (uint32_t)(i * 4 + j), number) != napi_ok)
+                return throw_node_error(env);
+        }
+    }
+    return result;
+}
+
+static napi_value compile_filter(napi_env env, napi_callback_info call) {
+    napi_value value;
+    size_t length;
+    if (!read_arguments(env, call, 1, &value)) return NULL;
+    if (napi_get_value_string_utf8(env, value, NULL, 0, &length) != napi_ok)
+        return throw_type_error(env, "expression", "a string");
+    char *expression = malloc(length + 1);
+    if (expression == NULL) return throw_system_error(env, ENOMEM, "malloc", NULL);
+    if (!read_string(env, value, "expression", expression, length + 1)) {
+        free(expression);
+        return NULL;
+    }
+    struct bpf_code code = {0};
+    char message[BPF_MESSAGE_BYTES];
+    enum bpf_compiled compiled = bpf_compile(expression, &code, message);
+    free(expression);
+    switch (compiled) {
+    case BPF_INVALID:
+        return throw_coded(env, "BPF_INVALID", message);
+    case BPF_NO_LIBPCAP:
+        return throw_coded(env, "BPF_NO_LIBPCAP", message);
+    case BPF_NO_MEMORY:
+        return throw_system_error(env, ENOMEM, "malloc", NULL);
+    case BPF_COMPILED:
+        break;
+    }
+    napi_value result = flat_code(env, &code);
+    free(code.instructions);
+    return result;
+}
+
 static napi_value now(napi_env env, napi_callback_info call) {
     (void)call;
     napi_value instant;
@@ -423,6 +476,7 @@ NAPI_MODULE_INIT() {
         METHOD("close", close_pacer),
         METHOD("interfaceFacts", facts_of_interface),
         METHOD("clockFacts", facts_of_clock),
+        METHOD("compileFilter", compile_filter),
         METHOD("monotonicNow", now),
     };
     if (napi_define_properties(env, exports, sizeof methods / sizeof *methods, methods) != napi_ok) {

@@ -19,5 +19,7 @@ struct interface_facts {
 int interface_facts(const char *name, struct interface_facts *out, const char **syscall);
 /* The same in the namespace of an open socket. */
 int interface_facts_at(int socket, const char *name, struct interface_facts *out, const char **syscall);
+/* The driver is asked, because IFF_RUNNING follows the carrier with a delay; it stands in where there is no answer. */
+bool interface_has_carrier(int socket, const char *name);
 
 #endif

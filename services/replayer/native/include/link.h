@@ -1,7 +1,7 @@
 /*
  * What frames are handed to: a table of operations, one file per link. A link knows bytes and errors; it does not
- * know time, order or counters. Links: af_packet (the kernel's raw socket), null (accepts everything; for tests and
- * benchmarks without privileges), file (a nanosecond pcap).
+ * know time, order or counters. Links: af_packet (the kernel's raw socket), af_xdp (a transmit ring shared with
+ * the kernel), null (accepts everything; for tests and benchmarks without privileges), file (a nanosecond pcap).
  *
  * Threads: open and close on the thread that owns the pacer, send_batch on the pacing thread between the two.
  */
@@ -19,7 +19,7 @@
 struct link;
 
 struct link_options {
-    const char *interface; /* af_packet */
+    const char *interface; /* af_packet, af_xdp */
     bool qdisc_bypass;     /* af_packet */
     const char *path;      /* file */
     uint32_t link_type;    /* file: LINKTYPE_ of the header */
@@ -44,6 +44,7 @@ struct link_operations {
 };
 
 extern const struct link_operations link_af_packet;
+extern const struct link_operations link_af_xdp;
 extern const struct link_operations link_null;
 extern const struct link_operations link_file;
 

@@ -1,10 +1,10 @@
 // Interfaces of this host: facts through the native core, names through libpcap, routes from /proc. None of them
 // looks into /sys, which may belong to another network namespace than the process.
-import { createRequire } from 'node:module';
 import { readFile } from 'node:fs/promises';
 import { errnoOf } from '@capfleet/shared/errors/failure';
 import type { NativeBinding } from '../native/binding.ts';
 import type { Interfaces } from '../ports/interfaces.ts';
+import { loadNpmPcap } from './npm-pcap.ts';
 
 const ARPHRD_ETHER = 1;
 const ARPHRD_LOOPBACK = 772;
@@ -29,16 +29,11 @@ export function hostInterfaces(native: NativeBinding): Interfaces {
   };
 }
 
-interface Libpcap {
-  findalldevs(): { readonly name: string }[];
-}
-
 /** libpcap knows interfaces that are down or have no address, too; without it /proc tells. */
 async function interfaceNames(): Promise<string[]> {
   try {
-    const pcap = createRequire(import.meta.url)('pcap') as Libpcap;
     const pseudo = /^(any|nflog|nfqueue|bluetooth|usbmon|dbus)/;
-    return pcap
+    return loadNpmPcap()
       .findalldevs()
       .map(({ name }) => name)
       .filter((name) => !pseudo.test(name))

@@ -9,7 +9,7 @@ import {
   type NativeBinding,
 } from '../native/binding.ts';
 import type { Pacer, PacerCounts } from '../ports/pacer.ts';
-import type { LinkChoice } from '../link.ts';
+import { interfaceOf, linkName, type LinkChoice } from '../link.ts';
 
 /** Read-ahead of a sensor, bytes. */
 const RING_BYTES = 32 * 1024 * 1024;
@@ -22,8 +22,11 @@ export function requireNative(): NativeBinding {
   return native;
 }
 
+/** Those that the native core has; the pacer of `pcap` is pcap-pacer. */
+type NativeLink = Exclude<LinkChoice, { readonly kind: 'pcap' }>;
+
 /** @throws Failure `native-missing`, `raw-socket-forbidden`, `interface-missing`, `interface-down`, `link-failed` */
-export function openNativePacer(link: LinkChoice): Pacer {
+export function openNativePacer(link: NativeLink): Pacer {
   const native = requireNative();
   const handle = create(native, link);
   const stats = new BigInt64Array(STAT_COUNT);
@@ -97,11 +100,11 @@ function quantile(native: NativeBinding, buckets: BigInt64Array, rank: number, l
   return longest;
 }
 
-function create(native: NativeBinding, link: LinkChoice): ReturnType<NativeBinding['createPacer']> {
+function create(native: NativeBinding, link: NativeLink): ReturnType<NativeBinding['createPacer']> {
   try {
     return native.createPacer({
       link: link.kind,
-      interface: link.kind === 'af_packet' ? link.interface : '',
+      interface: interfaceOf(link) ?? '',
       qdiscBypass: true,
       path: link.kind === 'file' ? link.path : '',
       linkType: 1,
@@ -112,7 +115,7 @@ function create(native: NativeBinding, link: LinkChoice): ReturnType<NativeBindi
       maxBatch: MAX_BATCH,
     });
   } catch (error) {
-    const name = link.kind === 'af_packet' ? link.interface : link.kind === 'file' ? link.path : 'null';
+    const name = link.kind === 'file' ? link.path : linkName(link);
     const fields = { interface: name, reason: reasonOf(error), known: '' };
     switch (errnoOf(error)) {
       case 'EPERM':

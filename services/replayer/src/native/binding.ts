@@ -12,8 +12,8 @@ export interface PacerHandle {
 }
 
 export interface PacerOptions {
-  readonly link: 'af_packet' | 'null' | 'file';
-  /** af_packet; else ''. */
+  readonly link: 'af_packet' | 'af_xdp' | 'null' | 'file';
+  /** af_packet, af_xdp; else ''. */
   readonly interface: string;
   /** af_packet: past the queueing discipline straight to the device (PACKET_QDISC_BYPASS). */
   readonly qdiscBypass: boolean;
@@ -179,6 +179,12 @@ export interface NativeBinding {
   /** In the network namespace of this thread. Throws NativeError, ENODEV where there is no such interface. */
   interfaceFacts(name: string): InterfaceFacts;
   clockFacts(): ClockFacts;
+  /**
+   * A filter expression in libpcap's syntax, compiled for Ethernet frames: code, jt, jf and k of each instruction, one
+   * behind the other. May ask name servers. Throws an Error with the code 'BPF_INVALID' and libpcap's own words, or
+   * 'BPF_NO_LIBPCAP'.
+   */
+  compileFilter(expression: string): number[];
   /** CLOCK_MONOTONIC, ns. */
   monotonicNow(): bigint;
 }

@@ -22,7 +22,9 @@ export interface PacerCounts {
   readonly sent: number;
   readonly sentBytes: number;
   /** By cause; the others are decided before a frame is written. */
-  readonly refused: Readonly<Record<Exclude<RefusalCause, 'stopped' | 'link-type' | 'backwards'>, number>>;
+  readonly refused: Readonly<
+    Record<Exclude<RefusalCause, 'stopped' | 'link-type' | 'backwards' | 'filtered'>, number>
+  >;
   /** CLOCK_MONOTONIC, of the first and last frame sent; null before. */
   readonly first: { readonly due: Nanos; readonly sent: Nanos } | null;
   readonly last: { readonly due: Nanos; readonly sent: Nanos } | null;

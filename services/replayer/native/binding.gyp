@@ -9,6 +9,7 @@
         'core/link_af_packet.c',
         'core/link_file.c',
         'core/link_null.c',
+        'core/margin.c',
         'core/pacer.c',
         'core/priority.c',
         'core/ring.c',

@@ -4,6 +4,7 @@
       'target_name': 'capfleet_pacer',
       'sources': [
         'core/clock_facts.c',
+        'core/departure.c',
         'core/histogram.c',
         'core/interface_facts.c',
         'core/link_af_packet.c',
@@ -11,8 +12,10 @@
         'core/link_null.c',
         'core/margin.c',
         'core/pacer.c',
+        'core/placement.c',
         'core/priority.c',
         'core/ring.c',
+        'core/transmit_stamps.c',
         'core/wait.c',
         'glue/addon.c',
       ],

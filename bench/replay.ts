@@ -101,7 +101,9 @@ function bareLoop(): string {
   if (compiled !== null) return compiled;
   compiled = join(folder, 'bare-loop');
   const native = join(ROOT, 'services/replayer/native');
-  const core = ['wait.c', 'link_af_packet.c', 'interface_facts.c'].map((name) => join(native, 'core', name));
+  const core = ['wait.c', 'margin.c', 'link_af_packet.c', 'interface_facts.c', 'transmit_stamps.c'].map(
+    (name) => join(native, 'core', name),
+  );
   const source = join(ROOT, 'bench/native/bare-loop.c');
   execFileSync('cc', [
     '-std=gnu11',

@@ -28,6 +28,14 @@ const CASES = {
   'an interface that is made again under its name is taken up again': 'made-again',
   'an interface that is down can not be opened': 'opened-down',
   'interfaceFacts are those of this namespace': 'facts',
+  'a full queue is waited for, and what it does not take is refused': 'queue-full',
+  'an interface removed while sending, then paused and closed: no hang': 'removed-and-closed',
+  'every frame that asks when it left is told, near the call that sent it': 'stamps-all',
+  'so it is without the bypass of the queueing discipline': 'stamps-with-qdisc',
+  'a sample asks once in a millisecond': 'stamps-sample',
+  'at top speed no more ask than answers come in': 'stamps-at-top-speed',
+  'a refused frame that asked brings no stamp to the wrong frame': 'stamps-and-refusals',
+  'a pause moves the due times that departures are held against': 'stamps-across-a-pause',
 };
 
 for (const [name, key] of Object.entries(CASES)) {

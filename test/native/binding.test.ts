@@ -46,7 +46,19 @@ test('a value of the wrong type is a TypeError, whatever it is', () => {
     () => 0,
     new Float64Array(9999),
   ];
-  const takesHandle = ['ring', 'commit', 'end', 'start', 'stop', 'stats', 'histogram', 'close'] as const;
+  const takesHandle = [
+    'ring',
+    'commit',
+    'end',
+    'start',
+    'stop',
+    'pause',
+    'resume',
+    'stats',
+    'histogram',
+    'departures',
+    'close',
+  ] as const;
   for (const value of values) {
     for (const name of takesHandle) {
       assert.throws(() => (native[name] as (...a: unknown[]) => unknown)(value, value), TypeError, name);
@@ -60,18 +72,25 @@ test('a value of the wrong type is a TypeError, whatever it is', () => {
       'linkType',
       'ringBytes',
       'spin',
+      'realtime',
+      'cpu',
+      'lockMemory',
+      'txStamps',
       'lateDropNs',
       'maxBatch',
     ]) {
       const fits =
         {
           qdiscBypass: 'boolean',
+          realtime: 'boolean',
+          cpu: 'number',
+          lockMemory: 'boolean',
           linkType: 'number',
           ringBytes: 'number',
           lateDropNs: 'number',
           maxBatch: 'number',
         }[key] ?? 'string';
-      if (typeof value === fits && key !== 'link' && key !== 'spin') continue;
+      if (typeof value === fits && !['link', 'spin', 'txStamps'].includes(key)) continue;
       assert.throws(() => createPacer({ [key]: value }), TypeError, key);
     }
     if (typeof value !== 'number') assert.throws(() => native.commit(handle, value as never), TypeError);
@@ -102,6 +121,8 @@ test('a size or count out of range is EINVAL', () => {
   }
   for (const maxBatch of [0, 65, -1]) assert.throws(() => createPacer({ maxBatch }), { code: 'EINVAL' });
   assert.throws(() => createPacer({ lateDropNs: -1 }), { code: 'EINVAL' });
+  for (const cpu of [-2, 1023, 1024, 2 ** 40])
+    assert.throws(() => createPacer({ cpu }), { code: 'EINVAL', syscall: 'sched_setaffinity' }, String(cpu));
 });
 
 test('a link that can not be opened says why', () => {

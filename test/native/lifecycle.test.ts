@@ -15,6 +15,11 @@ const CASES = {
   'two workers send at once': 'two-workers',
   'the handle is collected while sending': 'collected',
   'the handle is collected and the ring still written to': 'ring-outlives-handle',
+  'closed while paused, and used after': 'close-while-paused',
+  'process.exit while paused': 'exit-while-paused',
+  'stopped around a pause': 'stop-races-pause',
+  'its worker is terminated while paused': 'worker-terminated-while-paused',
+  'closed right after the start, with every option': 'close-with-all-options',
   'many are made and dropped': 'many-dropped',
 };
 

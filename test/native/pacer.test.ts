@@ -1,5 +1,6 @@
 /** What the pacing thread does with records, seen through the null link. Bounds on real time are loose. */
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
 import {
@@ -159,6 +160,66 @@ test('a late frame is sent and its lateness counted if lateDropNs is 0', async (
   assert.equal(stats.sentPackets, 1n);
   assert.ok(stats.latenessMin >= BigInt(1000 * MS));
 });
+
+test('a pause takes a waiting thread out of its wait, and moves every due time behind it by the same', async () => {
+  const { handle, writer } = setUp();
+  for (const due of [0, 300, 301, 302]) writer.frame(FRAME, due * MS);
+  writer.commit();
+  native.end(handle);
+  const t0 = native.monotonicNow();
+  native.start(handle, t0);
+  await waitFor(handle, ({ sentPackets }) => sentPackets === 1n);
+  const before = native.monotonicNow();
+  native.pause(handle);
+  await sleep(50);
+  native.resume(handle);
+  const after = native.monotonicNow();
+  native.pause(handle);
+  await sleep(400);
+  assert.equal(statsOf(handle).sentPackets, 1n);
+  native.resume(handle);
+  const stats = await waitForState(handle, 'done');
+  assert.equal(stats.pauses, 2n);
+  assert.equal(stats.lastDue, t0 + BigInt(302 * MS) + stats.pausedNs);
+  // Each ends 20 ms behind its resume; what is held again in that time does not count twice.
+  assert.ok(stats.pausedNs >= BigInt(470 * MS));
+  assert.ok(stats.latenessMin >= 0n && after - before >= BigInt(50 * MS));
+});
+
+test('the thread stays on its processor, and its memory is locked where that is allowed', async () => {
+  const { handle, writer } = setUp({ cpu: 0, lockMemory: true });
+  writer.frame(FRAME, 500 * MS);
+  writer.commit();
+  native.start(handle, native.monotonicNow());
+  const allowed = await waitForValue(() => {
+    for (const id of readdirSync('/proc/self/task')) {
+      const status = readFileSync(`/proc/self/task/${id}/status`, 'utf8');
+      if (/^Name:\s+capfleet-pacer$/m.test(status)) return /^Cpus_allowed_list:\s+(\S+)$/m.exec(status)?.[1];
+    }
+    return undefined;
+  });
+  assert.equal(allowed, '0');
+  const { lockedBytes } = statsOf(handle);
+  native.close(handle);
+  assert.ok(lockedBytes === BigInt(1 << 16) || lockedBytes === 0n);
+  if (process.getuid?.() === 0) assert.equal(lockedBytes, BigInt(1 << 16));
+});
+
+test('whether the real-time class is allowed is told without a change of the asking thread', () => {
+  const policy = (): string | undefined => readFileSync('/proc/thread-self/stat', 'utf8').split(' ')[40];
+  const before = policy();
+  assert.equal(typeof native.realtimeAllowed(), 'boolean');
+  assert.equal(policy(), before);
+});
+
+async function waitForValue<T>(look: () => T | undefined): Promise<T> {
+  for (let i = 0; i < 300; i++) {
+    const found = look();
+    if (found !== undefined) return found;
+    await sleep(1);
+  }
+  throw new Error('not found within 300 ms');
+}
 
 test('stop ends a far-off wait soon, and the wait cost next to no CPU', async () => {
   const { handle, writer } = setUp({ spin: 'max' });

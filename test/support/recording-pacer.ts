@@ -7,6 +7,8 @@ import type { Pacer, PacerCounts } from '@capfleet/replayer/ports/pacer';
 import { RECORD, RECORD_HEADER_BYTES } from '@capfleet/replayer/native/binding';
 
 const EBADMSG = 74;
+/** ns that every pause takes. */
+const PAUSE = 20_000_000n;
 
 export interface RecordedFrame {
   /** Nanoseconds after T0. */
@@ -50,6 +52,9 @@ export function recordingPacer(options: RecordingPacerOptions = {}): RecordingPa
   let commits = 0;
   let ended = false;
   let closed = 0;
+  let isPaused = false;
+  let pauses = 0;
+  let shift = 0n;
 
   const fail = (): false => {
     state = 'failed';
@@ -78,7 +83,7 @@ export function recordingPacer(options: RecordingPacerOptions = {}): RecordingPa
     if (size > ringBytes - offset || size > head - tail) return fail();
     const payload = new Uint8Array(memory, offset + RECORD_HEADER_BYTES, length);
     if (kind === RECORD.frame && Number.isSafeInteger(due)) {
-      frames.push({ due: origin + BigInt(due), bytes: Buffer.from(payload) });
+      frames.push({ due: origin + BigInt(due) + shift, bytes: Buffer.from(payload) });
       sentBytes += length;
     } else if (kind === RECORD.origin && length === 8) {
       origin = view.getBigInt64(offset + RECORD_HEADER_BYTES, little);
@@ -96,10 +101,10 @@ export function recordingPacer(options: RecordingPacerOptions = {}): RecordingPa
     return taken;
   };
   const work = (): void => {
-    if (state === 'running') consume(appetite);
+    if (state === 'running' && !isPaused) consume(appetite);
   };
 
-  const pacing = { realtime: false, yielded: 0, margin: 0n, cpu: 0n };
+  const pacing = { realtime: false, yielded: 0, margin: 0n, cpu: 0n, preempted: 0, lockedBytes: 0 };
   const refused = { oversize: 0, 'no-buffers': 0, 'link-down': 0, late: 0, other: 0 };
   const instantOf = (frame: RecordedFrame | undefined): PacerCounts['first'] =>
     frame ? { due: t0 + frame.due, sent: t0 + frame.due } : null;
@@ -143,6 +148,16 @@ export function recordingPacer(options: RecordingPacerOptions = {}): RecordingPa
     stop() {
       if (state === 'idle' || state === 'running') state = 'stopped';
     },
+    pause() {
+      isPaused = true;
+    },
+    resume() {
+      if (!isPaused) return;
+      isPaused = false;
+      pauses += 1;
+      shift += PAUSE;
+      work();
+    },
     counts: () => ({
       state,
       failure,
@@ -153,7 +168,10 @@ export function recordingPacer(options: RecordingPacerOptions = {}): RecordingPa
       last: instantOf(frames.at(-1)),
       starved: 0,
       pacing,
+      pauses: { count: pauses, total: shift },
+      departures: { asked: 0, taken: 0 },
     }),
+    departureQuantiles: () => null,
     latenessQuantiles: (shares) => (frames.length === 0 ? null : shares.map(() => 0n)),
     close() {
       closed += 1;

@@ -38,7 +38,7 @@ function runAgainWith(node) {
       if (!process.stdin.isTTY) child.kill(signal);
     });
   }
-  for (const signal of ['SIGTERM', 'SIGUSR2']) {
+  for (const signal of ['SIGTERM', 'SIGUSR1', 'SIGUSR2', 'SIGCONT']) {
     process.on(signal, () => {
       child.kill(signal);
     });

@@ -27,6 +27,14 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     width: process.stdout.isTTY ? process.stdout.columns : undefined,
     stderr: process.stderr,
     interrupted: interruption.signal,
+    onPause: (listener) => {
+      process.on('SIGUSR1', () => {
+        listener(true);
+      });
+      process.on('SIGCONT', () => {
+        listener(false);
+      });
+    },
     program: fileURLToPath(import.meta.url),
     version,
     stateDir: stateDir(),

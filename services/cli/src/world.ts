@@ -10,6 +10,8 @@ export interface World {
   readonly stderr: NodeJS.WriteStream;
   /** Aborted by the first Ctrl-C or SIGTERM. */
   readonly interrupted: AbortSignal;
+  /** Has the listener called on SIGUSR1 (true) and SIGCONT (false) from now on. */
+  readonly onPause: (listener: (isPause: boolean) => void) => void;
   /** The program's main module, to start services from. */
   readonly program: string;
   readonly version: string;

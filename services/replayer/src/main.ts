@@ -11,6 +11,7 @@ import { measureRedisClock } from './adapters/redis-clock.ts';
 import { redisCoordinatorChannel } from './adapters/redis-coordinator-channel.ts';
 import { parseLink } from './link.ts';
 import { openFileLimit } from './open-file-limit.ts';
+import type { PacingOptions } from './pacing-options.ts';
 import { runAgent } from './run-agent.ts';
 
 /** TIME_ERROR of adjtimex: nothing disciplines the clock. */
@@ -24,6 +25,7 @@ export interface ReplayerProcessOptions {
   readonly interface: string;
   readonly roots: readonly string[];
   readonly s3: S3Options;
+  readonly pacing: PacingOptions;
   readonly version: string;
   readonly logLevel: LogLevel;
 }
@@ -48,6 +50,7 @@ export async function runReplayer(options: ReplayerProcessOptions): Promise<void
       roots: options.roots,
     },
     s3: options.s3,
+    pacing: options.pacing,
     measureClock: () => measureRedisClock(redis, log),
     systemClock: () => {
       const { state, maxErrorUs, taiOffset } = native.clockFacts();
@@ -57,6 +60,11 @@ export async function runReplayer(options: ReplayerProcessOptions): Promise<void
     log,
   });
   const agent = await Promise.race([starting, told]);
+  // From the command that started this agent for its one sensor, if one did.
+  process.on('message', (word) => {
+    if (word === 'pause') agent?.pause();
+    else if (word === 'resume') agent?.resume();
+  });
   await told;
   // Without Redis there is nobody to say goodbye to.
   await Promise.race([agent?.close(), sleep(CLOSE_DEADLINE_MS)]);

@@ -4,6 +4,7 @@ import { BpfFilter } from '@capfleet/shared/bpf/filter';
 import { fileRate } from '@capfleet/shared/dataset/replay-plan';
 import { asFailure, Failure } from '@capfleet/shared/errors/failure';
 import { sources } from '@capfleet/shared/source/sources';
+import type { Nanos } from '@capfleet/shared/time/nanos';
 import { openNativePacer } from './adapters/native-pacer.ts';
 import { openPcapPacer } from './adapters/pcap-pacer.ts';
 import { emptyFeedCounts, type FeedCounts } from './feed-counts.ts';
@@ -14,6 +15,8 @@ import type { FromPlayThread, PlayOutcome, ToPlayThread } from './play.ts';
 import { openPlayPort } from './play-port.ts';
 import type { Pacer } from './ports/pacer.ts';
 import { RingWriter } from './ring-writer.ts';
+import { watchSurroundings, type Surroundings } from './surroundings.ts';
+import { warningsOf } from './warnings.ts';
 
 const PROGRESS_INTERVAL_MS = 250;
 const DRAIN_PAUSE_MS = 5;
@@ -21,7 +24,7 @@ const DRAIN_PAUSE_MS = 5;
 const READ_AHEAD_SECONDS = 8;
 
 const port = await openPlayPort();
-const { plan, link, mtu, s3 } = port.data;
+const { plan, link, mtu, s3, pacing: asked } = port.data;
 const source = sources(s3);
 const say = (message: FromPlayThread): void => {
   port.say(message);
@@ -36,17 +39,29 @@ try {
 }
 
 async function play(): Promise<void> {
-  const pacer = link.kind === 'pcap' ? openPcapPacer(link.interface) : openNativePacer(link);
+  const pacer = link.kind === 'pcap' ? openPcapPacer(link.interface) : openNativePacer(link, asked);
+  let lookAgain = null as ReturnType<typeof watchSurroundings> | null;
   const counts = emptyFeedCounts();
   const fileErrors: FileError[] = [];
   let stopped = false;
   let started: () => void = () => undefined;
   const starting = new Promise<void>((resolve) => (started = resolve));
   port.listen((message: ToPlayThread) => {
-    if (message.type === 'start') pacer.start(BigInt(message.at));
-    else {
-      stopped = true;
-      pacer.stop();
+    switch (message.type) {
+      case 'start':
+        lookAgain = watchSurroundings(link, asked.cpu);
+        pacer.start(BigInt(message.at));
+        break;
+      case 'stop':
+        stopped = true;
+        pacer.stop();
+        break;
+      case 'pause':
+        pacer.pause();
+        return;
+      case 'resume':
+        pacer.resume();
+        return;
     }
     started();
   });
@@ -82,7 +97,8 @@ async function play(): Promise<void> {
     });
     await starting;
     await drained(pacer);
-    say({ type: 'ended', outcome: outcomeOf(pacer, counts, fileErrors) });
+    const surroundings = lookAgain && (await lookAgain(pacer.counts().sent));
+    say({ type: 'ended', outcome: outcomeOf(pacer, counts, fileErrors, surroundings) });
   } finally {
     clearInterval(progress);
     pacer.close();
@@ -97,13 +113,26 @@ async function drained(pacer: Pacer): Promise<void> {
   }
 }
 
-function outcomeOf(pacer: Pacer, counts: FeedCounts, files: PlayOutcome['files']): PlayOutcome {
-  const { state, failure, sent, sentBytes, refused, first, last, starved, pacing } = pacer.counts();
+const SHARES = [0.5, 0.9, 0.99, 0.999, 1];
+
+function latenessOf(quantiles: Nanos[] | null): PlayOutcome['lateness'] {
+  if (!quantiles) return null;
+  const [p50 = 0n, p90 = 0n, p99 = 0n, p999 = 0n, max = 0n] = quantiles;
+  return { p50: String(p50), p90: String(p90), p99: String(p99), p999: String(p999), max: String(max) };
+}
+
+function outcomeOf(
+  pacer: Pacer,
+  counts: FeedCounts,
+  files: PlayOutcome['files'],
+  surroundings: Surroundings | null,
+): PlayOutcome {
+  const { state, failure, sent, sentBytes, refused, first, last, starved, pacing, pauses, departures } =
+    pacer.counts();
   const dealtWith = sent + total(refused) + total(counts.refused);
   /** Without waiting nothing is late. */
   const isTimed = plan.timeline.pace.kind !== 'top';
-  const quantiles = pacer.latenessQuantiles([0.5, 0.9, 0.99, 0.999, 1]);
-  const [p50 = 0n, p90 = 0n, p99 = 0n, p999 = 0n, max = 0n] = quantiles ?? [];
+  const lateness = isTimed ? latenessOf(pacer.latenessQuantiles(SHARES)) : null;
   return {
     outcome: state === 'done' ? 'done' : state === 'stopped' ? 'stopped' : 'failed',
     error:
@@ -128,16 +157,7 @@ function outcomeOf(pacer: Pacer, counts: FeedCounts, files: PlayOutcome['files']
       segmented: counts.segmented,
       segments: counts.segments,
     },
-    lateness:
-      isTimed && quantiles
-        ? {
-            p50: String(p50),
-            p90: String(p90),
-            p99: String(p99),
-            p999: String(p999),
-            max: String(max),
-          }
-        : null,
+    lateness,
     startError: first && String(first.sent - first.due),
     endDrift: isTimed && last ? String(last.sent - last.due) : null,
     firstSent: first && String(first.sent),
@@ -146,7 +166,29 @@ function outcomeOf(pacer: Pacer, counts: FeedCounts, files: PlayOutcome['files']
     shortened: String(counts.shortened),
     firstOversize: counts.firstOversize,
     starved,
-    pacing: { ...pacing, margin: String(pacing.margin), cpu: String(pacing.cpu) },
+    pacing: {
+      ...pacing,
+      spin: asked.spin,
+      processor: asked.cpu,
+      margin: String(pacing.margin),
+      cpu: String(pacing.cpu),
+    },
+    departures:
+      asked.txStamps === 'off'
+        ? null
+        : { ...departures, lateness: isTimed ? latenessOf(pacer.departureQuantiles(SHARES)) : null },
+    pauses: { count: pauses.count, total: String(pauses.total) },
+    interfaceCounters: surroundings?.counters ?? null,
+    warnings: warningsOf({
+      lateness: lateness && { p99: BigInt(lateness.p99), max: BigInt(lateness.max) },
+      governors: surroundings?.governors ?? [],
+      stolen: surroundings?.stolen ?? 0,
+      wantsRealtime: asked.realtime !== false,
+      realtime: pacing.realtime,
+      yielded: pacing.yielded,
+      preempted: pacing.preempted,
+      starved,
+    }),
     files: [...files],
   };
 }

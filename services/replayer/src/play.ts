@@ -7,6 +7,7 @@ import type { S3Options } from '@capfleet/shared/source/s3/s3-options';
 import type { Nanos } from '@capfleet/shared/time/nanos';
 import type { LinkChoice } from './link.ts';
 import { startPlayHost } from './play-host.ts';
+import type { PacingOptions } from './pacing-options.ts';
 
 /** What the thread knows of its play; the agent adds what it knows of clocks. */
 export type PlayOutcome = Omit<PlayResult, 'clock' | 'clockAfter'>;
@@ -19,7 +20,8 @@ export interface PlayProgress {
   readonly loops: number;
 }
 
-export type ToPlayThread = { readonly type: 'start'; readonly at: string } | { readonly type: 'stop' };
+export type ToPlayThread =
+  { readonly type: 'start'; readonly at: string } | { readonly type: 'stop' | 'pause' | 'resume' };
 
 export type FromPlayThread =
   | { readonly type: 'prepared' }
@@ -32,6 +34,9 @@ export interface Play {
   start(at: Nanos): void;
   /** Ends the play within 50 ms; `ended` resolves with what was done. */
   stop(): void;
+  /** Sends nothing more until resume(), which moves all that comes after by exactly the time between. */
+  pause(): void;
+  resume(): void;
   readonly progress: PlayProgress;
   /** Rejects where the thread itself failed. */
   readonly ended: Promise<PlayOutcome>;
@@ -44,6 +49,7 @@ export interface PlayData {
   /** Of the link's interface; null where any frame goes. */
   readonly mtu: number | null;
   readonly s3: S3Options;
+  readonly pacing: PacingOptions;
 }
 
 /** Opens and fills. @throws FailureRecord-carrying Failure where the link or the thread fails */
@@ -72,6 +78,12 @@ export async function preparePlay(data: PlayData): Promise<Play> {
     },
     stop: () => {
       thread.say({ type: 'stop' });
+    },
+    pause: () => {
+      thread.say({ type: 'pause' });
+    },
+    resume: () => {
+      thread.say({ type: 'resume' });
     },
     get progress() {
       return progress;

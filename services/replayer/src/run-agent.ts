@@ -15,6 +15,7 @@ import type { S3Options } from '@capfleet/shared/source/s3/s3-options';
 import type { Nanos } from '@capfleet/shared/time/nanos';
 import { step, toMessage, type AgentEffect, type AgentEvent, type AgentState } from './agent.ts';
 import { interfaceOf, linkName } from './link.ts';
+import type { PacingOptions } from './pacing-options.ts';
 import { PlayFailed, preparePlay, type Play } from './play.ts';
 import type { CoordinatorChannel } from './ports/coordinator-channel.ts';
 import { checkPlan, type PrepareContext } from './prepare.ts';
@@ -30,6 +31,7 @@ export interface AgentWorld {
   readonly channel: CoordinatorChannel;
   readonly prepare: PrepareContext;
   readonly s3: S3Options;
+  readonly pacing: PacingOptions;
   readonly measureClock: () => Promise<ClockFacts>;
   readonly systemClock: () => Registration['systemClock'];
   readonly monotonicNow: () => Nanos;
@@ -37,6 +39,12 @@ export interface AgentWorld {
 }
 
 export interface RunningAgent {
+  /**
+   * Holds the play of the moment, and lets it go on later by the time between; nothing where none plays. Only for the
+   * one sensor of a run: several would lose their common time.
+   */
+  pause(): void;
+  resume(): void;
   /** Stops a play that is under way, tells its report, and takes the registration back. */
   close(): Promise<void>;
 }
@@ -105,7 +113,13 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
     giveUpWhenExpired(job, await world.measureClock());
     const mtu = await checkPlan(plan, world.prepare);
     if (!isCurrent()) return;
-    const prepared = await preparePlay({ plan, link: world.prepare.link, mtu, s3: world.s3 });
+    const prepared = await preparePlay({
+      plan,
+      link: world.prepare.link,
+      mtu,
+      s3: world.s3,
+      pacing: world.pacing,
+    });
     const measured = isCurrent() ? await world.measureClock() : null;
     if (!measured || !isCurrent()) {
       prepared.ended.catch(() => undefined);
@@ -209,6 +223,12 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
   log.info({ sensor, interface: link.interface }, 'replayer ready');
 
   return {
+    pause() {
+      if (state.phase === 'playing') play?.pause();
+    },
+    resume() {
+      if (state.phase === 'playing') play?.resume();
+    },
     async close() {
       clearInterval(heartbeat);
       if (state.phase !== 'idle') {

@@ -36,6 +36,16 @@ const latenessSchema = z.object({
   max: nanos,
 });
 
+/** What an interface counted of packets that leave. */
+const interfaceCountsSchema = z.object({ packets: count, dropped: count, errors: count });
+
+/** Something of the host that cost accuracy, and what to do about it. */
+const playWarningSchema = z.object({
+  kind: z.enum(['reading', 'realtime-denied', 'realtime-left', 'preempted', 'steal', 'governor']),
+  message: z.string(),
+  advice: z.string(),
+});
+
 export const accountsSchema = z.object({
   /** Packets read from the files and due in this run, of one that is split its segments instead; read = sent + the
    *  sum of refused. */
@@ -72,8 +82,30 @@ export const playResultSchema = z.object({
   firstOversize: z.object({ path: z.string(), bytes: count, limit: count }).nullable(),
   /** Packets that were overdue when the pacer got them, because reading was behind. */
   starved: count,
-  /** The pacing thread: in the real-time class at the end, times it had to leave it, spin margin, CPU time. */
-  pacing: z.object({ realtime: z.boolean(), yielded: count, margin: nanos, cpu: nanos }),
+  /**
+   * The pacing thread: how it was to spin and on which processor; in the real-time class at the end, times it had to
+   * leave it, spin margin, CPU time; times it lost its processor to another thread; bytes of memory that were locked.
+   */
+  pacing: z.object({
+    spin: z.enum(['none', 'auto', 'max']),
+    processor: count.nullable(),
+    realtime: z.boolean(),
+    yielded: count,
+    margin: nanos,
+    cpu: nanos,
+    preempted: count,
+    lockedBytes: count,
+  }),
+  /**
+   * Due → taken by the interface's driver, by the kernel's transmit stamps: packets that asked for one, stamps that came.
+   * Null where none was wanted.
+   */
+  departures: z.object({ asked: count, taken: count, lateness: latenessSchema.nullable() }).nullable(),
+  /** By how much the play was paused, ns: what was sent after a pause was due that much later. */
+  pauses: z.object({ count, total: nanos }),
+  /** What left the interface meanwhile by its own counters; null where they are not known. */
+  interfaceCounters: interfaceCountsSchema.nullable(),
+  warnings: z.array(playWarningSchema),
   files: z.array(z.object({ path: z.string(), message: z.string() })),
   clock: clockFactsSchema,
   /** The clock measured again after the play. */
@@ -82,6 +114,8 @@ export const playResultSchema = z.object({
 
 export type ClockFacts = z.infer<typeof clockFactsSchema>;
 export type Accounts = z.infer<typeof accountsSchema>;
+export type InterfaceCounts = z.infer<typeof interfaceCountsSchema>;
+export type PlayWarning = z.infer<typeof playWarningSchema>;
 export type PlayResult = z.infer<typeof playResultSchema>;
 
 export interface SensorReport {

@@ -258,6 +258,14 @@ export const errorTable = {
     'not allowed to send raw packets on {interface}',
     'run as root, or `setcap cap_net_raw+ep` on the node binary, or use a user namespace: `unshare -Urn`',
   ),
+  'realtime-forbidden': failed(
+    'the real-time class is not allowed for this process',
+    'run as root, or give it CAP_SYS_NICE or an rtprio limit (`ulimit -r 1`); without --realtime it is taken where allowed',
+  ),
+  'cpu-unavailable': failed(
+    'packets cannot be paced on processor {cpu}: {reason}',
+    'choose one that this process may run on: `grep Cpus_allowed_list /proc/self/status`',
+  ),
   'native-missing': failed(
     'the native pacing core is not built',
     'run `npm run build` where the replayer is installed (needs gcc and make)',

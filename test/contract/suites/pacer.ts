@@ -35,6 +35,7 @@ export function pacerContract({ name, open, now, frames }: PacerCase): void {
       );
       assert.deepEqual(refused, { oversize: 0, 'no-buffers': 0, 'link-down': 0, late: 0, other: 0 });
       assert.equal(pacer.latenessQuantiles([0.5, 1]), null);
+      assert.equal(pacer.departureQuantiles([0.5, 1]), null);
       pacer.close();
     });
 
@@ -140,6 +141,49 @@ export function pacerContract({ name, open, now, frames }: PacerCase): void {
       pacer.end();
       await sleep(20);
       assert.deepEqual([pacer.counts().state, pacer.counts().sent], ['stopped', sent]);
+      pacer.close();
+    });
+
+    test('that is paused sends nothing more, and goes on later by exactly the time it stood still', async (t) => {
+      const pacer = await open(t);
+      const ring = new RingWriter(pacer);
+      const frame = patterned(60, 1);
+      const t0 = now();
+      pacer.start(t0);
+      ring.frame(0, frame, 0, 60);
+      ring.commit();
+      await waitFor('the first frame', () => pacer.counts().sent > 0);
+      pacer.pause();
+      pacer.pause();
+      assert.deepEqual(pacer.counts().pauses, { count: 0, total: 0n });
+      ring.frame(60 * MS, frame, 0, 60);
+      ring.origin(BigInt(70 * MS));
+      ring.frame(0, frame, 0, 60);
+      ring.commit();
+      pacer.end();
+      await sleep(100);
+      assert.deepEqual([pacer.counts().state, pacer.counts().sent], ['running', 1]);
+      pacer.resume();
+      pacer.resume();
+      const { first, last, sent, pauses } = await reached(pacer, 'done');
+      assert.deepEqual([sent, pauses.count], [3, 1]);
+      assert.ok(pauses.total >= BigInt(20 * MS));
+      assert.deepEqual([first?.due, last?.due], [t0, t0 + BigInt(70 * MS) + pauses.total]);
+      assert.ok(last!.sent >= last!.due);
+      pacer.close();
+    });
+
+    test('that is stopped while it is paused is stopped', async (t) => {
+      const pacer = await open(t);
+      const ring = new RingWriter(pacer);
+      pacer.start(now());
+      pacer.pause();
+      ring.frame(5 * MS, patterned(60, 1), 0, 60);
+      ring.commit();
+      pacer.stop();
+      await reached(pacer, 'stopped');
+      pacer.resume();
+      assert.deepEqual([pacer.counts().state, pacer.counts().sent], ['stopped', 0]);
       pacer.close();
     });
 

@@ -6,13 +6,18 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { PacerHandle, PacerOptions } from '../../../services/replayer/src/native/binding.ts';
+import {
+  HISTOGRAM_BUCKETS,
+  type PacerHandle,
+  type PacerOptions,
+} from '../../../services/replayer/src/native/binding.ts';
 import { createPacer, native } from './native.ts';
 import { statsOf, waitFor, waitForState, type PacerStats } from './pacer-stats.ts';
 import { parsePcap } from './pcap.ts';
 import { ringWriter } from './ring-writer.ts';
 
 const MS = 1_000_000;
+const ENXIO = 6n;
 const ENETDOWN = 100n;
 
 function ip(command: string): void {
@@ -134,7 +139,110 @@ async function arrives(options: Partial<PacerOptions>): Promise<void> {
   for (const [i, bytes] of seen.entries()) assert.deepEqual(bytes, frames[i]);
 }
 
+/** Sends frames in pairs, a pair each half millisecond, and holds what is known of their departures against it. */
+async function stamped(txStamps: 'sample' | 'all', options: Partial<PacerOptions> = {}): Promise<PacerStats> {
+  const handle = open({ txStamps, ...options });
+  const writer = ringWriter(handle);
+  for (let i = 0; i < 1000; i++) writer.frame(frame(60, i), (i >> 1) * 500_000);
+  writer.commit();
+  native.end(handle);
+  native.start(handle, native.monotonicNow() + BigInt(MS));
+  const stats = await waitForState(handle, 'done');
+  const counts = new BigInt64Array(HISTOGRAM_BUCKETS);
+  const samples = native.departures(handle, counts);
+  native.close(handle);
+  assert.equal(stats.sentPackets, 1000n);
+  assert.equal(BigInt(samples), stats.stampsTaken);
+  // A frame has left before the call that sent it is over, if not before it is due.
+  assert.ok(
+    stats.stampsMax > 0n && stats.stampsMax <= stats.latenessMax + BigInt(MS),
+    `${stats.stampsMax} ${stats.latenessMax}`,
+  );
+  return stats;
+}
+
 const CASES: Record<string, () => Promise<void>> = {
+  'stamps-all': async () => {
+    const { stampsAsked, stampsTaken } = await stamped('all');
+    assert.deepEqual([stampsAsked, stampsTaken], [1000n, 1000n]);
+  },
+  'stamps-with-qdisc': async () => {
+    const { stampsAsked, stampsTaken } = await stamped('all', { qdiscBypass: false });
+    assert.deepEqual([stampsAsked, stampsTaken], [1000n, 1000n]);
+  },
+  'stamps-sample': async () => {
+    const { stampsAsked, stampsTaken } = await stamped('sample');
+    assert.equal(stampsTaken, stampsAsked);
+    // 250 ms: one a millisecond, and fewer where the thread had to catch up.
+    assert.ok(stampsAsked > 20n && stampsAsked <= 251n, `${stampsAsked}`);
+  },
+  'stamps-at-top-speed': async () => {
+    const frames = Array.from({ length: 20_000 }, (_, i) => frame(60, i));
+    const stats = await send(frames, 0, { txStamps: 'all' });
+    assert.equal(stats.sentPackets, 20_000n);
+    assert.ok(stats.stampsAsked >= 4096n && stats.stampsTaken <= stats.stampsAsked);
+    assert.ok(stats.stampsTaken >= 64n, `${stats.stampsTaken}`);
+  },
+  'stamps-and-refusals': async () => {
+    // Refused frames among those that ask, of which some kernels count the question all the same.
+    const handle = open({ txStamps: 'all' });
+    const writer = ringWriter(handle);
+    for (let i = 0; i < 500; i++) writer.frame(frame(i % 100 === 50 ? 3000 : 60, i), i * MS);
+    writer.commit();
+    native.end(handle);
+    native.start(handle, native.monotonicNow() + BigInt(MS));
+    await sendMore(handle, 210n);
+    ip('link set far down');
+    await refuseMore(handle, 20n);
+    ip('link set far up');
+    const stats = await waitForState(handle, 'done');
+    native.close(handle);
+    assert.equal(stats.refusedOversize, 5n);
+    assert.equal(stats.sentPackets + stats.refusedLinkDown + stats.refusedOversize, 500n);
+    assert.ok(stats.stampsTaken > 100n && stats.stampsTaken <= stats.stampsAsked, `${stats.stampsTaken}`);
+    // One that was given to the wrong frame would be milliseconds off.
+    assert.ok(stats.stampsMax <= stats.latenessMax + BigInt(MS), `${stats.stampsMax} ${stats.latenessMax}`);
+  },
+  'stamps-across-a-pause': async () => {
+    const handle = open({ txStamps: 'all' });
+    const writer = ringWriter(handle);
+    for (let i = 0; i < 200; i++) writer.frame(frame(60, i), i * MS);
+    writer.commit();
+    native.end(handle);
+    native.start(handle, native.monotonicNow() + BigInt(MS));
+    await sendMore(handle, 50n);
+    native.pause(handle);
+    await sleep(150);
+    native.resume(handle);
+    const stats = await waitForState(handle, 'done');
+    native.close(handle);
+    assert.deepEqual([stats.sentPackets, stats.stampsAsked, stats.stampsTaken], [200n, 200n, 200n]);
+    assert.ok(stats.pausedNs >= BigInt(150 * MS));
+    assert.ok(stats.stampsMax <= stats.latenessMax + BigInt(MS), `${stats.stampsMax} ${stats.latenessMax}`);
+  },
+  'queue-full': async () => {
+    // A socket may have a few frames on their way; where these stay, it is full.
+    execFileSync('tc', 'qdisc add dev near root tbf rate 1mbit burst 2000 limit 3000'.split(' '));
+    const frames = Array.from({ length: 400 }, (_, i) => frame(1000, i));
+    const stats = await send(frames, 0, { qdiscBypass: false });
+    assert.equal(stats.sentPackets + stats.refusedNoBuffers, 400n);
+    assert.ok(stats.refusedNoBuffers > 0n && stats.lastErrno === 105n, `${stats.lastErrno}`);
+  },
+  'removed-and-closed': async () => {
+    const handle = open({ txStamps: 'all' });
+    const writer = ringWriter(handle);
+    for (let i = 0; i < 5000; i++) writer.frame(frame(60, i), i * MS);
+    writer.commit();
+    native.start(handle, native.monotonicNow());
+    await sendMore(handle, 20n);
+    ip('link delete near');
+    await refuseMore(handle, 5n);
+    native.pause(handle);
+    native.close(handle);
+    const stats = statsOf(handle);
+    assert.equal(stats.sentPackets + stats.refusedLinkDown, stats.consumedPackets);
+    assert.equal(stats.lastErrno === ENETDOWN || stats.lastErrno === ENXIO, true, `${stats.lastErrno}`);
+  },
   arrives: () => arrives({ qdiscBypass: true }),
   'arrives-with-qdisc': () => arrives({ qdiscBypass: false }),
   oversize: async () => {

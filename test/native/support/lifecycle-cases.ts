@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import type { PacerHandle } from '../../../services/replayer/src/native/binding.ts';
+import { PACER_STATE, type PacerHandle } from '../../../services/replayer/src/native/binding.ts';
 import { createPacer, native } from './native.ts';
 import { statsOf, waitFor } from './pacer-stats.ts';
 import { ringWriter } from './ring-writer.ts';
@@ -43,7 +43,7 @@ async function until(wanted: () => boolean): Promise<void> {
   }
 }
 
-async function workerThatSends(then: 'stay' | 'end'): Promise<Worker> {
+async function workerThatSends(then: 'stay' | 'end' | 'pause'): Promise<Worker> {
   const worker = new Worker(new URL(import.meta.url), { workerData: then });
   await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
   return worker;
@@ -116,6 +116,53 @@ const CASES: Record<string, () => Promise<void>> = {
     bytes.fill(0x5a);
     assert.equal(bytes[bytes.length - 1], 0x5a);
   },
+  'close-while-paused': async () => {
+    const handle = await sending();
+    native.pause(handle);
+    native.close(handle);
+    assert.equal(threads(), 0);
+    const { pauses, pausedNs } = statsOf(handle);
+    assert.deepEqual([pauses, pausedNs], [0n, 0n]);
+    native.resume(handle);
+    native.pause(handle);
+    native.resume(handle);
+  },
+  'exit-while-paused': async () => {
+    native.pause(await sending());
+    process.exit(0);
+  },
+  'stop-races-pause': async () => {
+    for (let i = 0; i < 9; i++) {
+      const handle = await sending();
+      native.pause(handle);
+      if (i % 3 === 0) native.resume(handle);
+      native.stop(handle);
+      if (i % 3 === 1) native.resume(handle);
+      await waitFor(handle, ({ state }) => state === BigInt(PACER_STATE.stopped), 500);
+      native.close(handle);
+    }
+    assert.equal(threads(), 0);
+  },
+  'worker-terminated-while-paused': async () => {
+    const worker = await workerThatSends('pause');
+    await worker.terminate();
+    assert.equal(threads(), 0);
+  },
+  'close-with-all-options': async () => {
+    const handle = createPacer({
+      ringBytes: 1 << 20,
+      spin: 'max',
+      realtime: true,
+      cpu: 0,
+      lockMemory: true,
+      txStamps: 'all',
+    });
+    ringWriter(handle).frame(new Uint8Array(60), 0);
+    native.start(handle, native.monotonicNow());
+    native.close(handle);
+    assert.equal(threads(), 0);
+    assert.ok([0n, BigInt(1 << 20)].includes(statsOf(handle).lockedBytes));
+  },
   'many-dropped': async () => {
     for (let i = 0; i < 200; i++) dropOne();
     await until(() => threads() === 0);
@@ -126,6 +173,7 @@ if (isMainThread) {
   await CASES[process.argv[2]!]!();
 } else {
   const handle = await sending();
+  if (workerData === 'pause') native.pause(handle);
   parentPort!.postMessage('sending');
-  if (workerData === 'stay') setInterval(() => statsOf(handle), 1000);
+  if (workerData !== 'end') setInterval(() => statsOf(handle), 1000);
 }

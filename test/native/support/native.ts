@@ -24,6 +24,9 @@ const PLAIN: PacerOptions = {
   ringBytes: 1 << 16,
   spin: 'auto',
   realtime: false,
+  cpu: -1,
+  lockMemory: false,
+  txStamps: 'off',
   lateDropNs: 0,
   maxBatch: 64,
 };

@@ -15,8 +15,9 @@ import { checkReachable } from '@capfleet/shared/redis/connect';
 import { sources } from '@capfleet/shared/source/sources';
 import { formatDuration } from '@capfleet/shared/time/nanos';
 import { loadDump } from '../load-dump.ts';
-import { startLocal } from '../local/children.ts';
+import { startLocal, type LocalService } from '../local/children.ts';
 import { startPrivateRedis } from '../local/private-redis.ts';
+import { addPacingOptions, pacingArgs, pacingOptions, type PacingCommandOptions } from '../pacing-options.ts';
 import { addReplayOptions, onlyFiles, requestOf, type ReplayOptions } from '../replay-options.ts';
 import {
   addS3Options,
@@ -39,7 +40,7 @@ import { showWritten, writtenJson } from '../show/written.ts';
 import type { CommonOptions, World } from '../world.ts';
 import { writeReplay } from '../write-replay.ts';
 
-interface CommandOptions extends CommonOptions, S3CommandOptions, ReplayOptions {
+interface CommandOptions extends CommonOptions, S3CommandOptions, ReplayOptions, PacingCommandOptions {
   readonly dumpJson: string;
   readonly outInterface?: string;
   readonly write?: string;
@@ -62,6 +63,8 @@ const examples = `Examples:
   capfleet replay --dump-json s3://captures/2026/map.json --out-interface veth0 --s3-endpoint https://s3.example.org
   capfleet replay --dump-json meta.json --sensors a,b --redis redis://queue:6379
       with \`capfleet replayer --sensor a --interface IF --redis redis://queue:6379\` on each sensor's host
+
+SIGUSR1 pauses a replay from this host, SIGCONT lets it go on.
 
 Exit codes: 0 played and the verdict holds, 4 played but it does not, 1 not played, 130 stopped by Ctrl-C.
 `;
@@ -119,6 +122,7 @@ export function replayCommand(run: (action: (world: World) => Promise<ExitCode>)
     )
     .addOption(span('--prepare-timeout <duration>', 'how long sensors may prepare', 60_000_000_000n, '60s'))
     .option('--allow-default-route-interface', "allow the interface of this host's default route", false);
+  addPacingOptions(command);
   return addS3Options(command)
     .addOption(jsonOption())
     .addOption(logLevelOption('warn'))
@@ -158,7 +162,8 @@ function moveFiles(plans: readonly SensorPlan[], moves: readonly RootMove[]): Se
   });
 }
 
-function chooseSensors({ outInterface, sensors, redis, lead, write }: CommandOptions): readonly string[] {
+function chooseSensors(options: CommandOptions): readonly string[] {
+  const { outInterface, sensors, redis, lead, write } = options;
   const command = 'replay';
   if (lead < SHORTEST_LEAD) {
     const reason = `at least ${formatDuration(SHORTEST_LEAD)}, so that a cancel still reaches every sensor`;
@@ -174,6 +179,11 @@ function chooseSensors({ outInterface, sensors, redis, lead, write }: CommandOpt
   if (sensors) {
     if (redis === undefined)
       throw new Failure('setting-missing', { setting: '--redis', why: 'with --sensors', command });
+    const [pacing] = pacingArgs(pacingOptions(options));
+    if (pacing !== undefined) {
+      const reason = "not with --sensors: give it to `capfleet replayer` on each sensor's host";
+      throw new Failure('setting-invalid', { setting: pacing, reason, command });
+    }
     return sensors;
   }
   if (outInterface === undefined && write === undefined) {
@@ -226,11 +236,15 @@ async function play(plans: readonly SensorPlan[], options: CommandOptions, world
             '--interface',
             options.outInterface,
             ...s3Args(s3Options(options)),
+            ...pacingArgs(pacingOptions(options)),
             '--log-level',
             options.logLevel,
           ],
           { restart: false },
         );
+  world.onPause((isPause) => {
+    followPause(isPause, agent, world);
+  });
   const channel = redisSensorChannel(redis, createLogger('replay', options.logLevel));
   const [first] = plans;
   const bar = replayProgressBar(world.stderr, first ? runDuration(first.timeline) : 0n);
@@ -260,6 +274,18 @@ async function play(plans: readonly SensorPlan[], options: CommandOptions, world
     await agent?.close();
     await privateRedis?.close();
   }
+}
+
+/** SIGUSR1 and SIGCONT, as with tcpreplay. */
+function followPause(isPause: boolean, agent: LocalService | null, { stderr }: World): void {
+  if (!agent) {
+    // Their words would reach the sensors at different times.
+    if (isPause)
+      stderr.write('capfleet: not paused: sensors that play together cannot stop together; it goes on\n');
+    return;
+  }
+  agent.tell(isPause ? 'pause' : 'resume');
+  if (isPause) stderr.write('capfleet: paused; SIGCONT lets it go on\n');
 }
 
 function exitOf(report: RunReport, world: World): ExitCode {

@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander';
 import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
 import { checkReachable } from '@capfleet/shared/redis/connect';
+import { addPacingOptions, pacingOptions, type PacingCommandOptions } from '../pacing-options.ts';
 import {
   addS3Options,
   logLevelOption,
@@ -12,7 +13,7 @@ import {
 } from '../settings.ts';
 import type { CommonOptions, World } from '../world.ts';
 
-interface ReplayerCommandOptions extends CommonOptions, S3CommandOptions {
+interface ReplayerCommandOptions extends CommonOptions, S3CommandOptions, PacingCommandOptions {
   readonly redis: string;
   readonly sensor: string;
   readonly interface: string;
@@ -27,7 +28,7 @@ const examples = `Examples:
 export function replayerCommand(
   run: (action: (world: World) => Promise<ExitCode>) => Promise<void>,
 ): Command {
-  return addS3Options(
+  const command = addS3Options(
     new Command('replayer')
       .description('run the replay agent of one sensor: takes plans from a Redis until it is stopped')
       .addOption(
@@ -43,14 +44,16 @@ export function replayerCommand(
           .makeOptionMandatory(),
       )
       .option('--root <dir...>', 'folders and S3 prefixes that plans may read from; / is all', ['/']),
-  )
+  );
+  return addPacingOptions(command)
     .addOption(logLevelOption('info'))
     .addHelpText('before', examples)
     .action((options: ReplayerCommandOptions) =>
       run(async ({ version }) => {
         await checkReachable(options.redis);
         const { runReplayer } = await import('@capfleet/replayer/main');
-        await runReplayer({ ...options, roots: options.root, s3: s3Options(options), version });
+        const [s3, pacing] = [s3Options(options), pacingOptions(options)];
+        await runReplayer({ ...options, roots: options.root, s3, pacing, version });
         return exitCode.ok;
       }),
     );

@@ -12,6 +12,8 @@ const HEALTHY_MS = 60_000;
 export interface LocalService {
   /** Resolves when it ended on its own and is not started again. */
   readonly ended: Promise<void>;
+  /** A word over its channel; lost where it has ended. */
+  tell(word: string): void;
   close(): Promise<void>;
 }
 
@@ -57,6 +59,9 @@ export function startLocal(
 
   return {
     ended,
+    tell(word) {
+      if (child.connected) child.send(word);
+    },
     async close() {
       closing = true;
       if (child.exitCode !== null || child.signalCode !== null) return;

@@ -1,6 +1,7 @@
 // A run's report for people: the verdict first, then what each sensor did, then what does not hold.
 import { refusalCauses, type RunReport, type SensorReport } from '@capfleet/shared/contract/report';
 import { formatDuration } from '@capfleet/shared/time/nanos';
+import { pacingLines } from './pacing.ts';
 import { formatBytes, formatCount, formatTable, printable } from './text.ts';
 
 export function showReport(report: RunReport): string {
@@ -71,7 +72,8 @@ function findings({ verdict, sensors }: RunReport): string {
     .map(
       ({ sensor, check, text }) => `  ${sensor === null ? '' : `${sensor}: `}${check}: ${printable(text)}\n`,
     );
-  for (const { sensor, result, error } of sensors) {
+  for (const report of sensors) {
+    const { sensor, result, error } = report;
     if (error) lines.push(`  ${sensor}: ${printable(error.message)}\n      ${printable(error.hint)}\n`);
     if (!result) continue;
     const refused = refusalCauses.filter((cause) => result.accounts.refused[cause] > 0);
@@ -97,6 +99,7 @@ function findings({ verdict, sensors }: RunReport): string {
         `  ${sensor}: ${formatCount(result.accounts.backwards, 'stamp')} ran backwards; sent at once\n`,
       );
     }
+    lines.push(...pacingLines(report).map((line) => `  ${sensor}: ${line}\n`));
   }
   return [...new Set(lines)].join('');
 }

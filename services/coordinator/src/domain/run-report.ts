@@ -12,6 +12,7 @@ import {
 } from '@capfleet/shared/contract/report';
 import type { SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import { formatDuration, formatInstant, MILLISECOND, type Nanos } from '@capfleet/shared/time/nanos';
+import { checkInterface } from './interface-check.ts';
 import type { RunState } from './run-state.ts';
 
 export interface Thresholds {
@@ -178,6 +179,8 @@ function findingsOf(
       holds: addsUp(accounts) && unasked.length === 0,
       text: accountsText(result, causes),
     });
+    const counted = checkInterface(result);
+    if (counted) findings.push({ check: 'interface counters', sensor, ...counted });
     if (plan && result.outcome === 'done' && isPlayedWhole(plan)) {
       const packets = accounts.read - accounts.segments + accounts.segmented;
       const planned = plan.files.reduce((sum, file) => sum + file.packets, 0) * plan.timeline.loops;

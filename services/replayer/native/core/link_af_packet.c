@@ -17,6 +17,7 @@
 #include "interface_facts.h"
 #include "link.h"
 #include "monotonic.h"
+#include "transmit_stamps.h"
 
 #define SEND_BUFFER (8 << 20)
 #define PATIENCE (2 * NS_PER_MS) /* without any progress, per batch */
@@ -27,6 +28,8 @@ struct link {
     int fd;
     int64_t rebind_after;
     char interface[IFNAMSIZ];
+    bool stamps;
+    struct transmit_question question;
     struct mmsghdr messages[LINK_BATCH_MAX];
     struct iovec vectors[LINK_BATCH_MAX];
 };
@@ -75,6 +78,9 @@ static int af_packet_open(const struct link_options *options, struct link **out,
     }
     link->fd = fd;
     strncpy(link->interface, options->interface, IFNAMSIZ - 1); /* fits: there is such an interface */
+    /* A kernel without stamps answers none; that shows in their count. */
+    link->stamps = options->transmit_stamps && transmit_stamps_enable(fd) == 0;
+    transmit_question_init(&link->question);
     for (size_t i = 0; i < LINK_BATCH_MAX; i++) {
         link->messages[i].msg_hdr.msg_iov = &link->vectors[i];
         link->messages[i].msg_hdr.msg_iovlen = 1;
@@ -97,28 +103,39 @@ static void pause_for_room(struct link *link, int error) {
     struct timespec pause = ns_to_timespec(PAUSE);
     struct pollfd writable = {.fd = link->fd, .events = POLLOUT};
     /* ENOBUFS is the device's queue, which poll knows nothing of. */
-    if (error == EAGAIN)
+    if (error == EAGAIN && !link->stamps) /* stamps that wait to be read end a poll at once */
         ppoll(&writable, 1, &pause, NULL);
     else
         nanosleep(&pause, NULL);
+}
+
+/* A frame that was not taken may have been counted among the questions all the same. It is not asked about again. */
+static void forget_question(struct link *link, struct link_frame *frames, size_t place) {
+    if (frames[place].stamp != LINK_STAMP_ASKED) return;
+    frames[place].stamp = LINK_STAMP_UNSURE;
+    transmit_question_attach(&link->question, &link->messages[place].msg_hdr, false);
 }
 
 static size_t af_packet_send_batch(struct link *link, struct link_frame *frames, size_t count, const atomic_bool *stop) {
     for (size_t i = 0; i < count; i++) {
         link->vectors[i] = (struct iovec){.iov_base = (void *)frames[i].bytes, .iov_len = frames[i].length};
         frames[i].error = 0;
+        if (link->stamps)
+            transmit_question_attach(&link->question, &link->messages[i].msg_hdr, frames[i].stamp == LINK_STAMP_ASKED);
     }
     size_t done = 0;
     int64_t give_up = 0; /* 0: not stalled */
     while (done < count && !atomic_load_explicit(stop, memory_order_relaxed)) {
         int sent = sendmmsg(link->fd, link->messages + done, (unsigned)(count - done), MSG_DONTWAIT);
+        int error = errno;
         if (sent > 0) {
             done += (size_t)sent;
+            if (done < count) forget_question(link, frames, done); /* the next one was tried, too */
             give_up = 0;
             continue;
         }
-        int error = errno;
         if (error == EINTR) continue;
+        forget_question(link, frames, done);
         if (error == EAGAIN || error == ENOBUFS) {
             int64_t now = monotonic_now();
             if (give_up == 0) {
@@ -140,6 +157,14 @@ static size_t af_packet_send_batch(struct link *link, struct link_frame *frames,
     return done;
 }
 
+static size_t af_packet_read_stamps(struct link *link, struct link_stamp *out) {
+    return link->stamps ? transmit_stamps_read(link->fd, out) : 0;
+}
+
+static bool af_packet_restart_stamps(struct link *link) {
+    return link->stamps && transmit_stamps_enable(link->fd) == 0;
+}
+
 static void af_packet_close(struct link *link) {
     close(link->fd);
     free(link);
@@ -149,5 +174,7 @@ const struct link_operations link_af_packet = {
     .name = "af_packet",
     .open = af_packet_open,
     .send_batch = af_packet_send_batch,
+    .read_stamps = af_packet_read_stamps,
+    .restart_stamps = af_packet_restart_stamps,
     .close = af_packet_close,
 };

@@ -7,11 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "histogram.h"
 #include "monotonic.h"
+#include "placement.h"
 #include "priority.h"
 
 #define THREAD_NAME "capfleet-pacer" /* 15 bytes at most */
@@ -20,6 +22,13 @@
 /* How long to look away from an empty ring: doubled each time nothing is there. */
 #define NAP_MIN (50 * NS_PER_US)
 #define NAP_MAX (1 * NS_PER_MS)
+
+/* While paused: how long to sleep at a time, and after what time the timeline goes on, so that nothing is late then. */
+#define REST (5 * NS_PER_MS)
+#define RESUME_LEAD (20 * NS_PER_MS)
+
+/* Before a due time; no stamps are read any more. */
+#define STAMPS_GUARD (100 * NS_PER_US)
 
 /* Records looked at between two publications of the tail. */
 #define GATHER_MAX LINK_BATCH_MAX
@@ -39,10 +48,16 @@ struct pacer {
     bool open;
     bool started;
     pthread_t thread;
+    bool holding;
+    int64_t held_at;    /* the instant that the timeline stands still at */
+    int64_t resumed_at; /* that it last went on at */
 
     /* Shared. */
     struct ring *ring;
     atomic_bool stop;
+    atomic_bool paused;
+    atomic_bool wake;      /* stop or paused: what ends a wait */
+    _Atomic int64_t shift; /* by all pauses so far */
     _Atomic int64_t stats[STAT_COUNT];
     struct histogram lateness;
     _Atomic clockid_t cpu_clock; /* the thread's, while running */
@@ -50,7 +65,10 @@ struct pacer {
     /* The pacing thread's. */
     struct wait wait;
     struct priority priority;
+    struct departure departure;
     bool realtime;
+    int cpu;
+    int64_t shifted; /* of the shift, what t0 and origin have in them */
     int64_t late_drop_ns;
     size_t max_batch;
     int64_t t0;
@@ -103,6 +121,7 @@ static void account_refused(struct pacer *pacer, int error) {
 static bool send_batch(struct pacer *pacer) {
     struct batch *batch = &pacer->batch;
     if (batch->count == 0) return true;
+    departure_choose(&pacer->departure, batch->frames, batch->count, monotonic_now());
     size_t dealt = pacer->operations->send_batch(pacer->link, batch->frames, batch->count, &pacer->stop);
     int64_t after = monotonic_now();
     for (size_t i = 0; i < dealt; i++) {
@@ -112,6 +131,7 @@ static bool send_batch(struct pacer *pacer) {
         else
             account_refused(pacer, frame->error);
     }
+    departure_sent(&pacer->departure, batch->frames, batch->dues, dealt, after);
     stat_add(pacer, STAT_BATCHES, 1);
     return dealt == batch->count;
 }
@@ -192,17 +212,35 @@ static enum gathered gather(struct pacer *pacer, int64_t now, int64_t *next) {
     return GATHERED_DUE;
 }
 
+static void sleep_for(struct pacer *pacer, int64_t ns) {
+    struct timespec pause = ns_to_timespec(ns);
+    int64_t before = monotonic_now();
+    nanosleep(&pause, NULL);
+    pacer->wait.slept += monotonic_now() - before;
+}
+
 static void nap(struct pacer *pacer) {
     if (pacer->nap == 0) {
         stat_add(pacer, STAT_STARVED_COUNT, 1);
         pacer->starving = true;
         pacer->nap = NAP_MIN;
     }
-    struct timespec pause = ns_to_timespec(pacer->nap);
-    int64_t before = monotonic_now();
-    nanosleep(&pause, NULL);
-    pacer->wait.slept += monotonic_now() - before;
+    sleep_for(pacer, pacer->nap);
     if (pacer->nap < NAP_MAX) pacer->nap *= 2;
+}
+
+static void look_for_stamps(struct pacer *pacer, int64_t now, int64_t until) {
+    departure_look(&pacer->departure, pacer->operations, pacer->link, now, until);
+}
+
+/* True while paused; else what pauses have moved is moved here, too. */
+static bool is_paused(struct pacer *pacer) {
+    if (atomic_load_explicit(&pacer->paused, memory_order_acquire)) return true;
+    int64_t more = atomic_load_explicit(&pacer->shift, memory_order_relaxed) - pacer->shifted;
+    pacer->shifted += more;
+    pacer->t0 += more;
+    pacer->origin += more;
+    return false;
 }
 
 static enum pacer_state play(struct pacer *pacer) {
@@ -210,15 +248,22 @@ static enum pacer_state play(struct pacer *pacer) {
         int64_t next;
         int64_t now = monotonic_now();
         priority_follow(&pacer->priority, now, pacer->wait.slept);
+        if (is_paused(pacer)) {
+            look_for_stamps(pacer, now, now + REST);
+            sleep_for(pacer, REST);
+            continue;
+        }
         switch (gather(pacer, now, &next)) {
         case GATHERED_DUE:
             if (send_batch(pacer)) ring_consume(pacer->ring, pacer->cursor.position);
             break;
         case GATHERED_NOT_DUE:
-            wait_until(&pacer->wait, next, &pacer->stop);
+            look_for_stamps(pacer, now, next - STAMPS_GUARD);
+            wait_until(&pacer->wait, next, &pacer->wake);
             break;
         case GATHERED_EMPTY:
             ring_consume(pacer->ring, pacer->cursor.position); /* past a filler that came alone */
+            look_for_stamps(pacer, now, now + STAMPS_GUARD);
             nap(pacer);
             break;
         case GATHERED_ENDED:
@@ -239,12 +284,16 @@ static int64_t clock_ns(clockid_t clock) {
 static void *pacing_thread(void *argument) {
     struct pacer *pacer = argument;
     pthread_setname_np(pthread_self(), THREAD_NAME);
+    placement_apply(pacer->cpu);
     prctl(PR_SET_TIMERSLACK, 1UL);
     priority_init(&pacer->priority, pacer->realtime, monotonic_now());
 
     clockid_t cpu_clock;
     if (pthread_getcpuclockid(pthread_self(), &cpu_clock) == 0) atomic_store(&pacer->cpu_clock, cpu_clock);
     enum pacer_state state = play(pacer);
+    departure_finish(&pacer->departure, pacer->operations, pacer->link);
+    struct rusage usage;
+    if (getrusage(RUSAGE_THREAD, &usage) == 0) stat_set(pacer, STAT_PREEMPTED, usage.ru_nivcsw);
     stat_set(pacer, STAT_CPU_NS, clock_ns(CLOCK_THREAD_CPUTIME_ID));
     atomic_store_explicit(&pacer->stats[STAT_STATE], state, memory_order_release);
     return NULL;
@@ -253,6 +302,11 @@ static void *pacing_thread(void *argument) {
 int pacer_open(const struct pacer_options *options, struct ring *ring, struct pacer **out, const char **syscall) {
     *syscall = "createPacer";
     if (options->max_batch < 1 || options->max_batch > LINK_BATCH_MAX || options->late_drop_ns < 0) return EINVAL;
+    if (options->cpu != PLACEMENT_ANY) {
+        *syscall = "sched_setaffinity";
+        int refused = placement_check(options->cpu);
+        if (refused != 0) return refused;
+    }
     struct pacer *pacer = calloc(1, sizeof *pacer);
     if (pacer == NULL) return ENOMEM;
     int error = options->link->open(&options->link_options, &pacer->link, syscall);
@@ -265,7 +319,10 @@ int pacer_open(const struct pacer_options *options, struct ring *ring, struct pa
     pacer->ring = ring_retain(ring);
     pacer->late_drop_ns = options->late_drop_ns;
     pacer->realtime = options->realtime;
+    pacer->cpu = options->cpu;
     pacer->max_batch = (size_t)options->max_batch;
+    if (options->lock_memory) stat_set(pacer, STAT_LOCKED_BYTES, (int64_t)ring_lock(ring));
+    departure_init(&pacer->departure, options->stamps, options->link);
     wait_init(&pacer->wait, options->spin);
     *out = pacer;
     return 0;
@@ -302,7 +359,30 @@ int pacer_start(struct pacer *pacer, int64_t t0) {
 
 void pacer_stop(struct pacer *pacer) {
     atomic_store(&pacer->stop, true);
+    atomic_store(&pacer->wake, true);
     if (!pacer->started) stat_set(pacer, STAT_STATE, PACER_STOPPED);
+}
+
+void pacer_pause(struct pacer *pacer) {
+    if (pacer->holding) return;
+    pacer->holding = true;
+    /* Where the last pause is not quite over the timeline has not moved since. */
+    int64_t now = monotonic_now();
+    pacer->held_at = now > pacer->resumed_at ? now : pacer->resumed_at;
+    atomic_store(&pacer->paused, true);
+    atomic_store(&pacer->wake, true);
+}
+
+void pacer_resume(struct pacer *pacer) {
+    if (!pacer->holding) return;
+    pacer->holding = false;
+    pacer->resumed_at = monotonic_now() + RESUME_LEAD;
+    int64_t more = pacer->resumed_at - pacer->held_at;
+    stat_add(pacer, STAT_PAUSES, 1);
+    stat_add(pacer, STAT_PAUSED_NS, more);
+    atomic_fetch_add(&pacer->shift, more);
+    atomic_store(&pacer->wake, atomic_load(&pacer->stop));
+    atomic_store_explicit(&pacer->paused, false, memory_order_release);
 }
 
 void pacer_stats(const struct pacer *pacer, int64_t out[STAT_COUNT]) {
@@ -317,12 +397,19 @@ void pacer_stats(const struct pacer *pacer, int64_t out[STAT_COUNT]) {
     out[STAT_MARGIN_NS] = wait_margin(&pacer->wait);
     out[STAT_REALTIME] = atomic_load(&pacer->priority.realtime);
     out[STAT_YIELDED] = atomic_load(&pacer->priority.yielded);
+    out[STAT_STAMPS_ASKED] = pacer->departure.asked;
+    out[STAT_STAMPS_TAKEN] = pacer->departure.taken;
+    out[STAT_STAMPS_MAX] = pacer->departure.lateness.max;
     clockid_t cpu_clock = atomic_load(&pacer->cpu_clock);
     if (out[STAT_STATE] == PACER_RUNNING && cpu_clock != 0) out[STAT_CPU_NS] = clock_ns(cpu_clock);
 }
 
 int64_t pacer_histogram(const struct pacer *pacer, int64_t *out) {
     return histogram_copy(&pacer->lateness, out);
+}
+
+int64_t pacer_departures(const struct pacer *pacer, int64_t *out) {
+    return histogram_copy(&pacer->departure.lateness, out);
 }
 
 void pacer_close(struct pacer *pacer) {

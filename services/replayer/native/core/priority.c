@@ -19,6 +19,15 @@ static bool set_class(int policy, int level) {
     return pthread_setschedparam(pthread_self(), policy, &parameter) == 0;
 }
 
+bool priority_allowed(void) {
+    int policy;
+    struct sched_param before;
+    if (pthread_getschedparam(pthread_self(), &policy, &before) != 0) return false;
+    bool allowed = set_class(SCHED_FIFO, sched_get_priority_min(SCHED_FIFO));
+    if (allowed) pthread_setschedparam(pthread_self(), policy, &before);
+    return allowed;
+}
+
 void priority_init(struct priority *priority, bool realtime, int64_t now) {
     if (realtime) setpriority(PRIO_PROCESS, (id_t)gettid(), ORDINARY_NICE); /* may be refused, like the next */
     priority->allowed = realtime && set_class(SCHED_FIFO, sched_get_priority_min(SCHED_FIFO));

@@ -61,6 +61,14 @@ size_t ring_capacity(const struct ring *ring) {
     return ring->capacity;
 }
 
+size_t ring_lock(struct ring *ring) {
+    if (mlock(ring->memory, ring->capacity) == 0) return ring->capacity;
+#ifdef MADV_POPULATE_WRITE
+    madvise(ring->memory, ring->capacity, MADV_POPULATE_WRITE); /* no first touch while sending, at least */
+#endif
+    return 0;
+}
+
 uint64_t ring_commit(struct ring *ring, uint64_t head) {
     if (!atomic_load_explicit(&ring->ended, memory_order_relaxed))
         atomic_store_explicit(&ring->head, head, memory_order_release);

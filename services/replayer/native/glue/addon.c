@@ -21,6 +21,7 @@
 #include "interface_facts.h"
 #include "monotonic.h"
 #include "pacer.h"
+#include "priority.h"
 
 static const napi_type_tag HANDLE_TAG = {0x6d0c5e8f2b7a4913, 0xb1f4a2d89c3e6075};
 
@@ -177,6 +178,34 @@ static bool spin_named(const char *name, enum wait_spin *out) {
     return false;
 }
 
+static bool stamps_named(const char *name, enum departure_mode *out) {
+    static const char *const names[] = {
+        [DEPARTURE_OFF] = "off", [DEPARTURE_SAMPLE] = "sample", [DEPARTURE_ALL] = "all"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(names[i], name) != 0) continue;
+        *out = (enum departure_mode)i;
+        return true;
+    }
+    return false;
+}
+
+/* How the pacing thread works, beside the link. */
+static bool read_pacing(napi_env env, napi_value options, struct pacer_options *out) {
+    char stamps[32];
+    int64_t cpu;
+    if (!get_boolean(env, options, "realtime", &out->realtime) || !get_number(env, options, "cpu", &cpu) ||
+        !get_boolean(env, options, "lockMemory", &out->lock_memory) ||
+        !get_string(env, options, "txStamps", stamps, sizeof stamps))
+        return false;
+    if (!stamps_named(stamps, &out->stamps)) {
+        throw_type_error(env, "txStamps", "'off', 'sample' or 'all'");
+        return false;
+    }
+    out->cpu = cpu < -1 || cpu > INT_MAX ? INT_MAX : (int)cpu;
+    out->link_options.transmit_stamps = out->stamps != DEPARTURE_OFF;
+    return true;
+}
+
 /* The handle's life. */
 
 static void close_at_exit(void *data) {
@@ -222,7 +251,7 @@ static bool read_creation(napi_env env, napi_value options, struct creation *out
         !get_number(env, options, "linkType", &link_type) ||
         !get_number(env, options, "ringBytes", &out->ring_bytes) ||
         !get_string(env, options, "spin", spin, sizeof spin) ||
-        !get_boolean(env, options, "realtime", &out->pacer.realtime) ||
+        !read_pacing(env, options, &out->pacer) ||
         !get_number(env, options, "lateDropNs", &out->pacer.late_drop_ns) ||
         !get_number(env, options, "maxBatch", &out->pacer.max_batch))
         return false;
@@ -328,6 +357,20 @@ static napi_value stop(napi_env env, napi_callback_info call) {
     return NULL;
 }
 
+static napi_value pause_pacer(napi_env env, napi_callback_info call) {
+    napi_value value;
+    struct handle *handle;
+    if (read_arguments(env, call, 1, &value) && read_handle(env, value, &handle)) pacer_pause(handle->pacer);
+    return NULL;
+}
+
+static napi_value resume(napi_env env, napi_callback_info call) {
+    napi_value value;
+    struct handle *handle;
+    if (read_arguments(env, call, 1, &value) && read_handle(env, value, &handle)) pacer_resume(handle->pacer);
+    return NULL;
+}
+
 static napi_value close_pacer(napi_env env, napi_callback_info call) {
     napi_value value;
     struct handle *handle;
@@ -345,18 +388,34 @@ static napi_value stats(napi_env env, napi_callback_info call) {
     return NULL;
 }
 
-static napi_value histogram(napi_env env, napi_callback_info call) {
+static napi_value copy_counts(napi_env env, napi_callback_info call,
+                              int64_t (*copy)(const struct pacer *pacer, int64_t *out)) {
     napi_value arguments[2], samples;
     struct handle *handle;
     int64_t *out;
     if (!read_arguments(env, call, 2, arguments) || !read_handle(env, arguments[0], &handle) ||
         !read_counts(env, arguments[1], HISTOGRAM_BUCKETS, &out))
         return NULL;
-    if (napi_create_int64(env, pacer_histogram(handle->pacer, out), &samples) != napi_ok) return throw_node_error(env);
+    if (napi_create_int64(env, copy(handle->pacer, out), &samples) != napi_ok) return throw_node_error(env);
     return samples;
 }
 
+static napi_value histogram(napi_env env, napi_callback_info call) {
+    return copy_counts(env, call, pacer_histogram);
+}
+
+static napi_value departures(napi_env env, napi_callback_info call) {
+    return copy_counts(env, call, pacer_departures);
+}
+
 /* What needs no handle. */
+
+static napi_value realtime_allowed(napi_env env, napi_callback_info call) {
+    (void)call;
+    napi_value truth;
+    if (napi_get_boolean(env, priority_allowed(), &truth) != napi_ok) return throw_node_error(env);
+    return truth;
+}
 
 static napi_value upper_bound(napi_env env, napi_callback_info call) {
     napi_value value, bound;
@@ -470,14 +529,18 @@ NAPI_MODULE_INIT() {
         METHOD("end", end),
         METHOD("start", start),
         METHOD("stop", stop),
+        METHOD("pause", pause_pacer),
+        METHOD("resume", resume),
         METHOD("stats", stats),
         METHOD("histogram", histogram),
+        METHOD("departures", departures),
         METHOD("histogramUpperBound", upper_bound),
         METHOD("close", close_pacer),
         METHOD("interfaceFacts", facts_of_interface),
         METHOD("clockFacts", facts_of_clock),
         METHOD("compileFilter", compile_filter),
         METHOD("monotonicNow", now),
+        METHOD("realtimeAllowed", realtime_allowed),
     };
     if (napi_define_properties(env, exports, sizeof methods / sizeof *methods, methods) != napi_ok) {
         throw_node_error(env);

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "departure.h"
 #include "link.h"
 #include "ring.h"
 #include "wait.h"
@@ -53,6 +54,13 @@ enum pacer_stat {
     STAT_CPU_NS,          /* used by the pacing thread */
     STAT_REALTIME,        /* 1 while the thread is in the real-time class */
     STAT_YIELDED,         /* times that it left that class because it did not sleep */
+    STAT_PREEMPTED,       /* times that the thread lost the processor to another; once it has ended */
+    STAT_LOCKED_BYTES,    /* of the ring, that can't be paged out */
+    STAT_PAUSES,
+    STAT_PAUSED_NS,       /* by which what came after pauses is due later */
+    STAT_STAMPS_ASKED,    /* frames sent that asked the kernel when they leave */
+    STAT_STAMPS_TAKEN,    /* of those, how many are known */
+    STAT_STAMPS_MAX,      /* largest stamp − due */
     STAT_COUNT,
 };
 
@@ -61,6 +69,9 @@ struct pacer_options {
     struct link_options link_options;
     enum wait_spin spin;
     bool realtime;        /* where it is allowed */
+    int cpu;              /* of the pacing thread, or PLACEMENT_ANY */
+    bool lock_memory;     /* of the ring, where it is allowed */
+    enum departure_mode stamps;
     int64_t late_drop_ns; /* 0: never; else a frame later than this is not sent */
     int64_t max_batch;    /* 1 to LINK_BATCH_MAX */
 };
@@ -73,9 +84,18 @@ int pacer_open(const struct pacer_options *options, struct ring *ring, struct pa
 int pacer_start(struct pacer *pacer, int64_t t0);
 /* Doesn't wait: the thread ends within 50 ms. Final and idempotent. */
 void pacer_stop(struct pacer *pacer);
+/* Sends nothing that is due from now on, until pacer_resume. Does nothing where it is paused. */
+void pacer_pause(struct pacer *pacer);
+/*
+ * Goes on in 20 ms. All that was not sent is due later by exactly the time from the pause until then, which is added to
+ * STAT_PAUSED_NS. Does nothing where it is not paused.
+ */
+void pacer_resume(struct pacer *pacer);
 void pacer_stats(const struct pacer *pacer, int64_t out[STAT_COUNT]);
 /* Copies the histogram of lateness, HISTOGRAM_BUCKETS counts; returns the number of samples. */
 int64_t pacer_histogram(const struct pacer *pacer, int64_t *out);
+/* The same of stamp − due, of the frames whose departure is known. */
+int64_t pacer_departures(const struct pacer *pacer, int64_t *out);
 /* Stops, joins and closes the link; idempotent. Statistics stay readable until pacer_free. */
 void pacer_close(struct pacer *pacer);
 void pacer_free(struct pacer *pacer);

@@ -22,6 +22,8 @@ struct priority {
     _Atomic int64_t yielded; /* times that it went back to the ordinary class */
 };
 
+/* Whether a thread of this process may be real-time; the calling one stays what it is. */
+bool priority_allowed(void);
 /* Sets the class of the calling thread. */
 void priority_init(struct priority *priority, bool realtime, int64_t now);
 /* To be called often; acts a few times a second. `slept`: ns that the thread has slept in all. */

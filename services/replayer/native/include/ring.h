@@ -63,6 +63,8 @@ void ring_release(struct ring *ring);
 
 uint8_t *ring_memory(struct ring *ring);
 size_t ring_capacity(const struct ring *ring);
+/* Keeps the memory from being paged out, within what this process may lock. Returns how many bytes: all or none. */
+size_t ring_lock(struct ring *ring);
 
 /* Publishes all records below head, unless the ring has ended; returns how far the consumer is. */
 uint64_t ring_commit(struct ring *ring, uint64_t head);

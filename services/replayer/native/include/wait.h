@@ -1,6 +1,7 @@
 /*
  * Waits for an absolute CLOCK_MONOTONIC instant: sleeps until a margin before it, then spins. The margin follows the
- * wake-up overshoot seen on this host while running, so a quiet machine spins little and a noisy one is not late.
+ * wake-up overshoot seen on this host while running (margin.h), so a quiet machine spins little and a noisy one is not
+ * late.
  * It promises never to return early, to look at the stop flag at least every 50 ms, and to use next to no CPU while
  * the instant is far off.
  *
@@ -13,6 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "margin.h"
+
 enum wait_spin {
     WAIT_SPIN_NONE, /* sleep only: late by the wake-up overshoot, cheapest */
     WAIT_SPIN_AUTO, /* the calibrated margin */
@@ -21,8 +24,9 @@ enum wait_spin {
 
 struct wait {
     enum wait_spin spin;
-    _Atomic int64_t margin; /* ns */
-    int64_t slept;          /* ns in all */
+    struct margin calibration; /* of WAIT_SPIN_AUTO */
+    _Atomic int64_t margin;    /* ns */
+    int64_t slept;             /* ns in all */
 };
 
 void wait_init(struct wait *wait, enum wait_spin spin);

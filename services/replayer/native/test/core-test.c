@@ -1,5 +1,5 @@
 /*
- * The ring and the histogram on their own. Prints one line per behaviour and exits with 1 at the first that fails.
+ * The ring, the histogram and the margin on their own. Prints one line per behaviour and exits with 1 at the first that fails.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "histogram.h"
+#include "margin.h"
 #include "ring.h"
 
 #define CAPACITY RING_MIN_BYTES
@@ -195,6 +196,89 @@ static void extremes_and_sum_are_exact(void) {
     check(histogram.sum == INT64_MAX && histogram.max == INT64_MAX && histogram.samples == 4);
 }
 
+/* Wake-ups of a host, made by a generator of its own: the same on every machine. */
+static uint32_t next_random(void) {
+    static uint32_t state = 2463534242;
+    state ^= state << 13;
+    state ^= state >> 17;
+    state ^= state << 5;
+    return state;
+}
+
+static struct margin settled(int64_t overshoot) {
+    struct margin margin;
+    margin_init(&margin);
+    for (int i = 0; i < 10000; i++) margin_woke(&margin, overshoot);
+    return margin;
+}
+
+static void the_margin_of_a_quiet_host_is_the_least(void) {
+    check(settled(3000).ns == MARGIN_MIN);
+    check(settled(0).ns == MARGIN_MIN);
+}
+
+static void the_margin_misses_about_one_wake_up_in_a_hundred(void) {
+    struct margin margin;
+    margin_init(&margin);
+    int late = 0;
+    int64_t sum = 0;
+    for (int i = 0; i < 200000; i++) {
+        /* 30 to 40 us, and for one in 200 up to 300 us. */
+        int64_t overshoot = 30000 + next_random() % 10000;
+        if (next_random() % 200 == 0) overshoot = 40000 + next_random() % 260000;
+        if (i >= 20000) {
+            late += overshoot > margin.ns;
+            sum += margin.ns;
+        }
+        margin_woke(&margin, overshoot);
+    }
+    check(late > 180000 / 400 && late < 180000 / 50);
+    check(sum / 180000 > 35000 && sum / 180000 < 60000);
+}
+
+static void a_host_that_turns_noisy_costs_a_handful_of_late_wake_ups(void) {
+    struct margin margin = settled(3000);
+    int late = 0;
+    for (int i = 0; i < 100; i++) {
+        int64_t overshoot = 250000 + next_random() % 50000;
+        late += overshoot > margin.ns;
+        margin_woke(&margin, overshoot);
+    }
+    check(late <= 6);
+    check(margin.ns >= 250000 && margin.ns <= 600000);
+}
+
+static void one_wild_wake_up_is_one_step(void) {
+    struct margin margin = settled(3000);
+    margin_woke(&margin, 50000000);
+    check(margin.ns == MARGIN_MIN + MARGIN_MIN / 4);
+    for (int i = 0; i < 100; i++) margin_woke(&margin, 3000);
+    check(margin.ns == MARGIN_MIN);
+}
+
+static void the_margin_stays_within_its_bounds(void) {
+    struct margin margin = settled(3000);
+    for (int i = 0; i < 1000; i++) {
+        margin_woke(&margin, INT64_MAX);
+        check(margin.ns <= MARGIN_MAX);
+    }
+    check(margin.ns == MARGIN_MAX);
+}
+
+static void spinning_without_end_narrows_the_margin_until_there_is_sleep_again(void) {
+    struct margin margin = settled(3000);
+    for (int i = 0; i < 100; i++) margin_woke(&margin, 2000000);
+    check(margin.ns == MARGIN_MAX);
+    /* A frame each 800 us, and a host that is quiet again. */
+    int spun = 0;
+    while (margin.ns >= 800000) {
+        margin_spun(&margin, 800000);
+        check(++spun < 200);
+    }
+    for (int i = 0; i < 2000; i++) margin_woke(&margin, 3000);
+    check(margin.ns == MARGIN_MIN);
+}
+
 #define RUN(behaviour) (behaviour(), printf("ok %s\n", #behaviour))
 
 int main(void) {
@@ -208,5 +292,11 @@ int main(void) {
     RUN(every_bucket_ends_where_the_next_begins);
     RUN(a_bucket_is_at_most_a_32nd_wide);
     RUN(extremes_and_sum_are_exact);
+    RUN(the_margin_of_a_quiet_host_is_the_least);
+    RUN(the_margin_misses_about_one_wake_up_in_a_hundred);
+    RUN(a_host_that_turns_noisy_costs_a_handful_of_late_wake_ups);
+    RUN(one_wild_wake_up_is_one_step);
+    RUN(the_margin_stays_within_its_bounds);
+    RUN(spinning_without_end_narrows_the_margin_until_there_is_sleep_again);
     return 0;
 }

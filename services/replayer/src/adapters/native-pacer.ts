@@ -10,6 +10,7 @@ import {
 } from '../native/binding.ts';
 import type { Pacer, PacerCounts } from '../ports/pacer.ts';
 import { interfaceOf, linkName, type LinkChoice } from '../link.ts';
+import { plainPacing, type PacingOptions } from '../pacing-options.ts';
 
 /** Read-ahead of a sensor, bytes. */
 const RING_BYTES = 32 * 1024 * 1024;
@@ -25,10 +26,14 @@ export function requireNative(): NativeBinding {
 /** Those that the native core has; the pacer of `pcap` is pcap-pacer. */
 type NativeLink = Exclude<LinkChoice, { readonly kind: 'pcap' }>;
 
-/** @throws Failure `native-missing`, `raw-socket-forbidden`, `interface-missing`, `interface-down`, `link-failed` */
-export function openNativePacer(link: NativeLink): Pacer {
+/**
+ * @throws Failure `native-missing`, `raw-socket-forbidden`, `interface-missing`, `interface-down`, `link-failed`,
+ *   `realtime-forbidden`, `cpu-unavailable`
+ */
+export function openNativePacer(link: NativeLink, pacing: PacingOptions = plainPacing): Pacer {
   const native = requireNative();
-  const handle = create(native, link);
+  if (pacing.realtime === true && !native.realtimeAllowed()) throw new Failure('realtime-forbidden');
+  const handle = create(native, link, pacing);
   const stats = new BigInt64Array(STAT_COUNT);
   const stat = (index: number): bigint => stats[index] ?? 0n;
   const count = (index: number): number => Number(stat(index));
@@ -43,6 +48,12 @@ export function openNativePacer(link: NativeLink): Pacer {
     },
     stop: () => {
       native.stop(handle);
+    },
+    pause: () => {
+      native.pause(handle);
+    },
+    resume: () => {
+      native.resume(handle);
     },
     counts(): PacerCounts {
       native.stats(handle, stats);
@@ -67,7 +78,11 @@ export function openNativePacer(link: NativeLink): Pacer {
           yielded: count(STAT.yielded),
           margin: stat(STAT.marginNs),
           cpu: stat(STAT.cpuNs),
+          preempted: count(STAT.preempted),
+          lockedBytes: count(STAT.lockedBytes),
         },
+        pauses: { count: count(STAT.pauses), total: stat(STAT.pausedNs) },
+        departures: { asked: count(STAT.stampsAsked), taken: count(STAT.stampsTaken) },
       };
     },
     latenessQuantiles(shares) {
@@ -76,6 +91,14 @@ export function openNativePacer(link: NativeLink): Pacer {
       if (samples === 0) return null;
       native.stats(handle, stats);
       const longest = stat(STAT.latenessMax);
+      return shares.map((share) => quantile(native, buckets, Math.ceil(share * samples), longest));
+    },
+    departureQuantiles(shares) {
+      const buckets = new BigInt64Array(HISTOGRAM_BUCKETS);
+      const samples = native.departures(handle, buckets);
+      if (samples === 0) return null;
+      native.stats(handle, stats);
+      const longest = stat(STAT.stampsMax);
       return shares.map((share) => quantile(native, buckets, Math.ceil(share * samples), longest));
     },
     close: () => {
@@ -100,7 +123,11 @@ function quantile(native: NativeBinding, buckets: BigInt64Array, rank: number, l
   return longest;
 }
 
-function create(native: NativeBinding, link: NativeLink): ReturnType<NativeBinding['createPacer']> {
+function create(
+  native: NativeBinding,
+  link: NativeLink,
+  pacing: PacingOptions,
+): ReturnType<NativeBinding['createPacer']> {
   try {
     return native.createPacer({
       link: link.kind,
@@ -109,14 +136,24 @@ function create(native: NativeBinding, link: NativeLink): ReturnType<NativeBindi
       path: link.kind === 'file' ? link.path : '',
       linkType: 1,
       ringBytes: RING_BYTES,
-      spin: 'auto',
-      realtime: true,
+      spin: pacing.spin,
+      realtime: pacing.realtime ?? true,
+      cpu: pacing.cpu ?? -1,
+      lockMemory: true,
+      txStamps: pacing.txStamps,
       lateDropNs: 0,
       maxBatch: MAX_BATCH,
     });
   } catch (error) {
     const name = link.kind === 'file' ? link.path : linkName(link);
     const fields = { interface: name, reason: reasonOf(error), known: '' };
+    if (pacing.cpu !== null && syscallOf(error) === 'sched_setaffinity') {
+      throw new Failure(
+        'cpu-unavailable',
+        { cpu: pacing.cpu, reason: 'there is none, or this process may not use it' },
+        { cause: error },
+      );
+    }
     switch (errnoOf(error)) {
       case 'EPERM':
       case 'EACCES':
@@ -129,4 +166,8 @@ function create(native: NativeBinding, link: NativeLink): ReturnType<NativeBindi
         throw new Failure('link-failed', fields, { cause: error });
     }
   }
+}
+
+function syscallOf(error: unknown): string {
+  return error instanceof Error && 'syscall' in error ? String(error.syscall) : '';
 }

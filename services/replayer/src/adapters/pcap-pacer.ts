@@ -89,6 +89,11 @@ class PcapPacer implements Pacer {
   #starving = false;
   #visibleAt = 0;
   #timer: NodeJS.Timeout | undefined;
+  #turn: NodeJS.Immediate | undefined;
+  /** When the timeline stood still; null: it goes on. */
+  #pausedAt: number | null = null;
+  #pauses = 0;
+  #paused = 0;
 
   constructor(name: string, pcap: NpmPcap) {
     this.#link = new PcapLink(name, pcap, this.#clock);
@@ -117,7 +122,22 @@ class PcapPacer implements Pacer {
   stop(): void {
     if (this.#state !== 'idle' && this.#state !== 'running') return;
     this.#state = 'stopped';
-    clearTimeout(this.#timer);
+    this.#rest();
+  }
+
+  pause(): void {
+    if (this.#state === 'running') this.#pausedAt ??= this.#clock.now();
+  }
+
+  resume(): void {
+    if (this.#pausedAt === null) return;
+    const pause = this.#clock.now() - this.#pausedAt;
+    this.#pausedAt = null;
+    this.#pauses += 1;
+    this.#paused += pause;
+    this.#origin += pause;
+    this.#rest();
+    this.#work();
   }
 
   close(): void {
@@ -145,7 +165,11 @@ class PcapPacer implements Pacer {
         margin: BigInt(SPIN_NS),
         // Of the whole process, reading included.
         cpu: BigInt(user + system) * 1000n,
+        preempted: 0,
+        lockedBytes: 0,
       },
+      pauses: { count: this.#pauses, total: BigInt(this.#paused) },
+      departures: { asked: 0, taken: 0 },
     };
   }
 
@@ -157,6 +181,10 @@ class PcapPacer implements Pacer {
       const bound = this.#lateness.percentileBigInt(share * 100) - 1n;
       return bound < longest ? bound : longest;
     });
+  }
+
+  departureQuantiles(): null {
+    return null;
   }
 
   /** Sends what is due, for one turn, and sees to it that there is a next one. */
@@ -176,18 +204,19 @@ class PcapPacer implements Pacer {
         return;
       }
       if (found === 'origin') {
-        this.#origin = this.#clock.fromMonotonic(this.#t0 + this.#ring.origin);
+        this.#origin = this.#clock.fromMonotonic(this.#t0 + this.#ring.origin) + this.#paused;
         this.#ring.consume();
         continue;
       }
       const due = this.#origin + this.#ring.due;
+      if (this.#pausedAt !== null && due > this.#pausedAt) return;
       let now = this.#clock.now();
       if (due - now > WAKE_NS) {
         this.#workLater((due - now - WAKE_NS) / 1e6);
         return;
       }
       if (due - now > SPIN_NS || now > turnEnds) {
-        setImmediate(() => {
+        this.#turn = setImmediate(() => {
           this.#work();
         });
         return;
@@ -196,6 +225,11 @@ class PcapPacer implements Pacer {
       this.#send(due);
       this.#ring.consume();
     }
+  }
+
+  #rest(): void {
+    clearTimeout(this.#timer);
+    clearImmediate(this.#turn);
   }
 
   #workLater(milliseconds: number): void {

@@ -27,6 +27,12 @@ export interface PacerOptions {
   readonly spin: 'none' | 'auto' | 'max';
   /** The pacing thread is real-time (SCHED_FIFO) where that is allowed, as long as it sleeps enough. */
   readonly realtime: boolean;
+  /** The processor of the pacing thread, as /proc/cpuinfo counts; -1: whichever. One that it may not run on is EINVAL. */
+  readonly cpu: number;
+  /** Locks the ring's memory where that is allowed. */
+  readonly lockMemory: boolean;
+  /** Which frames ask the kernel when they leave, where the link can: none, about one in a millisecond, all. */
+  readonly txStamps: 'off' | 'sample' | 'all';
   /** A frame later than this, in ns, is counted and not sent; 0: always sent. */
   readonly lateDropNs: number;
   /** Frames handed to the kernel at once, 1 to 64. */
@@ -148,9 +154,20 @@ export const STAT = {
   realtime: 23,
   /** Times that it left that class because it hardly slept. */
   yielded: 24,
+  /** Times that the thread lost the processor to another; once it has ended. */
+  preempted: 25,
+  /** Of the ring, that can't be paged out. */
+  lockedBytes: 26,
+  pauses: 27,
+  /** By which what came after pauses is due later. */
+  pausedNs: 28,
+  /** Frames sent that asked the kernel when they leave; of those, how many are known; the largest stamp − due. */
+  stampsAsked: 29,
+  stampsTaken: 30,
+  stampsMax: 31,
 } as const;
 
-export const STAT_COUNT = 25;
+export const STAT_COUNT = 32;
 
 /** Log-linear: exact below 32 ns, then 32 buckets per octave to 2^42 ns; longer ones are in the last. */
 export const HISTOGRAM_BUCKETS = 1216;
@@ -168,10 +185,16 @@ export interface NativeBinding {
   start(handle: PacerHandle, t0: bigint): void;
   /** The thread ends within 50 ms; doesn't wait for it. Final and idempotent. */
   stop(handle: PacerHandle): void;
+  /** Sends nothing that is due from now on, until resume(). Does nothing where it is paused. */
+  pause(handle: PacerHandle): void;
+  /** Goes on in 20 ms; what was not sent is due later by exactly the time from pause() until then. */
+  resume(handle: PacerHandle): void;
   /** Fills `out`, at least STAT_COUNT long, by STAT. At any time, also after close(). */
   stats(handle: PacerHandle, out: BigInt64Array): void;
   /** Fills `out`, at least HISTOGRAM_BUCKETS long, with counts of lateness; returns how many samples they are. */
   histogram(handle: PacerHandle, out: BigInt64Array): number;
+  /** The same of stamp − due, of the frames whose departure is known. */
+  departures(handle: PacerHandle, out: BigInt64Array): number;
   /** The largest ns that belongs to the bucket; -1 where there is no such bucket. */
   histogramUpperBound(bucket: number): number;
   /** Stops, waits for the thread (50 ms at most) and closes the link. Idempotent. */
@@ -187,6 +210,8 @@ export interface NativeBinding {
   compileFilter(expression: string): number[];
   /** CLOCK_MONOTONIC, ns. */
   monotonicNow(): bigint;
+  /** Whether a thread of this process may be in the real-time class. */
+  realtimeAllowed(): boolean;
 }
 
 /** Where node-gyp puts it, seen from src/native and dist/native alike. */

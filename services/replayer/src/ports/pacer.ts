@@ -13,6 +13,10 @@ export interface Pacing {
   readonly margin: Nanos;
   /** CPU time of the pacing thread, ns. */
   readonly cpu: Nanos;
+  /** Times it lost its processor to another thread; known at the end. */
+  readonly preempted: number;
+  /** Memory that cannot be paged out. */
+  readonly lockedBytes: number;
 }
 
 export interface PacerCounts {
@@ -30,6 +34,10 @@ export interface PacerCounts {
   readonly last: { readonly due: Nanos; readonly sent: Nanos } | null;
   readonly starved: number;
   readonly pacing: Pacing;
+  /** Pauses that are over, and by how much what came after them is due later in all. */
+  readonly pauses: { readonly count: number; readonly total: Nanos };
+  /** Sent packets that asked the kernel when they leave, and the answers. */
+  readonly departures: { readonly asked: number; readonly taken: number };
 }
 
 export interface Pacer {
@@ -42,8 +50,14 @@ export interface Pacer {
   start(t0: Nanos): void;
   /** Sends nothing more within 50 ms. Final. */
   stop(): void;
+  /** Sends nothing that is due from now on, until resume(). */
+  pause(): void;
+  /** Goes on soon; what was not sent is due later by exactly the time that the timeline stood still. */
+  resume(): void;
   counts(): PacerCounts;
   /** Lateness below which the given share (0 … 1) of all sent frames lie, ns; null where none was sent. */
   latenessQuantiles(shares: readonly number[]): Nanos[] | null;
+  /** The same of the times at which packets left by the kernel's word; null where it told none. */
+  departureQuantiles(shares: readonly number[]): Nanos[] | null;
   close(): void;
 }

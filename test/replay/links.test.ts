@@ -2,10 +2,11 @@
 // the report calls the link, and that the process which the link pcap needs ends with the run.
 import assert from 'node:assert/strict';
 import { join, resolve } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { after, before, test, type TestContext } from 'node:test';
 import type { RunReport } from '@capfleet/shared/contract/report';
 import { runCapfleet, type Ended } from '../support/capfleet.ts';
 import { enterNamespaces } from '../support/enter-namespaces.ts';
+import { lastFirst } from '../support/last-first.ts';
 import type { MapPlace } from '../support/map-cli.ts';
 import { arrived, listenFar, makeFarNamespace, makePair, NEAR, removePair } from '../support/near-and-far.ts';
 import { stamps, type SetShape } from '../support/numbered-set.ts';
@@ -31,15 +32,20 @@ const PAYLOAD = 42;
 /** Of this checkout. */
 const PLAY = resolve(import.meta.dirname, '../../services/replayer/dist/play-thread.js');
 
-async function setUp(t: TestContext, shape: SetShape): Promise<MapPlace> {
+let set: MapPlace;
+const cleanUp = lastFirst({ after });
+before(async () => {
+  if (skip === false) set = await makeMappedSet(cleanUp, SHAPE);
+});
+
+async function setUp(t: TestContext): Promise<void> {
   await makePair();
   t.after(removePair);
-  return makeMappedSet(t, shape);
 }
 
 for (const kind of ['af_packet', 'af_xdp', 'pcap']) {
   test(`--out-interface ${kind}:IF sends all, in order, and says by what`, { skip }, async (t) => {
-    const set = await setUp(t, SHAPE);
+    await setUp(t);
     const received = await listenFar(join(set.dir, 'far.pcap'));
     const ended: Ended = await runReplay(set, ['--out-interface', `${kind}:${NEAR}`, '--json']);
     const { sensors, totals } = playedReport(ended);
@@ -47,20 +53,13 @@ for (const kind of ['af_packet', 'af_xdp', 'pcap']) {
     const numbers = (await received()).map((frame) => frame.readUInt32BE(PAYLOAD));
     assert.deepEqual(numbers, TIMELINE);
   });
-
-  test(`${kind}:IF of an interface that is not there is refused by its name`, { skip }, async (t) => {
-    const set = await setUp(t, SHAPE);
-    const { code, stderr, stdout } = await runReplay(set, ['--out-interface', `${kind}:nosuch`]);
-    assert.equal(code, 1);
-    assert.match(stdout + stderr, /no interface nosuch; there are: .*near/);
-  });
 }
 
 test(
   'a run into pcap:IF that is interrupted stops, reports what was sent, and leaves no process',
   { skip },
   async (t) => {
-    const set = await setUp(t, { 'long.pcap': stamps(0, 3000, 10) });
+    await setUp(t);
     const args = [
       'replay',
       '--dump-json',
@@ -68,6 +67,7 @@ test(
       ...SHORT_LEAD,
       '--out-interface',
       `pcap:${NEAR}`,
+      '--loop-infinite',
       '--json',
     ];
     const running = startCapfleet(t, args);
@@ -87,8 +87,15 @@ test(
   },
 );
 
+test('an interface that is not there is refused by its name, whatever the link', { skip }, async (t) => {
+  await setUp(t);
+  const { code, stderr, stdout } = await runReplay(set, ['--out-interface', 'af_xdp:nosuch']);
+  assert.equal(code, 1);
+  assert.match(stdout + stderr, /no interface nosuch; there are: .*near/);
+});
+
 test('the filter is in force on every link', { skip }, async (t) => {
-  const set = await setUp(t, SHAPE);
+  await setUp(t);
   const { code, stdout, stderr } = await runCapfleet([
     'replay',
     '--dump-json',

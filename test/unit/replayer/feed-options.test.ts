@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { BpfFilter } from '@capfleet/shared/bpf/filter';
+import { OP } from '@capfleet/shared/bpf/program';
 import { paceSchema, SLOWEST_RATE, type RunTimeline } from '@capfleet/shared/dataset/replay-plan';
 import { parseRational } from '@capfleet/shared/time/rational';
 import { feed, type FeedOptions } from '@capfleet/replayer/feed';
@@ -24,7 +26,7 @@ interface Fed {
 async function fed(
   sets: readonly (readonly bigint[])[],
   timing: Partial<RunTimeline>,
-  options: Partial<Pick<FeedOptions, 'mtu' | 'policies'>> = {},
+  options: Partial<Pick<FeedOptions, 'mtu' | 'policies' | 'filter'>> = {},
 ): Promise<Fed> {
   const stamps: Stamps[] = sets.map((offsets) => offsets.map((offset) => T + offset));
   const all = sets.flat();
@@ -249,5 +251,41 @@ describe('a frame larger than the interface takes', () => {
       lengths.map((length) => Math.min(length, mtu + 14)),
     );
     assert.equal(out.counts.truncated, lengths.filter((length) => length > mtu + 14).length);
+  });
+});
+
+describe('a filter', () => {
+  const sets = [
+    [0n, 10n, 20n, 30n],
+    [5n, 25n],
+  ];
+  const longerThan = (length: number): BpfFilter =>
+    new BpfFilter([
+      { code: OP.loadLength, jt: 0, jf: 0, k: 0 },
+      { code: OP.jumpGreaterConstant, jt: 0, jf: 1, k: length },
+      { code: OP.returnConstant, jt: 0, jf: 0, k: 1 },
+      { code: OP.returnConstant, jt: 0, jf: 0, k: 0 },
+    ]);
+
+  test('leaves the others where they are in time, and counts what it keeps back', async () => {
+    const all = await fed(sets, {});
+    const middle = [...all.lengths].sort((a, b) => a - b)[2] ?? 0;
+    const kept = all.sent.filter((_, i) => (all.lengths[i] ?? 0) > middle);
+    const out = await fed(sets, {}, { filter: longerThan(middle) });
+    assert.deepEqual(out.sent, kept);
+    assert.deepEqual([out.counts.read, out.counts.refused.filtered], [6, 6 - kept.length]);
+    assert.ok(kept.length < 6);
+  });
+
+  test('gives no time at a rate to what it keeps back, and lets a limit count it', async () => {
+    const none = await fed(sets, { limit: 4 }, { filter: longerThan(1_000_000) });
+    assert.deepEqual([none.sent.length, none.counts.read, none.counts.refused.filtered], [0, 4, 4]);
+  });
+
+  test('is asked before the size of a frame is', async () => {
+    const policies = { backwards: 'send', oversize: 'skip' } as const;
+    const out = await fed(sets, {}, { filter: longerThan(1_000_000), mtu: 1, policies });
+    assert.deepEqual(out.counts.refused, { 'link-type': 0, backwards: 0, filtered: 6, oversize: 0 });
+    assert.equal(out.counts.firstOversize, null);
   });
 });

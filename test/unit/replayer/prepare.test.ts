@@ -114,6 +114,21 @@ describe('preparing a plan', () => {
     );
   });
 
+  test('refuses no frame for its size where a filter may leave it out', async (t) => {
+    const { context, plan } = await given(t);
+    const filter = { expression: 'less 1514', program: [{ code: 6, jt: 0, jf: 0, k: 1 }] };
+    assert.equal(await checkPlan(plan({ maxCaptured: 9014 }, { filter }), context), 1500);
+  });
+
+  test('knows what a link takes of the MTU', async (t) => {
+    const { context, plan } = await given(t, {
+      link: { kind: 'af_xdp', interface: 'eth1' },
+      interfaces: interfaces({ mtu: 9000 }),
+    });
+    assert.equal(await checkPlan(plan({ maxCaptured: 4096 }), context), 4078);
+    await assert.rejects(checkPlan(plan({ maxCaptured: 4097 }), context), { code: 'frame-too-large' });
+  });
+
   test('refuses no frame and asks for no interface where the link is none', async (t) => {
     const { context, plan } = await given(t, { link: { kind: 'null' }, interfaces: interfaces(null) });
     await checkPlan(plan({ maxCaptured: 200_000 }), context);

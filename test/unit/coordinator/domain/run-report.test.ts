@@ -94,6 +94,16 @@ describe('the report of a run', () => {
     });
   }
 
+  test('with packets that a filter was asked to keep back holds', () => {
+    const filter = { expression: 'tcp', program: [{ code: 6, jt: 0, jf: 0, k: 0 }] };
+    const filtered = ['a', 'b'].map((sensor) => sensorPlan(sensor, { filter }));
+    const result = {
+      accounts: accounts({ read: 10, sent: 7, refused: { ...accounts().refused, filtered: 3 } }),
+    };
+    const state = apply(playing(), reported('a', result), reported('b', result));
+    assert.deepEqual(broken(reportRun('run-1', state, filtered)), []);
+  });
+
   test('with accounts that do not add up does not hold', () => {
     assert.deepEqual(broken(reportOf({ accounts: accounts({ read: 10, sent: 9 }) })), ['a: accounts']);
     assert.deepEqual(broken(reportOf({ accounts: accounts({ read: 10, sent: 11 }) })), ['a: accounts']);

@@ -35,6 +35,12 @@ const registration = {
 const file = { path: '/data/a.pcap', name: 'a.pcap', size: 5, version: '123' };
 const mapJob = { v: 2, request: 'r-1', file, task: { do: 'map', quick: false } };
 
+const accept = { code: 6, jt: 0, jf: 0, k: 1 };
+const filtered = (program: unknown): unknown => {
+  const job = prepareJob('r', 1);
+  return { ...job, plan: { ...job.plan, filter: { expression: 'tcp', program } } };
+};
+
 describe('what fits its schema is taken as it is', () => {
   for (const [what, schema, value] of [
     ['a registration', registrationSchema, registration],
@@ -44,6 +50,7 @@ describe('what fits its schema is taken as it is', () => {
       { ...registration, mtu: null, clock: null, systemClock: null, busyWith: 'run-1' },
     ],
     ['a job to prepare', prepareJobSchema, prepareJob('run-1', 0)],
+    ['a job to prepare with a filter', prepareJobSchema, filtered([accept])],
     ['a commit', toSensorsSchema, { type: 'commit', epoch: 1, start: '1700000000000000000' }],
     ['a cancel', toSensorsSchema, { type: 'cancel', epoch: 1, reason: 'r' }],
     ['a stop', toSensorsSchema, { type: 'stop', epoch: 1 }],
@@ -64,6 +71,9 @@ describe('what does not fit is refused', () => {
     ['a job with more in it than is known', prepareJobSchema, { ...prepareJob('r', 1), command: 'rm' }],
     ['a job of another version', prepareJobSchema, { ...prepareJob('r', 1), v: 2 }],
     ['a run id with a colon', prepareJobSchema, prepareJob('a:b', 1)],
+    ['a filter without end', prepareJobSchema, filtered([{ ...accept, code: 5, k: 0xffff_ffff }, accept])],
+    ['a filter that is none', prepareJobSchema, filtered('tcp')],
+    ['a filter of too many instructions', prepareJobSchema, filtered(Array(5000).fill(accept))],
     ['a negative epoch', prepareJobSchema, prepareJob('r', -1)],
     ['a start as a number', toSensorsSchema, { type: 'commit', epoch: 1, start: 1.7e18 }],
     ['a start with a point', toSensorsSchema, { type: 'commit', epoch: 1, start: '17.5' }],

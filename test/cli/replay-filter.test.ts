@@ -1,0 +1,88 @@
+// `--out-bpf` of `capfleet replay` and `capfleet verify`, by what goes out and what is said. That filters mean what
+// tcpdump takes them for is held in test/unit/replayer/adapters/libpcap.test.ts.
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { runCapfleet } from '../support/capfleet.ts';
+import { lastFirst } from '../support/last-first.ts';
+import type { MapPlace } from '../support/map-cli.ts';
+import { stamps, type SetShape } from '../support/numbered-set.ts';
+import {
+  makeMappedSet,
+  numberingOf,
+  numbersOf,
+  playedReport,
+  runReplay,
+  timelineOf,
+} from '../support/replay-cli.ts';
+
+const SHAPE: SetShape = { 'a.pcap': stamps(0, 30, 5), 'b.pcap': stamps(2, 30, 5) };
+const TIMELINE = timelineOf(SHAPE, numberingOf(SHAPE));
+/** The packet's number is the payload's first word. */
+const EVEN = 'udp[8:4] % 2 = 0';
+const even = TIMELINE.filter((number) => number % 2 === 0);
+
+let set: MapPlace;
+const cleanUp = lastFirst({ after });
+before(async () => {
+  set = await makeMappedSet(cleanUp, SHAPE);
+});
+
+describe('--out-bpf', { concurrency: 2 }, () => {
+  test('sends what matches, in every loop, counts the rest, and is content with that', async () => {
+    const out = join(set.dir, 'even.pcap');
+    const args = ['--out-interface', `file:${out}`, '--loop-count', '2', '--out-bpf', EVEN];
+    const { totals, verdict } = playedReport(await runReplay(set, [...args, '--json']));
+    assert.deepEqual(await numbersOf(out), [...even, ...even]);
+    assert.deepEqual([totals.read, totals.sent, totals.refused.filtered], [120, 60, 60]);
+    assert.equal(verdict.findings.find(({ check }) => check === 'accounts')?.holds, true);
+    assert.equal(verdict.findings.find(({ check }) => check === 'complete')?.holds, true);
+  });
+
+  test('says how many were left out, in so many words', async () => {
+    const { stdout } = await runReplay(set, ['--out-interface', 'null', '--out-bpf', EVEN]);
+    assert.match(stdout, /30 of 60 packets sent/);
+    assert.match(stdout, /local: 30 packets not sent: filtered/);
+  });
+
+  test('that lets nothing through sends nothing, and ends', async () => {
+    const ended = await runReplay(set, ['--out-interface', 'null', '--json', '--out-bpf', 'tcp']);
+    const { totals } = playedReport(ended);
+    assert.deepEqual([totals.read, totals.sent, totals.refused.filtered], [60, 0, 60]);
+  });
+
+  test('gives the place in time of what is left out to nobody, and at a rate to the next', async () => {
+    const out = join(set.dir, 'rate.pcap');
+    const args = ['--out-interface', `file:${out}`, '--pps', '100', '--out-bpf', EVEN, '--json'];
+    const [sensor] = playedReport(await runReplay(set, args)).sensors;
+    const { firstSent, lastSent } = sensor!.result!;
+    const milliseconds = Number(BigInt(lastSent!) - BigInt(firstSent!)) / 1e6;
+    assert.ok(Math.abs(milliseconds - 290) < 150, `${milliseconds} ms`);
+  });
+
+  for (const command of ['replay', 'verify']) {
+    test(`with a mistake in it is a usage error of ${command}, in libpcap's words`, async () => {
+      const args =
+        command === 'replay'
+          ? ['--out-interface', 'null', '--dump-json']
+          : ['--received', set.dump, '--source'];
+      const ended = await runCapfleet([command, ...args, set.dump, '--out-bpf', 'tcp prot 80']);
+      assert.equal(ended.code, 2, ended.stderr);
+      assert.match(ended.stderr, /libpcap does not compile the filter "tcp prot 80": .*syntax error/);
+      assert.match(ended.stderr, /man pcap-filter/);
+    });
+  }
+
+  test('is known to verify, which expects no more than what matches', async () => {
+    const out = join(set.dir, 'verified.pcap');
+    playedReport(await runReplay(set, ['--out-interface', `file:${out}`, '--out-bpf', EVEN, '--json']));
+    const verify = ['verify', '--source', set.dump, '--received', out, '--json'];
+    const filtered = await runCapfleet([...verify, '--out-bpf', EVEN]);
+    assert.equal(filtered.code, 0, filtered.stderr);
+    const { sent, matched, planned } = JSON.parse(filtered.stdout);
+    assert.deepEqual([sent, matched, planned.refused.filtered], [30, 30, 30]);
+    const all = await runCapfleet(verify);
+    assert.equal(all.code, 4, all.stderr);
+    assert.equal(JSON.parse(all.stdout).lost, 30);
+  });
+});

@@ -1,0 +1,112 @@
+// `capfleet replay` through the links that a person names before an interface, over a veth pair: what arrives, what
+// the report calls the link, and that the process which the link pcap needs ends with the run.
+import assert from 'node:assert/strict';
+import { join, resolve } from 'node:path';
+import { after, before, test, type TestContext } from 'node:test';
+import type { RunReport } from '@capfleet/shared/contract/report';
+import { runCapfleet, type Ended } from '../support/capfleet.ts';
+import { enterNamespaces } from '../support/enter-namespaces.ts';
+import { lastFirst } from '../support/last-first.ts';
+import type { MapPlace } from '../support/map-cli.ts';
+import { arrived, listenFar, makeFarNamespace, makePair, NEAR, removePair } from '../support/near-and-far.ts';
+import { stamps, type SetShape } from '../support/numbered-set.ts';
+import { processesMentioning } from '../support/processes.ts';
+import {
+  assertAccounts,
+  makeMappedSet,
+  numberingOf,
+  playedReport,
+  runReplay,
+  SHORT_LEAD,
+  timelineOf,
+} from '../support/replay-cli.ts';
+import { startCapfleet } from '../support/start-capfleet.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const skip = await enterNamespaces(import.meta);
+if (skip === false) await makeFarNamespace();
+
+const SHAPE: SetShape = { 'a.pcap': stamps(0, 100, 3), 'b.pcap': stamps(1, 100, 3) };
+const TIMELINE = timelineOf(SHAPE, numberingOf(SHAPE));
+const PAYLOAD = 42;
+/** Of this checkout. */
+const PLAY = resolve(import.meta.dirname, '../../services/replayer/dist/play-thread.js');
+
+let set: MapPlace;
+const cleanUp = lastFirst({ after });
+before(async () => {
+  if (skip === false) set = await makeMappedSet(cleanUp, SHAPE);
+});
+
+async function setUp(t: TestContext): Promise<void> {
+  await makePair();
+  t.after(removePair);
+}
+
+for (const kind of ['af_packet', 'af_xdp', 'pcap']) {
+  test(`--out-interface ${kind}:IF sends all, in order, and says by what`, { skip }, async (t) => {
+    await setUp(t);
+    const received = await listenFar(join(set.dir, 'far.pcap'));
+    const ended: Ended = await runReplay(set, ['--out-interface', `${kind}:${NEAR}`, '--json']);
+    const { sensors, totals } = playedReport(ended);
+    assert.deepEqual([sensors[0]?.link, sensors[0]?.interface, totals.sent], [kind, NEAR, 200]);
+    const numbers = (await received()).map((frame) => frame.readUInt32BE(PAYLOAD));
+    assert.deepEqual(numbers, TIMELINE);
+  });
+}
+
+test(
+  'a run into pcap:IF that is interrupted stops, reports what was sent, and leaves no process',
+  { skip },
+  async (t) => {
+    await setUp(t);
+    const args = [
+      'replay',
+      '--dump-json',
+      set.dump,
+      ...SHORT_LEAD,
+      '--out-interface',
+      `pcap:${NEAR}`,
+      '--loop-infinite',
+      '--json',
+    ];
+    const running = startCapfleet(t, args);
+    await waitFor('frames at the far end', async () => (await arrived()) > 20);
+    const [play, ...more] = await processesMentioning(PLAY);
+    assert.ok(play !== undefined && more.length === 0);
+    // To all of them, as a terminal does.
+    process.kill(play.pid, 'SIGINT');
+    running.signal('SIGINT');
+    const ended = await running.ended;
+    assert.equal(ended.code, 130, ended.stderr);
+    const report = JSON.parse(ended.stdout) as RunReport;
+    assertAccounts(report);
+    assert.equal(report.outcome, 'stopped');
+    await waitFor('the far end to have all', async () => (await arrived()) === report.totals.sent);
+    await waitFor('all processes to be gone', async () => (await processesMentioning(PLAY)).length === 0);
+  },
+);
+
+test('an interface that is not there is refused by its name, whatever the link', { skip }, async (t) => {
+  await setUp(t);
+  const { code, stderr, stdout } = await runReplay(set, ['--out-interface', 'af_xdp:nosuch']);
+  assert.equal(code, 1);
+  assert.match(stdout + stderr, /no interface nosuch; there are: .*near/);
+});
+
+test('the filter is in force on every link', { skip }, async (t) => {
+  await setUp(t);
+  const { code, stdout, stderr } = await runCapfleet([
+    'replay',
+    '--dump-json',
+    set.dump,
+    ...SHORT_LEAD,
+    '--out-interface',
+    `af_xdp:${NEAR}`,
+    '--json',
+    '--out-bpf',
+    'udp[8:4] < 50',
+  ]);
+  assert.ok(code === 0 || code === 4, stderr);
+  assert.deepEqual([(JSON.parse(stdout) as RunReport).totals.sent, await arrived()], [50, 50]);
+});

@@ -132,4 +132,25 @@ describe('capfleet on a Node that is too old', () => {
     const [code] = await once(child, 'close');
     assert.deepEqual([code, stdout], [3, 'ready\ncleaned up\n']);
   });
+
+  test('passes on the signals that pause and continue', async (t) => {
+    const { root, old } = await makeCheckout(
+      t,
+      `process.on('SIGUSR1', () => console.log('paused'));
+       process.on('SIGCONT', () => { console.log('goes on'); process.exit(0); });
+       console.log('ready'); setInterval(() => {}, 1e3);`,
+    );
+    bundleNode(root);
+    const child = spawn(process.execPath, [...old, join(root, LAUNCHER)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let stdout = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+      if (text.includes('ready')) child.kill('SIGUSR1');
+      if (text.includes('paused')) child.kill('SIGCONT');
+    });
+    const [code] = await once(child, 'close');
+    assert.deepEqual([code, stdout], [0, 'ready\npaused\ngoes on\n']);
+  });
 });

@@ -31,6 +31,13 @@ const refusals: [args: string[], said: RegExp][] = [
   [['replayer', ...REDIS, '--interface', 'null', '--sensor', 'a b'], /"a b" is no sensor name/],
   [['replay', ...DUMP], /--out-interface, --sensors or --write is needed to know where to play/],
   [['replay', ...DUMP, ...OUT, '--sensors', 'a', ...REDIS], /--out-interface: not together with --sensors/],
+  [
+    ['replay', ...DUMP, '--sensors', 'a,b', ...REDIS, '--spin', 'max'],
+    /--spin: not with --sensors: give it to `capfleet replayer`/,
+  ],
+  [['replay', ...DUMP, ...OUT, '--spin', 'much'], /Allowed choices are none, auto, max/],
+  [['replay', ...DUMP, ...OUT, '--tx-stamps', 'some'], /Allowed choices are off, sample, all/],
+  [['replay', ...DUMP, ...OUT, '--cpu', '-1'], /--cpu <n>' argument '-1' is invalid/],
   [['replay', ...DUMP, '--sensors', 'a,b'], /--redis is needed with --sensors/],
   [['replay', ...DUMP, '--sensors', 'a,b,a', ...REDIS], /a sensor is named twice/],
   [['replay', ...DUMP, ...OUT, '--time-modifier', '0'], /"0" is no positive ratio such as 2, 0\.37 or 1\/3/],

@@ -27,14 +27,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     width: process.stdout.isTTY ? process.stdout.columns : undefined,
     stderr: process.stderr,
     interrupted: interruption.signal,
-    onPause: (listener) => {
-      process.on('SIGUSR1', () => {
-        listener(true);
-      });
-      process.on('SIGCONT', () => {
-        listener(false);
-      });
-    },
+    onPause: argv[0] === 'replay' ? followPauses() : () => undefined,
     program: fileURLToPath(import.meta.url),
     version,
     stateDir: stateDir(),
@@ -97,6 +90,23 @@ function stateDir(): string {
 
 function sayLast({ lastWords, stderr }: World): void {
   for (const line of lastWords) stderr.write(`          ${line}\n`);
+}
+
+/** From now on, since Node answers a SIGUSR1 that nobody listens to with its debugger. */
+function followPauses(): World['onPause'] {
+  let isPaused = false;
+  let listener: (isPause: boolean) => void = () => undefined;
+  for (const signal of ['SIGUSR1', 'SIGCONT'] as const) {
+    process.on(signal, () => {
+      if (isPaused === (signal === 'SIGUSR1')) return;
+      isPaused = !isPaused;
+      listener(isPaused);
+    });
+  }
+  return (wanted) => {
+    listener = wanted;
+    if (isPaused) listener(true);
+  };
 }
 
 function interruptOnSignals(interruption: AbortController): void {

@@ -10,7 +10,7 @@ export interface World {
   readonly stderr: NodeJS.WriteStream;
   /** Aborted by the first Ctrl-C or SIGTERM. */
   readonly interrupted: AbortSignal;
-  /** Has the listener called on SIGUSR1 (true) and SIGCONT (false) from now on. */
+  /** Has the listener called when SIGUSR1 holds the program (true), now if that was before, and SIGCONT lets it go on. */
   readonly onPause: (listener: (isPause: boolean) => void) => void;
   /** The program's main module, to start services from. */
   readonly program: string;

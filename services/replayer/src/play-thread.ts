@@ -22,6 +22,8 @@ const PROGRESS_INTERVAL_MS = 250;
 const DRAIN_PAUSE_MS = 5;
 /** What a file needs of its bytes in this time is read ahead, where its source does that. */
 const READ_AHEAD_SECONDS = 8;
+/** Of packets, whose lateness is told. */
+const SHARES = [0.5, 0.9, 0.99, 0.999, 1];
 
 const port = await openPlayPort();
 const { plan, link, mtu, s3, pacing: asked } = port.data;
@@ -112,8 +114,6 @@ async function drained(pacer: Pacer): Promise<void> {
     await sleep(DRAIN_PAUSE_MS);
   }
 }
-
-const SHARES = [0.5, 0.9, 0.99, 0.999, 1];
 
 function latenessOf(quantiles: Nanos[] | null): PlayOutcome['lateness'] {
   if (!quantiles) return null;

@@ -40,8 +40,8 @@ export interface AgentWorld {
 
 export interface RunningAgent {
   /**
-   * Holds the play of the moment, and lets it go on later by the time between; nothing where none plays. Only for the
-   * one sensor of a run: several would lose their common time.
+   * Holds the play, one that is still to start too, and lets it go on later by the time between. Only for the one
+   * sensor of a run: several would lose their common time.
    */
   pause(): void;
   resume(): void;
@@ -57,6 +57,7 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
   let play: Play | null = null;
   let clock: ClockFacts | null = null;
   let origin: Nanos = 0n;
+  let isPaused = false;
   let onIdle: () => void = () => undefined;
 
   const handle = (event: AgentEvent): void => {
@@ -83,6 +84,7 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
       case 'start':
         origin = effect.start - BigInt(clock?.offset ?? 0);
         play?.start(origin);
+        if (isPaused) play?.pause();
         return;
       case 'stop':
         play?.stop();
@@ -224,9 +226,11 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
 
   return {
     pause() {
+      isPaused = true;
       if (state.phase === 'playing') play?.pause();
     },
     resume() {
+      isPaused = false;
       if (state.phase === 'playing') play?.resume();
     },
     async close() {

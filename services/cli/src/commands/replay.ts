@@ -279,9 +279,9 @@ async function play(plans: readonly SensorPlan[], options: CommandOptions, world
 /** SIGUSR1 and SIGCONT, as with tcpreplay. */
 function followPause(isPause: boolean, agent: LocalService | null, { stderr }: World): void {
   if (!agent) {
-    // Their words would reach the sensors at different times.
+    // A word would reach the sensors at different times, and tear them apart.
     if (isPause)
-      stderr.write('capfleet: not paused: sensors that play together cannot stop together; it goes on\n');
+      stderr.write('capfleet: not paused, which only a replay from this host can be; it goes on\n');
     return;
   }
   agent.tell(isPause ? 'pause' : 'resume');

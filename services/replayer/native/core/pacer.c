@@ -118,10 +118,10 @@ static void account_refused(struct pacer *pacer, int error) {
 }
 
 /* True if every frame of the batch was dealt with; not so only when stopping. */
-static bool send_batch(struct pacer *pacer) {
+static bool send_batch(struct pacer *pacer, int64_t now) {
     struct batch *batch = &pacer->batch;
     if (batch->count == 0) return true;
-    departure_choose(&pacer->departure, batch->frames, batch->count, monotonic_now());
+    departure_choose(&pacer->departure, batch->frames, batch->count, now);
     size_t dealt = pacer->operations->send_batch(pacer->link, batch->frames, batch->count, &pacer->stop);
     int64_t after = monotonic_now();
     for (size_t i = 0; i < dealt; i++) {
@@ -255,7 +255,7 @@ static enum pacer_state play(struct pacer *pacer) {
         }
         switch (gather(pacer, now, &next)) {
         case GATHERED_DUE:
-            if (send_batch(pacer)) ring_consume(pacer->ring, pacer->cursor.position);
+            if (send_batch(pacer, now)) ring_consume(pacer->ring, pacer->cursor.position);
             break;
         case GATHERED_NOT_DUE:
             look_for_stamps(pacer, now, next - STAMPS_GUARD);

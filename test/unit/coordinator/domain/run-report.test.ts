@@ -104,6 +104,14 @@ describe('the report of a run', () => {
     assert.deepEqual(broken(reportRun('run-1', state, filtered)), []);
   });
 
+  test('with fewer packets at the interface than were sent does not hold; with more it does, and says so', () => {
+    const counted = (packets: number) => ({ interfaceCounters: { packets, dropped: 0, errors: 0 } });
+    assert.deepEqual(broken(reportOf(counted(9))), ['a: interface counters']);
+    const more = reportOf(counted(12));
+    assert.deepEqual(broken(more), []);
+    assert.ok(more.verdict.findings.some(({ text }) => text.includes('2 are not of this run')));
+  });
+
   test('with accounts that do not add up does not hold', () => {
     assert.deepEqual(broken(reportOf({ accounts: accounts({ read: 10, sent: 9 }) })), ['a: accounts']);
     assert.deepEqual(broken(reportOf({ accounts: accounts({ read: 10, sent: 11 }) })), ['a: accounts']);

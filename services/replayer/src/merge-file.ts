@@ -2,12 +2,14 @@
 import { openCapture } from '@capfleet/shared/capture/open-capture';
 import { breakingKinds } from '@capfleet/shared/capture/warning';
 import { MODEST_WINDOW_BYTES } from '@capfleet/shared/capture/window';
-import type { PlanFile } from '@capfleet/shared/dataset/replay-plan';
+import type { PlanFile, SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import { Failure, reasonOf } from '@capfleet/shared/errors/failure';
 import type { Source } from '@capfleet/shared/source/source';
+import type { FeedCounts } from './feed-counts.ts';
 import { LINKTYPE_ETHERNET } from './frame-limit.ts';
 import type { MergeFile } from './merge.ts';
 import { findPlanned } from './planned-file.ts';
+import { HeldPackets, ReorderingReader } from './reorder.ts';
 
 /** Files whose reading failed are named up to this many. */
 const MOST_ERRORS = 20;
@@ -15,6 +17,29 @@ const MOST_ERRORS = 20;
 export interface FileError {
   readonly path: string;
   readonly message: string;
+}
+
+/**
+ * The files of a plan for one pass over them.
+ * @param ahead bytes of a file to read ahead, where the source does that
+ * @param errors gets what went wrong with the files
+ * @param counts gets the packets that were put in order
+ */
+export function plannedFiles(
+  { files, policies: { reorder } }: SensorPlan,
+  source: Source,
+  ahead: (file: PlanFile) => number,
+  errors: FileError[],
+  counts: FeedCounts,
+): MergeFile[] {
+  const merged = files.map((file) => mergeFileOf(file, source, ahead(file), errors));
+  if (reorder === null) return merged;
+  const held = new HeldPackets(counts);
+  const window = Number(reorder);
+  return merged.map((file) => ({
+    ...file,
+    open: async () => new ReorderingReader(await file.open(), window, held),
+  }));
 }
 
 /**

@@ -7,7 +7,7 @@ import { sources } from '@capfleet/shared/source/sources';
 import { openNativePacer } from './adapters/native-pacer.ts';
 import { emptyFeedCounts, type FeedCounts } from './feed-counts.ts';
 import { feed } from './feed.ts';
-import { mergeFileOf, type FileError } from './merge-file.ts';
+import { plannedFiles, type FileError } from './merge-file.ts';
 import type { FromPlayThread, PlayData, PlayOutcome, ToPlayThread } from './play.ts';
 import type { Pacer } from './ports/pacer.ts';
 import { RingWriter } from './ring-writer.ts';
@@ -66,10 +66,13 @@ async function play(): Promise<void> {
       policies: plan.policies,
       mtu,
       files: () =>
-        plan.files.map((file) => {
-          const ahead = Math.ceil(fileRate(file, plan.timeline) * READ_AHEAD_SECONDS);
-          return mergeFileOf(file, source, ahead, fileErrors);
-        }),
+        plannedFiles(
+          plan,
+          source,
+          (file) => Math.ceil(fileRate(file, plan.timeline) * READ_AHEAD_SECONDS),
+          fileErrors,
+          counts,
+        ),
       sink: new RingWriter(pacer),
       counts,
       onPrefilled: () => {
@@ -119,6 +122,7 @@ function outcomeOf(pacer: Pacer, counts: FeedCounts, files: PlayOutcome['files']
         stopped: counts.read - dealtWith,
       },
       backwards: counts.backwards,
+      reordered: counts.reordered,
       truncated: counts.truncated,
       segmented: counts.segmented,
       segments: counts.segments,

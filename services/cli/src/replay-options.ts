@@ -44,6 +44,7 @@ export interface ReplayOptions {
   readonly mtuPolicy: ReplayPolicies['oversize'];
   readonly skipMtu: boolean;
   readonly mtu?: number;
+  readonly preload?: number;
 }
 
 const paces = [
@@ -182,6 +183,7 @@ export function requestOf(
     policies: {
       allowDefaultRouteInterface,
       backwards: options.skipOoo ? 'skip' : 'send',
+      preload: options.preload ?? null,
       reorder: options.reorder === undefined ? null : String(options.reorder),
       oversize: options.skipMtu ? 'skip' : options.mtuPolicy,
       mtu: options.mtu ?? null,

@@ -10,6 +10,7 @@ import { feed } from './feed.ts';
 import { plannedFiles, type FileError } from './merge-file.ts';
 import type { FromPlayThread, PlayData, PlayOutcome, ToPlayThread } from './play.ts';
 import type { Pacer } from './ports/pacer.ts';
+import { preload } from './preload.ts';
 import { RingWriter } from './ring-writer.ts';
 
 const PROGRESS_INTERVAL_MS = 250;
@@ -20,7 +21,7 @@ const READ_AHEAD_SECONDS = 8;
 if (!parentPort) throw new Error('play-thread runs as a worker thread');
 const port = parentPort;
 const { plan, link, mtu, s3 } = workerData as PlayData;
-const source = sources(s3);
+const disk = sources(s3);
 const say = (message: FromPlayThread): void => {
   port.postMessage(message);
 };
@@ -34,6 +35,8 @@ try {
 }
 
 async function play(): Promise<void> {
+  const { preload: limit } = plan.policies;
+  const source = limit === null ? disk : await preload(plan.files, disk, limit);
   const pacer = openNativePacer(link);
   const counts = emptyFeedCounts();
   const fileErrors: FileError[] = [];

@@ -46,9 +46,12 @@ export interface PlayData {
   readonly s3: S3Options;
 }
 
+/** The feed makes little that is thrown away: with room for more, V8 would just take it. */
+const resourceLimits = { maxYoungGenerationSizeMb: 8 };
+
 /** Opens and fills. @throws FailureRecord-carrying Failure where the link or the thread fails */
 export async function preparePlay(workerData: PlayData): Promise<Play> {
-  const thread = new Worker(new URL('./play-thread.js', import.meta.url), { workerData });
+  const thread = new Worker(new URL('./play-thread.js', import.meta.url), { workerData, resourceLimits });
   let progress: PlayProgress = { sent: 0, sentBytes: 0, refused: 0, lastDue: null, loops: 0 };
   let onPrepared: () => void = () => undefined;
   const prepared = new Promise<void>((resolve) => (onPrepared = resolve));

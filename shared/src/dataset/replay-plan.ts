@@ -84,6 +84,9 @@ export const sensorPlanSchema = z.object({
     /** A frame larger than the interface takes: the run is refused; it is left out; its end is cut off; its TCP
      *  payload goes out in segments, and what holds none is left out. */
     oversize: z.enum(['fail', 'skip', 'truncate', 'segment']),
+    /** All files are read into memory before the start, where they have at most so many bytes; null: as they are
+     *  needed. */
+    preload: count.nullable(),
     /** Frames are held against this MTU where the link has none or a larger one; null: against the link's own. */
     mtu: z.int().min(SMALLEST_MTU).nullable(),
   }),
@@ -127,6 +130,7 @@ export const plainReplay = {
     oversize: 'fail',
     mtu: null,
     reorder: null,
+    preload: null,
   },
 } as const satisfies Partial<ReplayRequest>;
 

@@ -123,6 +123,25 @@ describe('capfleet replay --write', { concurrency: 2 }, () => {
     });
   }
 
+  test('with --reorder puts in order what runs backwards, up to so much, and counts both', async (t) => {
+    const other = await makeMappedSet(t, { 'a.pcap': [0, 30, 10, 20, 1500, 5, 2000, 700] });
+    const play = async (...args: readonly string[]): Promise<[numbers: number[], stdout: string]> => {
+      const out = join(other.dir, 'out.pcap');
+      const command = ['replay', '--dump-json', other.dump, '--write', out, ...args];
+      const { code, stdout, stderr } = await runCapfleet(command);
+      assert.equal(code, 0, stderr);
+      return [numbersIn(await readFile(out)), stdout];
+    };
+    const [wide, told] = await play('--reorder', '3s');
+    assert.deepEqual(wide, [0, 5, 2, 3, 1, 7, 4, 6]);
+    assert.match(told, /4 packets put in order/);
+    const [usual, toldToo] = await play('--reorder');
+    assert.deepEqual(usual, [0, 2, 3, 1, 5, 7, 4, 6]);
+    assert.match(toldToo, /3 packets put in order[^]*1 stamp ran backwards/);
+    const [narrow] = await play('--reorder', '15ms', '--skip-ooo');
+    assert.deepEqual(narrow, [0, 2, 3, 1, 4, 6]);
+  });
+
   test('of a set that is not what was mapped writes nothing, and leaves an old file', async (t) => {
     const other = await makeMappedSet(t, { 'a.pcap': [1, 2] });
     await rm(join(other.captures, 'a.pcap'));

@@ -5,7 +5,7 @@ import type { SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import type { Source } from '@capfleet/shared/source/source';
 import { feed } from '@capfleet/replayer/feed';
 import { emptyFeedCounts, type FeedCounts } from '@capfleet/replayer/feed-counts';
-import { mergeFileOf, type FileError } from '@capfleet/replayer/merge-file';
+import { plannedFiles, type FileError } from '@capfleet/replayer/merge-file';
 import type { FrameSink } from '@capfleet/replayer/ports/frame-sink';
 
 export interface FedPlan {
@@ -32,7 +32,7 @@ export async function feedPlan(
     policies: plan.policies,
     mtu: plan.policies.mtu,
     filter: plan.filter ? new BpfFilter(plan.filter.program) : null,
-    files: () => plan.files.map((file) => mergeFileOf(file, source, 0, errors)),
+    files: () => plannedFiles(plan, source, () => 0, errors, counts),
     sink,
     counts,
     onPrefilled: () => undefined,

@@ -41,10 +41,12 @@ export interface ReplayOptions {
   readonly limit?: number;
   readonly duration?: Nanos;
   readonly skipOoo: boolean;
+  readonly reorder?: Nanos;
   readonly mtuPolicy: ReplayPolicies['oversize'];
   readonly skipMtu: boolean;
   readonly mtu?: number;
   readonly outBpf?: string;
+  readonly preload?: number;
 }
 
 const paces = [
@@ -120,6 +122,14 @@ export function addReplayOptions(command: Command): Command {
         .argParser(parsePositiveSpan)
         .conflicts(['topspeed', 'waitDisable']),
     )
+    .addOption(
+      new Option(
+        '--reorder [duration]',
+        'put in order what runs backwards in its file by up to this much, 1s where none is given',
+      )
+        .argParser(parsePositiveSpan)
+        .preset('1s'),
+    )
     .option('--skip-ooo', 'leave out packets whose stamp runs backwards in their file', false)
     .addOption(
       new Option('--mtu-policy <policy>', 'frames larger than the interface takes: refuse the run, or …')
@@ -176,6 +186,8 @@ export function requestOf(
     policies: {
       allowDefaultRouteInterface,
       backwards: options.skipOoo ? 'skip' : 'send',
+      preload: options.preload ?? null,
+      reorder: options.reorder === undefined ? null : String(options.reorder),
       oversize: options.skipMtu ? 'skip' : options.mtuPolicy,
       mtu: options.mtu ?? null,
     },

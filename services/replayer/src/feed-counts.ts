@@ -19,6 +19,8 @@ export interface FeedCounts {
   readonly refused: Record<FeedRefusal, number>;
   /** Stamps earlier than that of the packet before in their file. */
   backwards: number;
+  /** Packets whose stamp ran backwards and that were put in order. */
+  reordered: number;
   /** Frames written without their end. */
   truncated: number;
   /** Frames that were split, and the segments of them that are written. */
@@ -36,6 +38,7 @@ export function emptyFeedCounts(): FeedCounts {
     read: 0,
     refused: { 'link-type': 0, backwards: 0, filtered: 0, oversize: 0 },
     backwards: 0,
+    reordered: 0,
     truncated: 0,
     segmented: 0,
     segments: 0,

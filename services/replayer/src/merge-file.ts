@@ -1,13 +1,23 @@
 // A file of a plan as one of a merge: opened when the sequence comes to it, and held against its mapping when done.
+import { fromBytes, readFully, type ByteReader } from '@capfleet/shared/capture/byte-reader';
 import { openCapture } from '@capfleet/shared/capture/open-capture';
 import { breakingKinds } from '@capfleet/shared/capture/warning';
 import { MODEST_WINDOW_BYTES } from '@capfleet/shared/capture/window';
-import type { PlanFile } from '@capfleet/shared/dataset/replay-plan';
+import type { PlanFile, SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import { Failure, reasonOf } from '@capfleet/shared/errors/failure';
 import type { Source } from '@capfleet/shared/source/source';
+import type { FeedCounts } from './feed-counts.ts';
 import { LINKTYPE_ETHERNET } from './frame-limit.ts';
 import type { MergeFile } from './merge.ts';
 import { findPlanned } from './planned-file.ts';
+import { HeldPackets, ReorderingReader } from './reorder.ts';
+
+/** Of a small file, several times its size where it is compressed: thousands may be opened one after another. */
+const SMALLEST_WINDOW_BYTES = 2048;
+const COMPRESSED_AT_BEST = 8;
+
+/** Files up to this size are read at once, and take no descriptor while they are merged. */
+const HELD_WHOLE_BYTES = 16 * 1024;
 
 /** Files whose reading failed are named up to this many. */
 const MOST_ERRORS = 20;
@@ -15,6 +25,29 @@ const MOST_ERRORS = 20;
 export interface FileError {
   readonly path: string;
   readonly message: string;
+}
+
+/**
+ * The files of a plan for one pass over them.
+ * @param ahead bytes of a file to read ahead, where the source does that
+ * @param errors gets what went wrong with the files
+ * @param counts gets the packets that were put in order
+ */
+export function plannedFiles(
+  { files, policies: { reorder } }: SensorPlan,
+  source: Source,
+  ahead: (file: PlanFile) => number,
+  errors: FileError[],
+  counts: FeedCounts,
+): MergeFile[] {
+  const merged = files.map((file) => mergeFileOf(file, source, ahead(file), errors));
+  if (reorder === null) return merged;
+  const held = new HeldPackets(counts);
+  const window = Number(reorder);
+  return merged.map((file) => ({
+    ...file,
+    open: async () => new ReorderingReader(await file.open(), window, held),
+  }));
 }
 
 /**
@@ -26,8 +59,9 @@ export function mergeFileOf(file: PlanFile, source: Source, ahead: number, error
     path: file.path,
     earliest: BigInt(file.earliest),
     async open() {
-      const bytes = await source.open(await findPlanned(source, file), { ahead });
-      const reader = await openCapture(bytes, file.path, MODEST_WINDOW_BYTES);
+      const opened = await source.open(await findPlanned(source, file), { ahead });
+      const bytes = isHeldWhole(file) ? await heldWhole(opened, file.fileSize ?? 0) : opened;
+      const reader = await openCapture(bytes, file.path, windowOf(file));
       if (reader.info.linkTypes.every((linkType) => linkType === LINKTYPE_ETHERNET)) return reader;
       await reader.close();
       throw new Failure('file-changed', { path: file.path, difference: 'its link type is not Ethernet' });
@@ -44,4 +78,24 @@ export function mergeFileOf(file: PlanFile, source: Source, ahead: number, error
       }
     },
   };
+}
+
+function windowOf({ fileSize }: PlanFile): number {
+  const wanted = (fileSize ?? MODEST_WINDOW_BYTES) * COMPRESSED_AT_BEST;
+  return Math.min(MODEST_WINDOW_BYTES, Math.max(SMALLEST_WINDOW_BYTES, wanted));
+}
+
+/** Whether a file is open for a moment only, however long its packets take. */
+export function isHeldWhole({ fileSize }: PlanFile): boolean {
+  return fileSize !== null && fileSize <= HELD_WHOLE_BYTES;
+}
+
+/** The version of the file was checked before the start; one that has grown since is read as it was mapped. */
+async function heldWhole(opened: ByteReader, size: number): Promise<ByteReader> {
+  try {
+    const bytes = Buffer.allocUnsafeSlow(size);
+    return fromBytes(bytes.subarray(0, await readFully(opened, bytes)));
+  } finally {
+    await opened.close();
+  }
 }

@@ -4,6 +4,7 @@
 // runs backwards, or that has none, comes right after the packet before it.
 import type { PacketReader } from '@capfleet/shared/capture/packet-reader';
 import { toSecondsAndNanos, type Nanos } from '@capfleet/shared/time/nanos';
+import { Heap } from './heap.ts';
 
 export interface MergeFile {
   readonly path: string;
@@ -41,8 +42,8 @@ export class Merge {
   /** Not yet opened, by begin; `#nextFile` is the first of them. */
   readonly #files: readonly { file: MergeFile; order: number; seconds: number; nanos: number }[];
   #nextFile = 0;
-  /** Binary heap of streams with a packet at hand. */
-  readonly #heap: Stream[] = [];
+  /** Streams with a packet at hand. */
+  readonly #heap = new Heap<Stream>(before);
   /** The stream whose packet was given last. */
   #given: Stream | null = null;
 
@@ -62,9 +63,9 @@ export class Merge {
       this.#given = null;
       this.#place(given);
     }
-    const top = this.#heap[0];
+    const top = this.#heap.first;
     if (!top || this.#mustOpen(top)) return null;
-    this.#pop();
+    this.#heap.pop();
     this.#given = top;
     this.seconds = top.lastSeconds;
     this.nanos = top.lastNanos;
@@ -90,7 +91,7 @@ export class Merge {
       await this.#refill(given);
     }
     for (;;) {
-      const top = this.#heap[0];
+      const top = this.#heap.first;
       const entry = this.#files[this.#nextFile];
       if (!entry || (top && !this.#mustOpen(top))) return top !== undefined;
       this.#nextFile += 1;
@@ -100,9 +101,9 @@ export class Merge {
 
   /** Closes what is open. */
   async close(): Promise<void> {
-    const open = this.#given ? [...this.#heap, this.#given] : [...this.#heap];
+    const open = this.#given ? [...this.#heap.items, this.#given] : [...this.#heap.items];
     this.#given = null;
-    this.#heap.length = 0;
+    this.#heap.clear();
     await Promise.all(open.map(({ reader }) => reader.close()));
   }
 
@@ -155,7 +156,7 @@ export class Merge {
   #place(stream: Stream): void {
     const { seconds, nanos, timed } = stream.reader;
     if (!timed) {
-      this.#push(stream);
+      this.#heap.push(stream);
       return;
     }
     if (seconds < stream.lastSeconds || (seconds === stream.lastSeconds && nanos < stream.lastNanos)) {
@@ -167,38 +168,7 @@ export class Merge {
       stream.seconds = seconds;
       stream.nanos = nanos;
     }
-    this.#push(stream);
-  }
-
-  #push(stream: Stream): void {
-    const heap = this.#heap;
-    let index = heap.length;
-    heap.push(stream);
-    while (index > 0) {
-      const parent = (index - 1) >> 1;
-      const above = heap[parent] as Stream;
-      if (!before(stream, above)) break;
-      heap[index] = above;
-      index = parent;
-    }
-    heap[index] = stream;
-  }
-
-  #pop(): void {
-    const heap = this.#heap;
-    const last = heap.pop();
-    if (last === undefined || heap.length === 0) return;
-    let index = 0;
-    for (;;) {
-      let child = 2 * index + 1;
-      if (child >= heap.length) break;
-      if (child + 1 < heap.length && before(heap[child + 1] as Stream, heap[child] as Stream)) child += 1;
-      const below = heap[child] as Stream;
-      if (!before(below, last)) break;
-      heap[index] = below;
-      index = child;
-    }
-    heap[index] = last;
+    this.#heap.push(stream);
   }
 }
 

@@ -19,12 +19,15 @@ interface PlayListener {
 
 const THREAD = new URL('./play-thread.js', import.meta.url);
 
+/** The feed makes little that is thrown away: with room for more, V8 would just take it. */
+const resourceLimits = { maxYoungGenerationSizeMb: 8 };
+
 export function startPlayHost(data: PlayData): PlayHost {
   return data.link.kind === 'pcap' ? inProcess(data) : inThread(data);
 }
 
 function inThread(workerData: PlayData): PlayHost {
-  const thread = new Worker(THREAD, { workerData });
+  const thread = new Worker(THREAD, { workerData, resourceLimits });
   return {
     say: (message) => {
       thread.postMessage(message);

@@ -9,11 +9,12 @@ import { openNativePacer } from './adapters/native-pacer.ts';
 import { openPcapPacer } from './adapters/pcap-pacer.ts';
 import { emptyFeedCounts, type FeedCounts } from './feed-counts.ts';
 import { feed } from './feed.ts';
-import { mergeFileOf, type FileError } from './merge-file.ts';
+import { plannedFiles, type FileError } from './merge-file.ts';
 import { linkName } from './link.ts';
 import type { FromPlayThread, PlayOutcome, ToPlayThread } from './play.ts';
 import { openPlayPort } from './play-port.ts';
 import type { Pacer } from './ports/pacer.ts';
+import { preload } from './preload.ts';
 import { RingWriter } from './ring-writer.ts';
 import { watchSurroundings, type Surroundings } from './surroundings.ts';
 import { warningsOf } from './warnings.ts';
@@ -27,7 +28,7 @@ const SHARES = [0.5, 0.9, 0.99, 0.999, 1];
 
 const port = await openPlayPort();
 const { plan, link, mtu, s3, pacing: asked } = port.data;
-const source = sources(s3);
+const disk = sources(s3);
 const say = (message: FromPlayThread): void => {
   port.say(message);
 };
@@ -41,6 +42,8 @@ try {
 }
 
 async function play(): Promise<void> {
+  const { preload: limit } = plan.policies;
+  const source = limit === null ? disk : await preload(plan.files, disk, limit);
   const pacer = link.kind === 'pcap' ? openPcapPacer(link.interface) : openNativePacer(link, asked);
   let lookAgain = null as ReturnType<typeof watchSurroundings> | null;
   const counts = emptyFeedCounts();
@@ -86,10 +89,13 @@ async function play(): Promise<void> {
       mtu,
       filter: plan.filter ? new BpfFilter(plan.filter.program) : null,
       files: () =>
-        plan.files.map((file) => {
-          const ahead = Math.ceil(fileRate(file, plan.timeline) * READ_AHEAD_SECONDS);
-          return mergeFileOf(file, source, ahead, fileErrors);
-        }),
+        plannedFiles(
+          plan,
+          source,
+          (file) => Math.ceil(fileRate(file, plan.timeline) * READ_AHEAD_SECONDS),
+          fileErrors,
+          counts,
+        ),
       sink: new RingWriter(pacer),
       counts,
       onPrefilled: () => {
@@ -153,6 +159,7 @@ function outcomeOf(
         stopped: counts.read - dealtWith,
       },
       backwards: counts.backwards,
+      reordered: counts.reordered,
       truncated: counts.truncated,
       segmented: counts.segmented,
       segments: counts.segments,

@@ -9,6 +9,7 @@ import type { PlanFile, SensorPlan } from '@capfleet/shared/dataset/replay-plan'
 import { Failure } from '@capfleet/shared/errors/failure';
 import { openCapture } from '@capfleet/shared/capture/open-capture';
 import { largestTagged, largestUntagged, LINKTYPE_ETHERNET } from './frame-limit.ts';
+import { isHeldWhole } from './merge-file.ts';
 import { findPlanned } from './planned-file.ts';
 import { linkMtu, linkName, type LinkChoice } from './link.ts';
 import type { Interfaces } from './ports/interfaces.ts';
@@ -52,7 +53,9 @@ function smaller(a: number | null, b: number | null): number | null {
 
 /** Files that overlap in time are open side by side while they are merged. */
 function checkOverlap({ files }: SensorPlan, limit: number): void {
-  const spans = files.map(({ earliest, latest }) => ({ earliest: BigInt(earliest), latest: BigInt(latest) }));
+  const spans = files
+    .filter((file) => !isHeldWhole(file))
+    .map(({ earliest, latest }) => ({ earliest: BigInt(earliest), latest: BigInt(latest) }));
   const atOnce = inferLanes(spans).reduce((most, lane) => Math.max(most, lane + 1), 0);
   const needed = atOnce + OTHER_DESCRIPTORS;
   if (needed > limit) throw new Failure('too-many-open-files', { files: atOnce, limit, needed });

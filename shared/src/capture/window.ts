@@ -30,7 +30,7 @@ export class CaptureWindow {
   #filled = 0;
   /** Offset in the capture of position 0. */
   #base: number;
-  #size = FIRST_WINDOW_BYTES;
+  #size: number;
   #spare: Buffer | null = null;
   /** Where the spare's bytes begin that are read ahead. */
   #margin = 0;
@@ -42,13 +42,14 @@ export class CaptureWindow {
 
   /**
    * @param offset of the source's next byte in the capture
-   * @param largest bytes that a window may grow to beyond its first size, where no single record needs more
+   * @param largest bytes that a window may grow to, where no single record needs more
    */
   constructor(source: ByteReader, offset: number, largest: number) {
     this.#source = source;
     this.#base = offset;
-    this.#largest = Math.max(FIRST_WINDOW_BYTES, largest - (largest % FIRST_WINDOW_BYTES));
-    this.bytes = Buffer.allocUnsafeSlow(FIRST_WINDOW_BYTES);
+    this.#size = Math.min(FIRST_WINDOW_BYTES, largest);
+    this.#largest = Math.max(this.#size, largest - (largest % FIRST_WINDOW_BYTES));
+    this.bytes = Buffer.allocUnsafeSlow(this.#size);
     this.view = viewOf(this.bytes);
   }
 

@@ -55,6 +55,8 @@ export const accountsSchema = z.object({
   refused: z.record(z.enum(refusalCauses), count),
   /** Packets whose stamp was earlier than that of the packet before them in their file. */
   backwards: count,
+  /** Packets that were put in order, and are not among those. */
+  reordered: count,
   /** Of those sent, frames whose end was cut off to fit the interface. */
   truncated: count,
   /** Packets that were split because the interface does not take them whole, and the segments they became. */
@@ -166,6 +168,7 @@ export function emptyAccounts(): Accounts {
       other: 0,
     },
     backwards: 0,
+    reordered: 0,
     truncated: 0,
     segmented: 0,
     segments: 0,
@@ -181,6 +184,7 @@ export function addAccounts(a: Accounts, b: Accounts): Accounts {
     sentBytes: a.sentBytes + b.sentBytes,
     refused,
     backwards: a.backwards + b.backwards,
+    reordered: a.reordered + b.reordered,
     truncated: a.truncated + b.truncated,
     segmented: a.segmented + b.segmented,
     segments: a.segments + b.segments,

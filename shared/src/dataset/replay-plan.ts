@@ -80,9 +80,14 @@ export const sensorPlanSchema = z.object({
     allowDefaultRouteInterface: z.boolean(),
     /** A packet whose stamp is earlier than the latest before it in its file: at once, or not at all. */
     backwards: z.enum(['send', 'skip']),
+    /** Stamps that run backwards by so many ns are put in order before that is decided; null: none are. */
+    reorder: instant.nullable(),
     /** A frame larger than the interface takes: the run is refused; it is left out; its end is cut off; its TCP
      *  payload goes out in segments, and what holds none is left out. */
     oversize: z.enum(['fail', 'skip', 'truncate', 'segment']),
+    /** All files are read into memory before the start, where they have at most so many bytes; null: as they are
+     *  needed. */
+    preload: count.nullable(),
     /** Frames are held against this MTU where the link has none or a larger one; null: against the link's own. */
     mtu: z.int().min(SMALLEST_MTU).nullable(),
   }),
@@ -124,7 +129,14 @@ export const plainReplay = {
   maxGap: null,
   limit: null,
   duration: null,
-  policies: { allowDefaultRouteInterface: false, backwards: 'send', oversize: 'fail', mtu: null },
+  policies: {
+    allowDefaultRouteInterface: false,
+    backwards: 'send',
+    oversize: 'fail',
+    mtu: null,
+    reorder: null,
+    preload: null,
+  },
   filter: null,
 } as const satisfies Partial<ReplayRequest>;
 

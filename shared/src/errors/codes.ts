@@ -326,6 +326,10 @@ export const errorTable = {
     'make room or choose another --out-dir; what was written before is whole',
   ),
 
+  'preload-too-large': failed(
+    '{files} files of the share have {bytes} bytes together; {limit} may be read into memory before the start',
+    'allow more, as in --preload 4GiB, or do without it',
+  ),
   'capture-unwritable': failed(
     'cannot write {path}: {reason}',
     'make room, or choose another file with --write; an old file there is unchanged',
@@ -336,6 +340,14 @@ export const errorTable = {
   ),
 
   // Command line
+  'config-unreadable': usage(
+    'cannot read the options in {path}: {reason}',
+    'check the path given with --config',
+  ),
+  'config-invalid': usage(
+    'the options in {path} are not used: {reason}',
+    'its keys are the names of the flags, as in `time-modifier: 2`',
+  ),
   'setting-missing': usage('{setting} is needed {why}', 'see `capfleet {command} --help`'),
   'setting-invalid': usage('{setting}: {reason}', 'see `capfleet {command} --help`'),
   internal: failed('internal error: {reason}', 'this is a bug; please report it with the log'),

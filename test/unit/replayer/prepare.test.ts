@@ -63,8 +63,9 @@ describe('preparing a plan', () => {
 
   test('refuses more files at one time than the process may have open', async (t) => {
     const { context, plan, file } = await given(t, { openFileLimit: 66 });
-    const overlapping = (count: number): SensorPlan =>
-      plan({}, { files: Array.from({ length: count }, () => file) });
+    const large = { fileSize: null, version: null };
+    const overlapping = (count: number, change: Partial<PlanFile> = large): SensorPlan =>
+      plan({}, { files: Array.from({ length: count }, () => ({ ...file, ...change })) });
     const spread = Array.from({ length: 9 }, (_, n) => ({
       ...file,
       earliest: String(2 * n),
@@ -73,6 +74,8 @@ describe('preparing a plan', () => {
     await checkPlan({ ...plan(), files: spread }, context);
     await checkPlan(overlapping(2), context);
     await assert.rejects(checkPlan(overlapping(3), context), { code: 'too-many-open-files' });
+    // A small one is read at once.
+    await checkPlan(overlapping(100, {}), context);
   });
 
   for (const [what, state, code] of [

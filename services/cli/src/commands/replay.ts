@@ -14,6 +14,7 @@ import { createLogger } from '@capfleet/shared/log/logger';
 import { checkReachable } from '@capfleet/shared/redis/connect';
 import { sources } from '@capfleet/shared/source/sources';
 import { formatDuration } from '@capfleet/shared/time/nanos';
+import { addConfigOption } from '../config-file.ts';
 import { loadDump } from '../load-dump.ts';
 import { startLocal, type LocalService } from '../local/children.ts';
 import { startPrivateRedis } from '../local/private-redis.ts';
@@ -25,9 +26,11 @@ import {
   logLevelOption,
   parseAssignments,
   parsePath,
+  parsePositive,
   parsePositiveSpan,
   parseRoots,
   parseSensorNames,
+  parseSize,
   redisOption,
   s3Args,
   s3Options,
@@ -35,6 +38,7 @@ import {
 } from '../settings.ts';
 import { replayProgressBar, writeProgressBar } from '../show/progress.ts';
 import { showReport } from '../show/report.ts';
+import { statsLines } from '../show/stats.ts';
 import { printable } from '../show/text.ts';
 import { showWritten, writtenJson } from '../show/written.ts';
 import type { CommonOptions, World } from '../world.ts';
@@ -44,6 +48,8 @@ interface CommandOptions extends CommonOptions, S3CommandOptions, ReplayOptions,
   readonly dumpJson: string;
   readonly outInterface?: string;
   readonly write?: string;
+  readonly stats?: number;
+  readonly config?: string;
   readonly sensors?: readonly string[];
   readonly assignBy: 'lane' | 'folder' | 'size';
   readonly assign?: readonly SensorPattern[];
@@ -70,6 +76,9 @@ Exit codes: 0 played and the verdict holds, 4 played but it does not, 1 not play
 `;
 
 const CLOSE_DEADLINE_MS = 1000;
+
+/** A plan of many files passes through in many forms, once: V8 would take 100 MB of room for that. */
+const REPLAYER_HEAP = ['--max-semi-space-size=2'];
 
 /** The one sensor of a replay from this host. */
 const LOCAL_SENSOR = 'local';
@@ -113,7 +122,20 @@ export function replayCommand(run: (action: (world: World) => Promise<ExitCode>)
         'where the files lie that were mapped below old: a folder or s3://…; repeatable',
       ).argParser(parseRoots),
     );
-  addReplayOptions(command)
+  addConfigOption(addReplayOptions(command))
+    .addOption(
+      new Option(
+        '--preload [size]',
+        'read the files into memory before the start, up to this much, 1GiB where none is given',
+      )
+        .argParser(parseSize)
+        .preset('1GiB'),
+    )
+    .addOption(
+      new Option('--stats <seconds>', 'a line of statistics on stderr every so many seconds').argParser(
+        parsePositive,
+      ),
+    )
     .addOption(redisOption())
     .addOption(span('--lead <duration>', 'from the commit to the start', 1_000_000_000n, '1s'))
     .addOption(span('--max-clock-bound <duration>', 'worst clock a sensor may have', 5_000_000n, '5ms'))
@@ -240,14 +262,17 @@ async function play(plans: readonly SensorPlan[], options: CommandOptions, world
             '--log-level',
             options.logLevel,
           ],
-          { restart: false },
+          { restart: false, node: REPLAYER_HEAP },
         );
   world.onPause((isPause) => {
     followPause(isPause, agent, world);
   });
   const channel = redisSensorChannel(redis, createLogger('replay', options.logLevel));
   const [first] = plans;
-  const bar = replayProgressBar(world.stderr, first ? runDuration(first.timeline) : 0n);
+  const bar =
+    options.stats === undefined
+      ? replayProgressBar(world.stderr, first ? runDuration(first.timeline) : 0n)
+      : statsLines(world.stderr, options.stats);
   try {
     const running = replayRun(channel, {
       run: randomUUID(),

@@ -5,6 +5,7 @@ import { planReplay } from '@capfleet/shared/dataset/replay-plan';
 import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
 import { Failure } from '@capfleet/shared/errors/failure';
 import { sources } from '@capfleet/shared/source/sources';
+import { addConfigOption } from '../config-file.ts';
 import { loadDump } from '../load-dump.ts';
 import { addReplayOptions, onlyFiles, requestOf, type ReplayOptions } from '../replay-options.ts';
 import { addS3Options, jsonOption, logLevelOption, s3Options, type S3CommandOptions } from '../settings.ts';
@@ -38,7 +39,7 @@ export function verifyCommand(run: (action: (world: World) => Promise<ExitCode>)
     .addOption(
       new Option('--received <captures...>', 'captures of the far ends, by one clock').makeOptionMandatory(),
     );
-  addReplayOptions(command);
+  addConfigOption(addReplayOptions(command));
   return addS3Options(command)
     .addOption(jsonOption())
     .addOption(logLevelOption('warn'))

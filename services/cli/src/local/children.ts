@@ -20,12 +20,12 @@ export interface LocalService {
 /**
  * @param program the path of the `capfleet` program's main module
  * @param args as typed after `capfleet`
- * @param restart starts it again where it ends on its own (a crash)
+ * @param options `restart` starts it again where it ends on its own (a crash), `node` are options of Node itself
  */
 export function startLocal(
   program: string,
   args: readonly string[],
-  options: { restart: boolean },
+  options: { restart: boolean; node?: readonly string[] },
 ): LocalService {
   let closing = false;
   let restarts = 0;
@@ -35,7 +35,11 @@ export function startLocal(
 
   function start(): ChildProcess {
     // Its own process group: Ctrl-C reaches this process only, which then ends its services in order.
-    const started = fork(program, args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], detached: true });
+    const started = fork(program, args, {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      detached: true,
+      execArgv: [...process.execArgv, ...(options.node ?? [])],
+    });
     const since = performance.now();
     let isGone = false;
     const onGone = (): void => {

@@ -78,8 +78,11 @@ function makeFolder(parent: string): string {
 function whyNot(said: string, folder: string): string | null {
   if (said !== '') return said.trim();
   try {
-    const log = readFileSync(join(folder, 'redis.log'), 'utf8');
-    return /fatal|error|can't|Failed/i.test(log) ? (log.trim().split('\n').at(-1) ?? null) : null;
+    const log = readFileSync(join(folder, 'redis.log'), 'utf8').trim().split('\n');
+    // With few open files allowed it complains, and serves fewer clients.
+    const lines = log.filter((line) => !/maximum open files|maxclients/.test(line));
+    const isOver = lines.some((line) => /fatal|error|can't|Failed|not enough/i.test(line));
+    return isOver ? (lines.at(-1) ?? null) : null;
   } catch {
     return null;
   }

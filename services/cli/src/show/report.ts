@@ -94,6 +94,8 @@ function findings({ verdict, sensors }: RunReport): string {
         `  ${sensor}: the first too large frame has ${formatCount(bytes, 'byte')} where ${formatCount(limit)} fit, in ${printable(path)}\n`,
       );
     }
+    if (accounts.reordered > 0)
+      lines.push(`  ${sensor}: ${formatCount(accounts.reordered, 'packet')} put in order\n`);
     if (result.accounts.backwards > 0) {
       lines.push(
         `  ${sensor}: ${formatCount(result.accounts.backwards, 'stamp')} ran backwards; sent at once\n`,

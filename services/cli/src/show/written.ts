@@ -20,6 +20,7 @@ export function showWritten({ path, packets, bytes, span, counts }: WrittenRepla
       `  the first too large frame has ${formatCount(size, 'byte')} where ${formatCount(limit)} fit, in ${printable(source)}\n`,
     );
   }
+  if (counts.reordered > 0) lines.push(`  ${formatCount(counts.reordered, 'packet')} put in order\n`);
   if (counts.backwards > 0) lines.push(`  ${formatCount(counts.backwards, 'stamp')} ran backwards\n`);
   return lines.join('');
 }

@@ -122,6 +122,7 @@ describe('accounts', () => {
       sent: fc.nat(1000),
       sentBytes: fc.nat(),
       backwards: fc.nat(10),
+      reordered: fc.nat(10),
       truncated: fc.nat(10),
       segmented: fc.nat(10),
       segments: fc.nat(10),

@@ -1,0 +1,122 @@
+// Options from a file: what it may look like, what wins, and what is refused. Held on the real options of `replay`.
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, test, type TestContext } from 'node:test';
+import { Command } from 'commander';
+import { addConfigOption } from '@capfleet/cli/config-file';
+import { addReplayOptions } from '@capfleet/cli/replay-options';
+import { parseAssignments } from '@capfleet/cli/settings';
+import { tempDir } from '../../support/temp-dir.ts';
+
+async function optionsOf(
+  t: TestContext,
+  text: string,
+  args: readonly string[] = [],
+  name = 'options.yaml',
+): Promise<Record<string, unknown>> {
+  const path = join(await tempDir(t), name);
+  await writeFile(path, text);
+  const replay = addConfigOption(addReplayOptions(new Command('replay')))
+    .option('--out-interface <if>')
+    .option('--assign <sensor=regexp>', 'any', parseAssignments)
+    .action(() => undefined);
+  const program = new Command('capfleet').exitOverride().addCommand(replay).addCommand(new Command('map'));
+  replay.exitOverride().configureOutput({ writeErr: () => undefined });
+  await program.parseAsync(['replay', '--config', path, ...args], { from: 'user' });
+  return replay.opts();
+}
+
+const invalid = (reason: RegExp) => ({ code: 'config-invalid', message: reason });
+const HALF = { numerator: 1, denominator: 2 };
+
+describe('options from a file', () => {
+  for (const [form, name, text] of [
+    ['YAML', 'a.yaml', 'time-modifier: 0.5\nloop-count: 3\nskip-ooo: true\nout-interface: eth1\n'],
+    [
+      'YAML in groups',
+      'a.yml',
+      'time: {modifier: "1/2"}\nloop:\n  count: 3\nskip_ooo: yes\nout:\n  interface: eth1\n'.replace(
+        'yes',
+        'true',
+      ),
+    ],
+    [
+      'JSON',
+      'a.json',
+      '{"time-modifier": 0.5, "loop": {"count": 3}, "skip-ooo": true, "out-interface": "eth1"}',
+    ],
+    [
+      'TOML',
+      'a.toml',
+      'time-modifier = 0.5\nskip-ooo = true\n[loop]\ncount = 3\n[out]\ninterface = "eth1"\n',
+    ],
+    [
+      'the sections of commands',
+      'a.yaml',
+      'map: {dir: {src: x}}\nglobal: {loop-count: 2, file-suffix: x}\nreplay: {time: {modifier: 0.5}, loop: {count: 3}, skip-ooo: true, out: {interface: eth1}}\n',
+    ],
+  ] as const) {
+    test(`are taken as they would be typed, from ${form}`, async (t) => {
+      const { timeModifier, loopCount, skipOoo, outInterface } = await optionsOf(t, text, [], name);
+      assert.deepEqual(
+        { timeModifier, loopCount, skipOoo, outInterface },
+        { timeModifier: HALF, loopCount: 3, skipOoo: true, outInterface: 'eth1' },
+      );
+    });
+  }
+
+  test('give way to the command line, also where the two cannot go together', async (t) => {
+    const text = 'loop-count: 3\npps: 100\nmtu-policy: skip\n';
+    const options = await optionsOf(t, text, ['--loop-count', '5', '--topspeed']);
+    assert.deepEqual([options['loopCount'], options['topspeed'], options['pps']], [5, true, undefined]);
+    assert.equal(options['mtuPolicy'], 'skip');
+  });
+
+  test('may be off, empty, repeated, or without the value that is not needed', async (t) => {
+    const options = await optionsOf(
+      t,
+      'topspeed: false\nlimit:\nassign: [a=x, b=y]\nreorder: true\nmax-gap: 1s\n',
+    );
+    assert.deepEqual(
+      [options['topspeed'], options['limit'], options['reorder'], options['maxGap']],
+      [false, undefined, 1_000_000_000n, 1_000_000_000n],
+    );
+    assert.deepEqual(options['assign'], [
+      { sensor: 'a', pattern: /x/ },
+      { sensor: 'b', pattern: /y/ },
+    ]);
+    assert.equal((await optionsOf(t, ''))['loopCount'], 1);
+  });
+
+  test('are refused in the name of the file and the key', async (t) => {
+    for (const [text, reason] of [
+      [
+        'time-modifer: 2',
+        /a\.yaml are not used: time-modifer is no option of replay; near it: time-modifier/,
+      ],
+      ['modifier-time: 2', /near it: time-modifier/],
+      ['disable_wait: true', /disable-wait is no option of replay; near it: wait-disable/],
+      ['zzzzzz: 1', /zzzzzz is no option of replay$/],
+      ['config: x', /config is no option/],
+      ['time-modifier: fast', /time-modifier: "fast" is no positive ratio/],
+      ['mtu-policy: ignore', /mtu-policy: .*Allowed choices are fail/],
+      ['topspeed: 5', /topspeed is true or false, not 5/],
+      ['limit: true', /limit needs a value/],
+      ['pps: 1\nmbps: 1', /mbps cannot be used with pps/],
+      ['a: [', /are not used/],
+      ['- a\n- b', /is no option/],
+    ] as const) {
+      await assert.rejects(optionsOf(t, text, [], 'a.yaml'), invalid(reason), text);
+    }
+    await assert.rejects(optionsOf(t, 'x = ', [], 'a.toml'), invalid(/a\.toml are not used/));
+  });
+
+  test('that cannot be read are refused', async (t) => {
+    const gone = join(await tempDir(t), 'gone.yaml');
+    await assert.rejects(optionsOf(t, '', ['--config', gone]), {
+      code: 'config-unreadable',
+      message: /no such file/,
+    });
+  });
+});

@@ -180,6 +180,10 @@ export const errorTable = {
     '{path} cannot be held against anything: {message}',
     'capture the far end again, whole',
   ),
+  'plot-unwritable': failed(
+    'cannot write plots into {path}: {reason}',
+    'make room or choose another folder; the result above is whole',
+  ),
   'nothing-mapped': failed(
     'none of the {files} files could be mapped; first: {reason}',
     'see the list above; `file NAME` tells what a file is',

@@ -1,10 +1,11 @@
 // A run's report for people: the verdict first, then what each sensor did, then what does not hold.
 import { refusalCauses, type RunReport, type SensorReport } from '@capfleet/shared/contract/report';
 import { formatDuration } from '@capfleet/shared/time/nanos';
+import { showComparison } from './verification.ts';
 import { formatBytes, formatCount, formatTable, printable } from './text.ts';
 
 export function showReport(report: RunReport): string {
-  return [headline(report), sensorTable(report), skewLine(report), findings(report)]
+  return [headline(report), sensorTable(report), skewLine(report), farEnds(report), findings(report)]
     .filter((part) => part !== '')
     .join('\n');
 }
@@ -63,6 +64,16 @@ function skewLine({ startSkew }: RunReport): string {
   if (!startSkew) return '';
   const bound = formatDuration(BigInt(startSkew.clockBound));
   return `sensors started within ${formatDuration(BigInt(startSkew.measured))} of one another, clocks known to ±${bound}\n`;
+}
+
+function farEnds({ farEnds = [] }: RunReport): string {
+  return farEnds
+    .map(({ sensor, interface: name, capture, comparison, clockBound, reasons }) => {
+      const stamps = capture.resolution === 'us' ? ['stamps of 1 µs: errors below that are its own'] : [];
+      const clock = clockBound === null ? [] : [`lateness known to ±${formatDuration(BigInt(clockBound))}`];
+      return `far end of ${sensor}, ${name}: ${showComparison(comparison, [...stamps, ...clock, ...reasons])}`;
+    })
+    .join('\n');
 }
 
 function findings({ verdict, sensors }: RunReport): string {

@@ -14,6 +14,11 @@ export interface ShownVerification {
 }
 
 export function showVerification({ comparison, received, reasons, findings }: ShownVerification): string {
+  return `${showComparison(comparison, [...receivedNotes(received), ...reasons])}\n${showFindings(findings)}`;
+}
+
+/** @param notes lines that a reader of the figures should know */
+export function showComparison(comparison: Comparison, notes: readonly string[]): string {
   const { timing, lateness, duration, consistency } = comparison;
   const lines = [`${accounts(comparison)}\n`];
   if (timing) {
@@ -29,16 +34,12 @@ export function showVerification({ comparison, received, reasons, findings }: Sh
       ),
       `planned ${span(duration.planned)}, took ${span(duration.received)}; end off by ${span(timing.endDeviation)}, drift ${timing.drift === null ? '-' : `${timing.drift.toFixed(3)} ppm`}\n`,
     );
-    if (lateness && lateness.earliest < 0) {
-      lines.push(`earliest packet ${span(-lateness.earliest)} before its time: the clocks are not one\n`);
-    }
+    if (lateness && lateness.earliest < 0) lines.push(`earliest packet ${span(-lateness.earliest)} early\n`);
   }
   const { U, O, L, I, kappa } = consistency;
   const parts = Object.entries({ U, O, L, I }).map(([name, value]) => `${name} ${value.toPrecision(2)}`);
   lines.push(`consistency κ ${kappa.toFixed(6)} (${parts.join(', ')}; our reconstruction of Choir)\n`);
-  const notes = [...receivedNotes(received), ...reasons];
   if (notes.length > 0) lines.push(notes.map((note) => `note: ${printable(note)}\n`).join(''));
-  lines.push(showFindings(findings));
   return lines.join('\n');
 }
 

@@ -38,16 +38,14 @@ function nearestRank(values: readonly number[], share: number): number {
 }
 
 /** Which packets arrive, how often, how late, with foreign ones between them (packet −1). */
-const scenario = fc
-  .integer({ min: 2, max: 60 })
-  .chain((count) =>
-    fc.tuple(
-      fc.array(fc.nat(10_000), { minLength: count, maxLength: count }),
-      fc.array(fc.tuple(fc.integer({ min: -1, max: count - 1 }), fc.integer({ min: -3000, max: 3000 })), {
-        maxLength: 90,
-      }),
-    ),
-  );
+const scenario = fc.integer({ min: 2, max: 60 }).chain((count) =>
+  fc.tuple(
+    fc.array(fc.nat(10_000), { minLength: count, maxLength: count }),
+    fc.array(fc.tuple(fc.integer({ min: -1, max: count - 1 }), fc.integer({ min: -3000, max: 3000 })), {
+      maxLength: 90,
+    }),
+  ),
+);
 
 describe('a comparison', () => {
   test('has the loss, order and times that a slow reference finds', () => {

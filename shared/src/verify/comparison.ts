@@ -62,7 +62,8 @@ export class ReplayComparison {
     const partners = this.#matching.pair(due, at);
     const places = partners.filter((partner) => partner !== NONE);
     const arrived = new Float64Array(due.length).fill(NEVER);
-    for (const [index, partner] of partners.entries()) {
+    for (let index = 0; index < partners.length; index += 1) {
+      const partner = partners[index] as number;
       if (partner !== NONE) arrived[partner] = at[index] as number;
     }
     const { planned, received, first } = matchedPackets(due, arrived, places.length);

@@ -4,13 +4,15 @@ import assert from 'node:assert/strict';
 import { access, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
+import { startPrivateRedis } from '@capfleet/cli/local/private-redis';
 import type { RunReport } from '@capfleet/shared/contract/report';
 import { program, runCapfleet, type Ended, type RunOptions } from '../support/capfleet.ts';
 import { enterNamespaces } from '../support/enter-namespaces.ts';
 import { numberedFrame } from '../support/frames.ts';
-import { createNamespace, removeNamespace, runIn, vethPair } from '../support/netns.ts';
+import { createNamespace, removeNamespace, runIn, spawnIn, vethPair } from '../support/netns.ts';
 import { numberedConversation } from '../support/numbered-set.ts';
 import { pcapFile } from '../support/pcap-writer.ts';
+import { end } from '../support/sensor-hosts.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
 const skip = await enterNamespaces(import.meta);
@@ -157,6 +159,54 @@ test('a frame that is left out for its size is not missed at the far end', { ski
   );
   const [farEnd] = report.farEnds ?? [];
   assert.deepEqual([farEnd?.comparison.sent, farEnd?.comparison.lost], [PACKETS - PACKETS / 10, 0]);
+  assert.deepEqual(broken(report), []);
+});
+
+test('each of two sensors is held against its own far end', { skip }, async (t) => {
+  const sensors = ['a', 'b'];
+  await namespaces(t, NS, ...sensors.map((sensor) => `far-end-${sensor}`));
+  for (const sensor of sensors) {
+    await vethPair({ a: { ns: `far-end-${sensor}`, name: 'out0' }, b: { ns: NS, name: `far-${sensor}` } });
+  }
+  const { dir, dump } = await makePlace(t);
+  await writeFile(
+    join(dir, 'second.pcap'),
+    pcapFile({}, [
+      { seconds: 1_700_000_000, fraction: 5, data: numberedFrame(numberedConversation, 90, PACKETS) },
+    ]),
+  );
+  const again = ['--dir-src', dir, '--file-suffix', '.pcap', '--file-workers', '1', '--dump-json', dump];
+  assert.equal((await runCapfleet(['map', ...again])).code, 0);
+  const redis = await startPrivateRedis();
+  t.after(() => redis.close());
+  const agents = sensors.map((sensor) =>
+    spawnIn(
+      `far-end-${sensor}`,
+      process.execPath,
+      [program, 'replayer', '--sensor', sensor, '--interface', 'out0', '--redis', redis.url],
+      { stdio: 'ignore' },
+    ),
+  );
+  t.after(() => Promise.all(agents.map(end)));
+  const args = ['--sensors', 'a,b', '--redis', redis.url, '--sensor-timeout', '40s', '--dump-json', dump];
+  const assigned = ['--assign', 'a=set', '--assign', 'b=second'];
+  const watched = ['--verify-interface', 'far-a', '--verify-interface', 'far-b', '--json'];
+  const command = ['nsenter', `--net=/run/netns/${NS}`, '--', process.execPath, program, 'replay'];
+  const report = reportOf(await runCapfleet([...args, ...assigned, ...watched], { through: command }));
+  assert.deepEqual(
+    report.farEnds?.map(({ sensor, interface: name, comparison, clockBound }) => [
+      sensor,
+      name,
+      comparison.sent,
+      comparison.matched,
+      comparison.foreign,
+      clockBound,
+    ]),
+    [
+      ['a', 'far-a', PACKETS, PACKETS, 0, null],
+      ['b', 'far-b', 1, 1, 0, null],
+    ],
+  );
   assert.deepEqual(broken(report), []);
 });
 

@@ -55,6 +55,9 @@ export function checkFarEnds(
     refuse(setting, `what leaves through ${outInterface} arrives at its far end, not there`);
   }
   const [plan] = plans;
+  if (outInterface === undefined && plan && plan.policies.oversize !== 'fail') {
+    refuse(setting, 'what a sensor leaves out or cuts off for its size is known on its own host only');
+  }
   if (plan?.timeline.loops === 0) refuse(setting, 'not with a replay without end');
 }
 

@@ -1,8 +1,10 @@
 // `capfleet verify`: what a far end received, held against what was to be sent, with known differences put in.
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { describe, test } from 'node:test';
+import type { Finding } from '@capfleet/shared/contract/report';
 import type { Comparison } from '@capfleet/shared/verify/comparison';
 import { runCapfleet } from '../support/capfleet.ts';
 import { pcapFile, type PcapRecord } from '../support/pcap-writer.ts';
@@ -27,9 +29,15 @@ function capture(of: readonly Packet[], seconds = START): Buffer {
   return pcapFile({ magic: 'ns' }, records);
 }
 
+type Found = Comparison & {
+  readonly verdict: { readonly holds: boolean; readonly findings: readonly Finding[] };
+  readonly reasons: readonly string[];
+  readonly farEnd: { readonly kept: number | null; readonly resolutions: readonly string[] };
+};
+
 interface Verified {
   readonly code: number | null;
-  readonly found: Comparison;
+  readonly found: Found;
   readonly text: string;
 }
 
@@ -47,7 +55,7 @@ async function verify(
   assert.ok(code === 0 || code === 4, stderr);
   const shown = await runCapfleet(command);
   assert.equal(shown.code, code);
-  return { code, found: JSON.parse(stdout) as Comparison, text: shown.stdout };
+  return { code, found: JSON.parse(stdout) as Found, text: shown.stdout };
 }
 
 describe('capfleet verify', { concurrency: 2 }, () => {
@@ -118,6 +126,138 @@ describe('capfleet verify', { concurrency: 2 }, () => {
     await writeFile(join(dir, 'b.pcap'), capture(padded));
     const args = ['verify', '--source', join(dir, 'a.pcap'), '--received', join(dir, 'b.pcap')];
     assert.equal((await runCapfleet(args)).code, 0);
+  });
+
+  test('names each limit that is not kept, and ends with 4', async (t) => {
+    const slow = packets.map(({ at, data }) => ({ at: Math.round(at * 1.0001), data }));
+    const kept = ['--max-deviation-p99', '10us', '--max-drift', '101ppm', '--max-gap-error', '100ns'];
+    assert.equal((await verify(t, slow, ...kept)).code, 0);
+    const broken = await verify(t, slow, '--max-deviation-p99', '9us', '--max-drift', '5ppm');
+    assert.equal(broken.code, 4);
+    assert.deepEqual(
+      broken.found.verdict.findings.filter(({ holds }) => !holds).map(({ check }) => check),
+      ['deviation p99', 'drift'],
+    );
+    assert.match(
+      broken.text,
+      /the verdict does not hold\n {2}deviation p99: 9.8 µs \(limit 9 µs\)\n {2}drift: 100/,
+    );
+    const lossy = await verify(t, packets.slice(0, -3), '--max-loss', '3');
+    assert.deepEqual([lossy.code, lossy.found.lost], [0, 3]);
+    assert.equal((await verify(t, packets.slice(0, -3), '--max-loss', '2')).code, 4);
+    assert.equal((await verify(t, packets.slice(0, -3), '--max-loss', 'any')).code, 0);
+  });
+
+  test('others may use the wire, unless that is forbidden; what came twice is not theirs', async (t) => {
+    const arp = { at: 10_500_000, data: Buffer.from('ffffffffffff0200000000010806', 'hex') };
+    const router = {
+      at: 20_500_000,
+      data: Buffer.from(`33330000000102000000000286dd${'60'.repeat(60)}`, 'hex'),
+    };
+    const shared = [...packets.slice(0, 11), arp, ...packets.slice(11, 21), router, ...packets.slice(21)];
+    const { code, found } = await verify(t, shared);
+    assert.deepEqual([code, found.matched, found.foreign, found.lost], [0, 100, 2, 0]);
+    assert.equal((await verify(t, shared, '--max-foreign', '1')).code, 4);
+    const [first] = packets;
+    assert.ok(first);
+    const twice = await verify(t, [first, { ...first, at: 100 }, ...packets.slice(1)]);
+    assert.deepEqual([twice.code, twice.found.duplicated, twice.found.foreign], [4, 1, 0]);
+    assert.match(twice.text, /1 more often than sent/);
+  });
+
+  test('one packet lost in one of three loops is that one, and nothing else moves', async (t) => {
+    const received = [0, 1, 2]
+      .flatMap((loop) => packets.map(({ at, data }) => ({ at: at + loop * 99_000_000, data })))
+      .filter((_, index) => index !== 42);
+    const { found } = await verify(t, received, '--loop-count', '3');
+    assert.deepEqual([found.sent, found.lost, found.order.displaced], [300, 1, 0]);
+    assert.equal(found.timing?.deviation.max, 0);
+  });
+
+  test('measures lateness where the start is known by the clock of the far end', async (t) => {
+    const late = packets.map(({ at, data }, index) => ({ at: at + 1000 + (index === 30 ? 5000 : 0), data }));
+    const { found, text } = await verify(t, late, '--started-at', '2023-11-14T23:36:40Z');
+    assert.deepEqual(
+      [found.lateness?.p50, found.lateness?.max, found.lateness?.earliest],
+      [1000, 6000, 1000],
+    );
+    assert.match(text, /lateness +1 µs/);
+    assert.equal((await verify(t, late)).found.lateness, null);
+    assert.equal(
+      (await verify(t, late, '--max-lateness', '1s')).code,
+      4,
+      'what is not measured does not hold',
+    );
+  });
+
+  test('knows packets by what a far end kept of them', async (t) => {
+    const dir = await tempDir(t);
+    const long = packets.map(({ at, data }, index) => ({
+      at,
+      data: Buffer.concat([data, Buffer.alloc(index)]),
+    }));
+    const records = long.map(({ at, data }): PcapRecord => ({
+      seconds: START,
+      fraction: at,
+      data: data.subarray(0, 64),
+      wireLength: data.length,
+    }));
+    await writeFile(join(dir, 'a.pcap'), capture(long));
+    await writeFile(join(dir, 'b.pcap.gz'), gzipSync(pcapFile({ magic: 'ns', snaplen: 64 }, records)));
+    const args = ['verify', '--source', join(dir, 'a.pcap'), '--received', join(dir, 'b.pcap.gz')];
+    const { code, stdout } = await runCapfleet([...args, '--json']);
+    const found = JSON.parse(stdout) as Found;
+    assert.deepEqual([code, found.matched, found.foreign, found.farEnd.kept], [0, 100, 0, 64]);
+    assert.match((await runCapfleet(args)).stdout, /note: the far end kept 64 bytes of a packet/);
+  });
+
+  test('says why nothing matches where a far end takes VLAN tags off or merges segments', async (t) => {
+    const dir = await tempDir(t);
+    const header = Buffer.alloc(12, 2);
+    const body = (index: number): Buffer<ArrayBuffer> =>
+      Buffer.concat([Buffer.from([8, 0]), Buffer.alloc(80, index)]);
+    const made = (of: (index: number) => Buffer<ArrayBuffer>): Packet[] =>
+      Array.from({ length: 50 }, (_, index) => ({ at: index * 1000, data: of(index) }));
+    const tagged = made((index) => Buffer.concat([header, Buffer.from('81000064', 'hex'), body(index)]));
+    const plain = made((index) => Buffer.concat([header, body(index)]));
+    const merged = made((index) => Buffer.concat([header, body(index), body(index + 1)])).slice(0, 25);
+    const other = made((index) => Buffer.concat([header, body(index + 100)]));
+    const reasons = async (
+      sent: readonly Packet[],
+      received: readonly Packet[],
+    ): Promise<readonly string[]> => {
+      await writeFile(join(dir, 'a.pcap'), capture(sent));
+      await writeFile(join(dir, 'b.pcap'), capture(received));
+      const args = ['--source', join(dir, 'a.pcap'), '--received', join(dir, 'b.pcap'), '--json'];
+      const { code, stdout } = await runCapfleet(['verify', ...args]);
+      assert.equal(code, 4);
+      return (JSON.parse(stdout) as Found).reasons;
+    };
+    assert.match(
+      (await reasons(tagged, plain)).join(),
+      /^50 frames that were to be sent have a VLAN tag, 0 .* taken off/,
+    );
+    assert.match((await reasons(plain, tagged)).join(), /a tag is put on/);
+    assert.match((await reasons(plain, merged)).join(), /segments are merged on the way/);
+    assert.match((await reasons(plain, other)).join(), /another set, or every frame is changed/);
+  });
+
+  test('draws the three plots, and leaves the folder alone where it may not write', async (t) => {
+    const dir = await tempDir(t);
+    const plots = join(dir, 'plots');
+    assert.equal((await verify(t, packets, '--plots', plots)).code, 0);
+    assert.deepEqual((await readdir(plots)).sort(), ['deviation.svg', 'gap-error.svg', 'packet-rate.svg']);
+    assert.match(
+      await readFile(join(plots, 'deviation.svg'), 'utf8'),
+      /source\.pcap: deviation from the schedule/,
+    );
+    const file = join(dir, 'a.pcap');
+    await writeFile(file, capture(packets));
+    const args = ['verify', '--source', file, '--received', file, '--plots', join(file, 'x')];
+    const { code, stdout, stderr } = await runCapfleet(args);
+    assert.equal(code, 1);
+    assert.match(stdout, /100 of 100 packets arrived/);
+    assert.match(stderr, /cannot write plots into .*a\.pcap/);
   });
 
   test('refuses what it cannot use, and names it', async (t) => {

@@ -4,6 +4,7 @@ import { BpfFilter } from '@capfleet/shared/bpf/filter';
 import type { SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import type { Source } from '@capfleet/shared/source/source';
 import { feed } from '@capfleet/replayer/feed';
+import { smallerMtu } from '@capfleet/replayer/frame-limit';
 import { emptyFeedCounts, type FeedCounts } from '@capfleet/replayer/feed-counts';
 import { plannedFiles, type FileError } from '@capfleet/replayer/merge-file';
 import type { FrameSink } from '@capfleet/replayer/ports/frame-sink';
@@ -15,22 +16,26 @@ export interface FedPlan {
   readonly errors: readonly FileError[];
 }
 
-/**
- * @param counts follows what was fed
- * @throws what the sink throws, or the signal's reason
- */
+export interface FeedPlanOptions {
+  readonly source: Source;
+  readonly sink: FrameSink;
+  /** Of the interface that sends; null: none, or one that takes any frame that the plan lets go. */
+  readonly mtu: number | null;
+  readonly signal: AbortSignal;
+  /** Follows what was fed. */
+  readonly counts?: FeedCounts;
+}
+
+/** @throws what the sink throws, or the signal's reason */
 export async function feedPlan(
   plan: SensorPlan,
-  source: Source,
-  sink: FrameSink,
-  signal: AbortSignal,
-  counts: FeedCounts = emptyFeedCounts(),
+  { source, sink, mtu, signal, counts = emptyFeedCounts() }: FeedPlanOptions,
 ): Promise<FedPlan> {
   const errors: FileError[] = [];
   await feed({
     timeline: plan.timeline,
     policies: plan.policies,
-    mtu: plan.policies.mtu,
+    mtu: smallerMtu(mtu, plan.policies.mtu),
     filter: plan.filter ? new BpfFilter(plan.filter.program) : null,
     files: () => plannedFiles(plan, source, () => 0, errors, counts),
     sink,

@@ -48,7 +48,7 @@ export async function writeReplay(
     onProgress(counts);
   }, PROGRESS_MS);
   try {
-    const fed = await feedPlan(plan, source, output.sink, signal, counts);
+    const fed = await feedPlan(plan, { source, sink: output.sink, mtu: null, signal, counts });
     output.commit();
     const { packets, bytes, span } = output;
     return { ...fed, path, packets, bytes, span };

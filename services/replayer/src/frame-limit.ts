@@ -21,3 +21,8 @@ export function largestFrame(mtu: number, bytes: Buffer, start: number, length: 
   const isTagged = length >= TYPE_AT + 2 && bytes.readUInt16BE(start + TYPE_AT) === TYPE_VLAN;
   return isTagged ? largestTagged(mtu) : largestUntagged(mtu);
 }
+
+/** Null stands for an interface that takes any frame. */
+export function smallerMtu(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? (a ?? b) : Math.min(a, b);
+}

@@ -8,7 +8,7 @@ import { inferLanes } from '@capfleet/shared/dataset/lanes';
 import type { PlanFile, SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import { Failure } from '@capfleet/shared/errors/failure';
 import { openCapture } from '@capfleet/shared/capture/open-capture';
-import { largestTagged, largestUntagged, LINKTYPE_ETHERNET } from './frame-limit.ts';
+import { largestTagged, largestUntagged, LINKTYPE_ETHERNET, smallerMtu } from './frame-limit.ts';
 import { isHeldWhole } from './merge-file.ts';
 import { findPlanned } from './planned-file.ts';
 import { linkMtu, linkName, type LinkChoice } from './link.ts';
@@ -35,7 +35,7 @@ export interface PrepareContext {
  * @returns the MTU that frames are held against; null where any frame goes
  */
 export async function checkPlan(plan: SensorPlan, context: PrepareContext): Promise<number | null> {
-  const mtu = smaller(await checkLink(plan, context), plan.policies.mtu);
+  const mtu = smallerMtu(await checkLink(plan, context), plan.policies.mtu);
   // Which frames a filter leaves over is known only when they are read.
   const refusedOver = plan.policies.oversize === 'fail' && !plan.filter ? mtu : null;
   checkOverlap(plan, context.openFileLimit);
@@ -45,10 +45,6 @@ export async function checkPlan(plan: SensorPlan, context: PrepareContext): Prom
     );
   }
   return mtu;
-}
-
-function smaller(a: number | null, b: number | null): number | null {
-  return a === null || b === null ? (a ?? b) : Math.min(a, b);
 }
 
 /** Files that overlap in time are open side by side while they are merged. */

@@ -2,6 +2,7 @@
 // strings; counts are numbers.
 import { z } from 'zod';
 import { failureSchema } from '../dataset/file-map.ts';
+import type { Comparison } from '../verify/comparison.ts';
 
 const count = z.int().nonnegative();
 const nanos = z.string().regex(/^-?\d{1,25}$/);
@@ -136,6 +137,19 @@ export interface Finding {
   readonly text: string;
 }
 
+/** What the far end of a sensor received, held against the sensor's plan. */
+export interface FarEndReport {
+  readonly sensor: string;
+  readonly interface: string;
+  /** Packets captured, those that came while there was no room for them, and the unit of their stamps. */
+  readonly capture: { readonly packets: number; readonly dropped: number; readonly resolution: string };
+  readonly comparison: Comparison;
+  /** How well the start is known by the clock of the stamps, for lateness; null where no one clock tells. */
+  readonly clockBound: string | null;
+  /** Why packets that arrived may not be known again, likeliest first. */
+  readonly reasons: readonly string[];
+}
+
 export interface RunReport {
   readonly version: 1;
   readonly run: string;
@@ -148,6 +162,8 @@ export interface RunReport {
   readonly totals: Accounts;
   /** Largest difference of two sensors' start errors, and the clock bounds that add to it; null under two. */
   readonly startSkew: { readonly measured: string; readonly clockBound: string } | null;
+  /** Left out where no far end was captured. */
+  readonly farEnds?: readonly FarEndReport[];
   readonly verdict: { readonly holds: boolean; readonly findings: readonly Finding[] };
 }
 

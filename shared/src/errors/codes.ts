@@ -180,6 +180,18 @@ export const errorTable = {
     '{path} cannot be held against anything: {message}',
     'capture the far end again, whole',
   ),
+  'far-end-failed': failed(
+    'capturing on {interface} failed: {reason}',
+    'check --verify-interface; capturing needs root or CAP_NET_RAW',
+  ),
+  'far-end-library': failed(
+    'the npm package pcap, which captures, is not built: {reason}',
+    "install libpcap's headers (libpcap-dev), then run `npm run build`",
+  ),
+  'plot-unwritable': failed(
+    'cannot write plots into {path}: {reason}',
+    'make room or choose another folder; the result above is whole',
+  ),
   'nothing-mapped': failed(
     'none of the {files} files could be mapped; first: {reason}',
     'see the list above; `file NAME` tells what a file is',

@@ -1,123 +1,123 @@
 // A replay as its far end saw it, held against its plan: what was lost, what came out of order, how far each packet
 // was from its time. Packets are added in the order of the plan, then in the order of arrival; only numbers are kept.
 import { consistency, type Consistency } from './consistency.ts';
-import { Matching, type Digest } from './matching.ts';
+import { Matching, NONE, type Digest } from './matching.ts';
+import { Float64List } from './number-list.ts';
 import { disorder } from './order.ts';
-import { timing, type Timing } from './timing.ts';
+import { seriesOf, type Series } from './series.ts';
+import { errorsOf, lateness, timing, type Lateness, type Timing } from './timing.ts';
 
 export interface Comparison {
   readonly sent: number;
   readonly received: number;
   /** Sent and received. */
   readonly matched: number;
-  /** Sent and not received; received and not sent. */
+  /** Sent and not received. */
   readonly lost: number;
+  /** Received more often than sent. */
+  readonly duplicated: number;
+  /** Received, with bytes that were never sent. */
   readonly foreign: number;
   readonly order: { readonly inversions: number; readonly displaced: number };
   /** Over the packets that were matched; null under two. */
   readonly timing: Timing | null;
+  /** How late packets were by a clock that both ends share; null where they do not, or nothing was matched. */
+  readonly lateness: Lateness | null;
   /** How long the matched packets were to take, and took: ns. */
   readonly duration: { readonly planned: number; readonly received: number };
   readonly consistency: Consistency;
 }
 
-/** The matched packets, in the order of the plan. */
-interface MatchedPackets {
-  /** ns since the first of them. */
-  readonly planned: Float64Array<ArrayBuffer>;
-  readonly received: Float64Array<ArrayBuffer>;
+export interface Conclusion {
+  readonly comparison: Comparison;
+  /** For plots; null where fewer than two packets were matched. */
+  readonly series: Series | null;
 }
 
 const NEVER = Number.NaN;
 
 export class ReplayComparison {
   readonly #matching = new Matching();
-  readonly #planned = new Numbers();
-  /** By sent packet. */
-  #arrived: Float64Array<ArrayBuffer> | null = null;
-  readonly #places = new Numbers();
+  readonly #due = new Float64List();
+  /** Of the received packets that have the bytes of a sent one. */
+  readonly #at = new Float64List();
   #received = 0;
 
   /** @param due ns since any instant, a plain integer */
   addPlanned(digest: Digest, due: number): void {
     this.#matching.add(digest);
-    this.#planned.push(due);
+    this.#due.push(due);
   }
 
   /** After all that was planned. @param at ns since any instant, a plain integer */
   addReceived(digest: Digest, at: number): void {
-    this.#arrived ??= new Float64Array(this.#planned.length).fill(NEVER);
     this.#received += 1;
-    const place = this.#matching.take(digest);
-    if (place < 0) return;
-    this.#arrived[place] = at;
-    this.#places.push(place);
+    if (this.#matching.receive(digest)) this.#at.push(at);
   }
 
-  #matched(): MatchedPackets {
-    const count = this.#places.length;
-    const planned = new Float64Array(count);
-    const received = new Float64Array(count);
-    let index = 0;
-    for (const [place, at] of (this.#arrived ?? new Float64Array(0)).entries()) {
-      if (Number.isNaN(at)) continue;
-      planned[index] = this.#planned.at(place);
-      received[index] = at;
-      index += 1;
+  /** @param clockOffset ns from a due time to the arrival of a packet that is on time; null where no one clock tells */
+  conclude(clockOffset: number | null = null): Conclusion {
+    const due = this.#due.view();
+    const at = this.#at.view();
+    const partners = this.#matching.pair(due, at);
+    const places = partners.filter((partner) => partner !== NONE);
+    const arrived = new Float64Array(due.length).fill(NEVER);
+    for (let index = 0; index < partners.length; index += 1) {
+      const partner = partners[index] as number;
+      if (partner !== NONE) arrived[partner] = at[index] as number;
     }
-    return { planned: sinceFirst(planned), received: sinceFirst(received) };
-  }
-
-  conclude(): Comparison {
-    const { planned, received } = this.#matched();
-    const sent = this.#planned.length;
+    const { planned, received, first } = matchedPackets(due, arrived, places.length);
+    const order = disorder(places);
     const matched = planned.length;
-    const order = disorder(Int32Array.from(this.#places.values()));
-    return {
-      sent,
+    const errors = errorsOf(planned, received);
+    const comparison: Comparison = {
+      sent: due.length,
       received: this.#received,
       matched,
-      lost: sent - matched,
-      foreign: this.#received - matched,
+      lost: due.length - matched,
+      duplicated: at.length - matched,
+      foreign: this.#received - at.length,
       order,
-      timing: matched < 2 ? null : timing(planned, received),
+      timing: matched < 2 ? null : timing(planned, errors),
+      lateness:
+        clockOffset === null || first === null
+          ? null
+          : lateness(errors.deviations, first.received - first.planned - clockOffset),
       duration: { planned: planned.at(-1) ?? 0, received: received.at(-1) ?? 0 },
       consistency: consistency({
-        sent,
+        sent: due.length,
         received: this.#received,
         displaced: order.displaced,
         planned,
         arrived: received,
       }),
     };
+    const series = first === null || matched < 2 ? null : seriesOf(due, first.planned, planned, errors);
+    return { comparison, series };
   }
 }
 
-function sinceFirst(times: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> {
-  const [first = 0] = times;
-  return times.map((time) => time - first);
-}
-
-/** A list of numbers that takes eight bytes each. */
-class Numbers {
-  length = 0;
-  #values = new Float64Array(1024);
-
-  push(value: number): void {
-    if (this.length === this.#values.length) {
-      const larger = new Float64Array(2 * this.length);
-      larger.set(this.#values);
-      this.#values = larger;
-    }
-    this.#values[this.length] = value;
-    this.length += 1;
+/** In the order of the plan, ns since the first of them on either side. */
+function matchedPackets(
+  due: Float64Array,
+  arrived: Float64Array,
+  count: number,
+): {
+  readonly planned: Float64Array<ArrayBuffer>;
+  readonly received: Float64Array<ArrayBuffer>;
+  readonly first: { readonly planned: number; readonly received: number } | null;
+} {
+  const planned = new Float64Array(count);
+  const received = new Float64Array(count);
+  let first: { planned: number; received: number } | null = null;
+  let index = 0;
+  for (let place = 0; place < due.length; place += 1) {
+    const at = arrived[place] as number;
+    if (Number.isNaN(at)) continue;
+    first ??= { planned: due[place] as number, received: at };
+    planned[index] = (due[place] as number) - first.planned;
+    received[index] = at - first.received;
+    index += 1;
   }
-
-  at(index: number): number {
-    return this.#values[index] as number;
-  }
-
-  values(): Float64Array<ArrayBuffer> {
-    return this.#values.subarray(0, this.length);
-  }
+  return { planned, received, first };
 }

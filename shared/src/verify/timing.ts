@@ -21,11 +21,25 @@ export interface Timing {
   readonly drift: number | null;
 }
 
+/** Signed; late is positive. */
+export interface Errors {
+  /** Of each packet: (tB − tB₀) − (tA − tA₀), ns. */
+  readonly deviations: Float64Array;
+  /** Of each packet but the first: its gap to the one before, received − planned, ns. */
+  readonly gaps: Float64Array;
+}
+
+/** Arrival − due by one clock. */
+export interface Lateness extends Quantiles {
+  /** Smallest, signed, ns: below zero a packet was early, or the clocks are not one. */
+  readonly earliest: number;
+}
+
 /**
  * @param planned when each packet was due, ns since any instant, in the order of the plan
  * @param received when each of them arrived, ns since any instant
  */
-export function timing(planned: Float64Array, received: Float64Array): Timing {
+export function errorsOf(planned: Float64Array, received: Float64Array): Errors {
   const count = planned.length;
   const first = { planned: planned[0] ?? 0, received: received[0] ?? 0 };
   const deviations = new Float64Array(count);
@@ -35,12 +49,23 @@ export function timing(planned: Float64Array, received: Float64Array): Timing {
     deviations[index] = (received[index] as number) - first.received - due;
     if (index > 0) gaps[index - 1] = (deviations[index] as number) - (deviations[index - 1] as number);
   }
+  return { deviations, gaps };
+}
+
+export function timing(planned: Float64Array, { deviations, gaps }: Errors): Timing {
   return {
     deviation: quantiles(deviations),
     gapError: quantiles(gaps),
-    endDeviation: deviations[count - 1] ?? 0,
+    endDeviation: deviations.at(-1) ?? 0,
     drift: slope(planned, deviations),
   };
+}
+
+/** @param first of the first packet, signed */
+export function lateness(deviations: Float64Array, first: number): Lateness {
+  const late = deviations.map((deviation) => first + deviation);
+  const earliest = late.reduce((least, value) => Math.min(least, value), Number.POSITIVE_INFINITY);
+  return { ...quantiles(late), earliest };
 }
 
 /** Least squares, in millionths; the means are taken off first, so that long runs lose no precision. */

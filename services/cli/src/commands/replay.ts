@@ -1,5 +1,6 @@
 // capfleet replay: plays a mapped data set, from this host or from many sensors at one instant, and reports.
 import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, Option } from 'commander';
 import { redisSensorChannel } from '@capfleet/coordinator/adapters/redis-sensor-channel';
@@ -15,6 +16,18 @@ import { checkReachable } from '@capfleet/shared/redis/connect';
 import { sources } from '@capfleet/shared/source/sources';
 import { formatDuration } from '@capfleet/shared/time/nanos';
 import { addConfigOption } from '../config-file.ts';
+import { hostInterfaces } from '@capfleet/replayer/adapters/host-interfaces';
+import { interfaceOf, linkMtu, parseLink } from '@capfleet/replayer/link';
+import { loadNative } from '@capfleet/replayer/native/binding';
+import {
+  addFarEndOptions,
+  captureFarEnds,
+  checkFarEnds,
+  closeFarEnds,
+  verifyFarEnds,
+  type FarEndOptions,
+  type VerifiedRun,
+} from '../far-ends.ts';
 import { loadDump } from '../load-dump.ts';
 import { startLocal, type LocalService } from '../local/children.ts';
 import { startPrivateRedis } from '../local/private-redis.ts';
@@ -37,6 +50,7 @@ import {
   type S3CommandOptions,
 } from '../settings.ts';
 import { replayProgressBar, writeProgressBar } from '../show/progress.ts';
+import { writePlots } from '../show/plots.ts';
 import { showReport } from '../show/report.ts';
 import { statsLines } from '../show/stats.ts';
 import { printable } from '../show/text.ts';
@@ -44,7 +58,8 @@ import { showWritten, writtenJson } from '../show/written.ts';
 import type { CommonOptions, World } from '../world.ts';
 import { writeReplay } from '../write-replay.ts';
 
-interface CommandOptions extends CommonOptions, S3CommandOptions, ReplayOptions, PacingCommandOptions {
+interface CommandOptions
+  extends CommonOptions, S3CommandOptions, ReplayOptions, PacingCommandOptions, FarEndOptions {
   readonly dumpJson: string;
   readonly outInterface?: string;
   readonly write?: string;
@@ -67,6 +82,7 @@ const examples = `Examples:
   capfleet replay --dump-json meta.json --out-interface veth0 --time-modifier 2.5 --loop-count 3
   capfleet replay --dump-json meta.json --write out.pcap --time-modifier 2.5
   capfleet replay --dump-json s3://captures/2026/map.json --out-interface veth0 --s3-endpoint https://s3.example.org
+  capfleet replay --dump-json meta.json --out-interface eth1 --verify-interface eth2 --verify-plots plots
   capfleet replay --dump-json meta.json --sensors a,b --redis redis://queue:6379
       with \`capfleet replayer --sensor a --interface IF --redis redis://queue:6379\` on each sensor's host
 
@@ -145,6 +161,7 @@ export function replayCommand(run: (action: (world: World) => Promise<ExitCode>)
     .addOption(span('--prepare-timeout <duration>', 'how long sensors may prepare', 60_000_000_000n, '60s'))
     .option('--allow-default-route-interface', "allow the interface of this host's default route", false);
   addPacingOptions(command);
+  addFarEndOptions(command);
   return addS3Options(command)
     .addOption(jsonOption())
     .addOption(logLevelOption('warn'))
@@ -165,9 +182,53 @@ async function replay(options: CommandOptions, world: World): Promise<ExitCode> 
   const moved = moveFiles(plans, options.root ?? []);
   const [first] = moved;
   if (options.write !== undefined && first) return write(options.write, first, options, world);
-  const report = await play(moved, options, world);
-  world.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : showReport(report));
-  return exitOf(report, world);
+  checkFarEnds(options, plans, options.outInterface);
+  const captures = await captureFarEnds(options.verifyInterface ?? []);
+  try {
+    const played = await play(moved, options, world);
+    if (captures.length === 0 || played.outcome === 'cancelled' || world.interrupted.aborted) {
+      if (captures.length > 0) world.stderr.write('what the far end received was not compared\n');
+      show(played, options, world);
+      return exitOf(played, world);
+    }
+    const isLocal = options.outInterface !== undefined;
+    const { report, series } = await verifyFarEnds(played, {
+      // The sensors' --root is about the sensors' hosts.
+      plans: isLocal ? moved : plans,
+      captures,
+      source: sources(s3Options(options)),
+      mtu: await mtuOf(options.outInterface),
+      oneClock: isLocal && options.redis === undefined,
+      signal: world.interrupted,
+    });
+    show(report, options, world);
+    if (options.verifyPlots !== undefined) await drawFarEnds(options.verifyPlots, dumpJson, series);
+    return exitOf(report, world);
+  } finally {
+    await closeFarEnds(captures);
+  }
+}
+
+/** Of several sensors each has a folder. */
+async function drawFarEnds(dir: string, name: string, series: VerifiedRun['series']): Promise<void> {
+  for (const [sensor, each] of series) {
+    if (series.size === 1) await writePlots(dir, name, each);
+    else await writePlots(join(dir, sensor), `${name}, ${sensor}`, each);
+  }
+}
+
+function show(report: RunReport, { json }: CommandOptions, world: World): void {
+  world.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : showReport(report));
+}
+
+/** Null where any frame goes, or nobody here knows. */
+async function mtuOf(outInterface: string | undefined): Promise<number | null> {
+  const native = loadNative();
+  const link = outInterface === undefined ? null : parseLink(outInterface);
+  const name = link && interfaceOf(link);
+  if (!link || name === null || !native) return null;
+  const state = await hostInterfaces(native).state(name);
+  return state ? linkMtu(link, state.mtu) : null;
 }
 
 /** A move that one sensor's files do not need, another's may. */

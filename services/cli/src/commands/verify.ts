@@ -6,25 +6,41 @@ import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
 import { Failure } from '@capfleet/shared/errors/failure';
 import { sources } from '@capfleet/shared/source/sources';
 import { addConfigOption } from '../config-file.ts';
+import type { Nanos } from '@capfleet/shared/time/nanos';
+import { judge } from '@capfleet/shared/verify/thresholds';
 import { loadDump } from '../load-dump.ts';
+import { writePlots } from '../show/plots.ts';
 import { addReplayOptions, onlyFiles, requestOf, type ReplayOptions } from '../replay-options.ts';
-import { addS3Options, jsonOption, logLevelOption, s3Options, type S3CommandOptions } from '../settings.ts';
+import {
+  addS3Options,
+  jsonOption,
+  logLevelOption,
+  parsePath,
+  parseTime,
+  s3Options,
+  type S3CommandOptions,
+} from '../settings.ts';
 import { showVerification } from '../show/verification.ts';
+import { addLimitOptions, limitsOf, type LimitOptions } from '../verify-limits.ts';
 import { mapCaptures, verifyReplay } from '../verify-replay.ts';
 import type { CommonOptions, World } from '../world.ts';
 
-interface CommandOptions extends CommonOptions, S3CommandOptions, ReplayOptions {
+interface CommandOptions extends CommonOptions, S3CommandOptions, ReplayOptions, LimitOptions {
   readonly source: readonly string[];
   readonly received: readonly string[];
+  readonly startedAt?: Nanos;
+  readonly plots?: string;
 }
 
 const examples = `Examples:
   capfleet verify --source meta.json --received far-end.pcap
   capfleet verify --source a.pcap b.pcap --received far-end.pcap --time-modifier 2
+  capfleet verify --source meta.json --received far-end.pcap --max-deviation-p99 1ms --max-drift 5ppm --plots DIR
 
-Packets are known again by their bytes: what is edited on the way does not match.
+Packets are known again by their bytes: what is edited on the way does not match. Without other limits, every packet
+must have arrived once and in order.
 
-Exit codes: 0 every packet arrived, in order; 4 not so; 1 it could not be found out.
+Exit codes: 0 all limits are kept; 4 not so, the result names each that is not; 1 it could not be found out.
 `;
 
 export function verifyCommand(run: (action: (world: World) => Promise<ExitCode>) => Promise<void>): Command {
@@ -39,7 +55,19 @@ export function verifyCommand(run: (action: (world: World) => Promise<ExitCode>)
     .addOption(
       new Option('--received <captures...>', 'captures of the far ends, by one clock').makeOptionMandatory(),
     );
-  addConfigOption(addReplayOptions(command));
+  addConfigOption(addReplayOptions(command))
+    .addOption(
+      new Option(
+        '--started-at <time>',
+        "the run's start, where the far end shares the senders' clock: lateness is measured, too",
+      ).argParser(parseTime),
+    )
+    .addOption(
+      new Option('--plots <dir>', 'write deviation.svg, gap-error.svg and packet-rate.svg').argParser(
+        parsePath,
+      ),
+    );
+  addLimitOptions(command);
   return addS3Options(command)
     .addOption(jsonOption())
     .addOption(logLevelOption('warn'))
@@ -61,22 +89,25 @@ async function verify(options: CommandOptions, world: World): Promise<ExitCode> 
   }
   const [plan] = planReplay(set, request, path);
   if (!plan) throw new Failure('set-empty', { path });
-  const source = sources(s3Options(options));
-  const { comparison, counts, errors } = await verifyReplay(
+  const { comparison, series, reasons, received, counts, errors } = await verifyReplay({
     plan,
-    source,
-    options.received,
-    world.interrupted,
-  );
+    source: sources(s3Options(options)),
+    received: options.received,
+    mtu: null,
+    startedAt: options.startedAt ?? null,
+    signal: world.interrupted,
+  });
+  const findings = judge(comparison, limitsOf(options), null);
+  for (const { path: file, message } of errors)
+    findings.push({ check: 'plan', sensor: null, holds: false, text: `${file}: ${message}` });
+  const verdict = { holds: findings.every(({ holds }) => holds), findings };
   if (options.json) {
     const planned = { ...counts, shortened: String(counts.shortened), errors };
-    world.stdout.write(`${JSON.stringify({ ...comparison, planned }, null, 2)}\n`);
-  } else {
-    world.stdout.write(showVerification(comparison));
-    for (const { path: file, message } of errors) world.stderr.write(`${file}: ${message}\n`);
-  }
-  const { lost, foreign, order } = comparison;
-  return lost === 0 && foreign === 0 && order.displaced === 0 ? exitCode.ok : exitCode.verdict;
+    const document = { ...comparison, planned, farEnd: received, reasons, verdict };
+    world.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+  } else world.stdout.write(showVerification({ comparison, received, reasons, findings }));
+  if (options.plots !== undefined) await writePlots(options.plots, path, series);
+  return verdict.holds ? exitCode.ok : exitCode.verdict;
 }
 
 /** One file that is no capture is a mapping. */

@@ -2,10 +2,11 @@
 import { refusalCauses, type RunReport, type SensorReport } from '@capfleet/shared/contract/report';
 import { formatDuration } from '@capfleet/shared/time/nanos';
 import { pacingLines } from './pacing.ts';
+import { showComparison } from './verification.ts';
 import { formatBytes, formatCount, formatTable, printable } from './text.ts';
 
 export function showReport(report: RunReport): string {
-  return [headline(report), sensorTable(report), skewLine(report), findings(report)]
+  return [headline(report), sensorTable(report), skewLine(report), farEnds(report), findings(report)]
     .filter((part) => part !== '')
     .join('\n');
 }
@@ -64,6 +65,16 @@ function skewLine({ startSkew }: RunReport): string {
   if (!startSkew) return '';
   const bound = formatDuration(BigInt(startSkew.clockBound));
   return `sensors started within ${formatDuration(BigInt(startSkew.measured))} of one another, clocks known to ±${bound}\n`;
+}
+
+function farEnds({ farEnds = [] }: RunReport): string {
+  return farEnds
+    .map(({ sensor, interface: name, capture, comparison, clockBound, reasons }) => {
+      const stamps = capture.resolution === 'us' ? ['stamps of 1 µs: errors below that are its own'] : [];
+      const clock = clockBound === null ? [] : [`lateness known to ±${formatDuration(BigInt(clockBound))}`];
+      return `far end of ${sensor}, ${name}: ${showComparison(comparison, [...stamps, ...clock, ...reasons])}`;
+    })
+    .join('\n');
 }
 
 function findings({ verdict, sensors }: RunReport): string {

@@ -1,0 +1,164 @@
+// The far ends of a replay: captured on this host while it plays, then each held against its sensor's plan.
+import { Option, type Command } from 'commander';
+import { captureFarEnd } from '@capfleet/replayer/adapters/far-end-capture';
+import type { FarEndCapture } from '@capfleet/replayer/ports/far-end';
+import type { FarEndReport, Finding, RunReport, SensorReport } from '@capfleet/shared/contract/report';
+import type { SensorPlan } from '@capfleet/shared/dataset/replay-plan';
+import { Failure } from '@capfleet/shared/errors/failure';
+import type { Source } from '@capfleet/shared/source/source';
+import { parseInstant } from '@capfleet/shared/time/nanos';
+import type { Series } from '@capfleet/shared/verify/series';
+import { defaultLimits, judge } from '@capfleet/shared/verify/thresholds';
+import { parsePath } from './settings.ts';
+import { verifyReplay } from './verify-replay.ts';
+
+export interface FarEndOptions {
+  readonly verifyInterface?: readonly string[];
+  readonly verifyPlots?: string;
+}
+
+export function addFarEndOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option(
+        '--verify-interface <if>',
+        'capture the far end on this interface, and hold it against the plan; once per sensor, in their order',
+      ).argParser((text: string, before: readonly string[] | undefined) => [
+        ...(before ?? []),
+        parsePath(text),
+      ]),
+    )
+    .addOption(new Option('--verify-plots <dir>', 'draw what --verify-interface found').argParser(parsePath));
+}
+
+/** @throws Failure `setting-invalid` */
+export function checkFarEnds(
+  { verifyInterface, verifyPlots }: FarEndOptions,
+  plans: readonly SensorPlan[],
+  outInterface: string | undefined,
+): void {
+  const refuse = (setting: string, reason: string): never => {
+    throw new Failure('setting-invalid', { setting, reason, command: 'replay' });
+  };
+  if (!verifyInterface) {
+    if (verifyPlots !== undefined) refuse('--verify-plots', 'only with --verify-interface');
+    return;
+  }
+  const setting = '--verify-interface';
+  if (verifyInterface.length !== plans.length) {
+    const given = `${String(verifyInterface.length)} given for ${String(plans.length)}`;
+    refuse(setting, `one far end for each sensor, in their order; ${given}`);
+  }
+  if (new Set(verifyInterface).size !== verifyInterface.length)
+    refuse(setting, 'an interface is named twice');
+  if (outInterface !== undefined && outInterface !== 'lo' && verifyInterface.includes(outInterface)) {
+    refuse(setting, `what leaves through ${outInterface} arrives at its far end, not there`);
+  }
+  const [plan] = plans;
+  if (outInterface === undefined && plan && plan.policies.oversize !== 'fail') {
+    refuse(setting, 'what a sensor leaves out or cuts off for its size is known on its own host only');
+  }
+  if (plan?.timeline.loops === 0) refuse(setting, 'not with a replay without end');
+}
+
+/** Listens on every interface, or on none. @throws Failure `far-end-…` */
+export async function captureFarEnds(interfaces: readonly string[]): Promise<FarEndCapture[]> {
+  const tried = await Promise.allSettled(interfaces.map(captureFarEnd));
+  const captures = tried.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+  const failed = tried.find((each) => each.status === 'rejected');
+  if (!failed) return captures;
+  await closeFarEnds(captures);
+  throw failed.reason;
+}
+
+export async function closeFarEnds(captures: readonly FarEndCapture[]): Promise<void> {
+  await Promise.all(captures.map((capture) => capture.close()));
+}
+
+export interface FarEndRequest {
+  /** As this host finds the files. */
+  readonly plans: readonly SensorPlan[];
+  /** In the order of the plans. */
+  readonly captures: readonly FarEndCapture[];
+  readonly source: Source;
+  /** Of the interface that sent; null: any frame went. */
+  readonly mtu: number | null;
+  /** Whether the run's reference clock is the clock of this host. */
+  readonly oneClock: boolean;
+  readonly signal: AbortSignal;
+}
+
+export interface VerifiedRun {
+  readonly report: RunReport;
+  /** By sensor, for plots. */
+  readonly series: ReadonlyMap<string, Series | null>;
+}
+
+/** The report with its far ends, which are part of the verdict. @throws Failure of capturing and reading */
+export async function verifyFarEnds(report: RunReport, request: FarEndRequest): Promise<VerifiedRun> {
+  const farEnds: FarEndReport[] = [];
+  const findings: Finding[] = [...report.verdict.findings];
+  const series = new Map<string, Series | null>();
+  // All end together, before the first is read.
+  const captured = await Promise.all(request.captures.map((capture) => capture.stop()));
+  for (const [index, plan] of request.plans.entries()) {
+    const { sensor } = plan;
+    const capture = captured[index];
+    const result = report.sensors.find((each) => each.sensor === sensor)?.result ?? null;
+    if (!capture || !result) continue;
+    const startedAt = request.oneClock && report.start !== null ? parseInstant(report.start) : null;
+    const found = await verifyReplay({
+      plan: playedPart(plan, result),
+      source: request.source,
+      received: [capture.path],
+      mtu: request.mtu,
+      startedAt,
+      signal: request.signal,
+    });
+    const { comparison, reasons, errors } = found;
+    farEnds.push({
+      sensor,
+      interface: request.captures[index]?.interface ?? '',
+      capture: {
+        packets: capture.packets,
+        dropped: capture.dropped,
+        resolution: found.received.resolutions.join(', '),
+      },
+      comparison,
+      clockBound: startedAt === null ? null : result.clock.bound,
+      reasons,
+    });
+    series.set(sensor, found.series);
+    findings.push(
+      {
+        check: 'far end: captured',
+        sensor,
+        holds: capture.dropped === 0 && comparison.received === capture.packets,
+        text: `${String(comparison.received)} of ${String(capture.packets)} captured packets kept, ${String(capture.dropped)} dropped for want of room`,
+      },
+      ...errors.map(({ path, message }) => ({
+        check: 'far end: plan',
+        sensor,
+        holds: false,
+        text: `${path}: ${message}`,
+      })),
+      ...judge(comparison, defaultLimits, sensor).map((finding) => ({
+        ...finding,
+        check: `far end: ${finding.check}`,
+      })),
+    );
+  }
+  const verdict = { holds: findings.every(({ holds }) => holds), findings };
+  return { report: { ...report, farEnds, verdict }, series };
+}
+
+/** Of a run that was ended, only what it came to can have arrived. */
+function playedPart(
+  plan: SensorPlan,
+  { outcome, accounts }: NonNullable<SensorReport['result']>,
+): SensorPlan {
+  if (outcome === 'done') return plan;
+  const played = accounts.read - accounts.refused.stopped;
+  const limit = Math.min(plan.timeline.limit ?? Number.POSITIVE_INFINITY, played);
+  return { ...plan, timeline: { ...plan.timeline, limit } };
+}

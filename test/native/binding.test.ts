@@ -97,6 +97,7 @@ test('a value of the wrong type is a TypeError, whatever it is', () => {
     if (typeof value !== 'number') assert.throws(() => native.histogramUpperBound(value as never), TypeError);
     if (typeof value !== 'bigint') assert.throws(() => native.start(handle, value as never), TypeError);
     if (typeof value !== 'string') assert.throws(() => native.interfaceFacts(value as never), TypeError);
+    if (typeof value !== 'string') assert.throws(() => native.compileFilter(value as never), TypeError);
     assert.throws(() => native.stats(handle, value as never), TypeError);
     assert.throws(() => native.histogram(handle, value as never), TypeError);
   }

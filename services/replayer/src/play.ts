@@ -60,7 +60,8 @@ export async function preparePlay(data: PlayData): Promise<Play> {
   const prepared = new Promise<void>((resolve) => (onPrepared = resolve));
   const ended = new Promise<PlayOutcome>((resolve, reject) => {
     thread.listen({
-      said: (message) => {
+      said: (word) => {
+        const message = word as FromPlayThread;
         if (message.type === 'prepared') onPrepared();
         else if (message.type === 'progress') progress = message;
         else if (message.type === 'ended') resolve(message.outcome);
@@ -72,12 +73,15 @@ export async function preparePlay(data: PlayData): Promise<Play> {
     });
   });
   await Promise.race([prepared, ended]);
+  const send = (message: ToPlayThread): void => {
+    thread.say(message);
+  };
   return {
     start: (at) => {
-      thread.say({ type: 'start', at: String(at) });
+      send({ type: 'start', at: String(at) });
     },
     stop: () => {
-      thread.say({ type: 'stop' });
+      send({ type: 'stop' });
     },
     pause: () => {
       thread.say({ type: 'pause' });

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 
 /** As many as the kernel takes. */
-export const LONGEST_PROGRAM = 4096;
+const LONGEST_PROGRAM = 4096;
 export const SCRATCH_WORDS = 16;
 const LONGEST_EXPRESSION = 65_536;
 

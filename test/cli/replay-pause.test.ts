@@ -16,7 +16,7 @@ import { waitFor } from '../support/wait-for.ts';
 
 const PACKETS = 80;
 const GAP_MS = 20;
-const NOISE_MS = 150;
+const NOISE_MS = 500;
 const ALL = Array.from({ length: PACKETS }, (_, number) => number);
 
 let set: MapPlace;
@@ -36,17 +36,17 @@ function startReplay(t: AfterHook, out: string): Running {
 test('a replay that is paused sends nothing, and goes on where it was', async (t) => {
   const out = join(set.dir, 'paused.pcap');
   const replay = startReplay(t, out);
-  await waitFor('packets', async () => (await sizeOf(out)) > 24 + 5 * 116, { timeout: 20_000 });
+  await waitFor('packets', async () => (await sizeOf(out)) > 24 + 5 * 116, { timeout: 60_000 });
   // Twice is once, and a SIGCONT without a pause is nothing.
   replay.signal('SIGUSR1');
-  await replay.says('paused');
+  await replay.says('paused', 60_000);
   replay.signal('SIGUSR1');
   await sleep(100);
   const size = await sizeOf(out);
   await sleep(400);
   assert.equal(await sizeOf(out), size);
   replay.signal('SIGCONT');
-  await waitFor('more packets', async () => (await sizeOf(out)) > size);
+  await waitFor('more packets', async () => (await sizeOf(out)) > size, { timeout: 60_000 });
   replay.signal('SIGCONT');
   const report = playedReport(await replay.ended);
   const { pauses } = report.sensors[0]!.result!;
@@ -65,9 +65,9 @@ test('a replay that is paused sends nothing, and goes on where it was', async (t
 test('one that is paused before it begins begins when it goes on', async (t) => {
   const out = join(set.dir, 'early.pcap');
   const replay = startReplay(t, out);
-  await waitFor('it is prepared', async () => (await sizeOf(out)) >= 24, { timeout: 20_000 });
+  await waitFor('it is prepared', async () => (await sizeOf(out)) >= 24, { timeout: 60_000 });
   replay.signal('SIGUSR1');
-  await replay.says('paused');
+  await replay.says('paused', 60_000);
   await sleep(1500);
   assert.equal(await sizeOf(out), 24);
   replay.signal('SIGCONT');
@@ -78,9 +78,9 @@ test('one that is paused before it begins begins when it goes on', async (t) => 
 test('one that is paused can be ended by SIGINT', async (t) => {
   const out = join(set.dir, 'ended.pcap');
   const replay = startReplay(t, out);
-  await waitFor('packets', async () => (await sizeOf(out)) > 24 + 5 * 116, { timeout: 20_000 });
+  await waitFor('packets', async () => (await sizeOf(out)) > 24 + 5 * 116, { timeout: 60_000 });
   replay.signal('SIGUSR1');
-  await replay.says('paused');
+  await replay.says('paused', 60_000);
   replay.signal('SIGINT');
   assert.equal((await replay.ended).code, 130);
 });

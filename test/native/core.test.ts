@@ -1,4 +1,4 @@
-/** Builds and runs the plain C test of ring, histogram and margin. */
+/** Builds and runs the plain C test of ring, histogram, margin and departures. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -16,7 +16,16 @@ test('the C core keeps its promises without Node', (t) => {
   const program = join(folder, 'core-test');
   const built = spawnSync(
     process.env['CC'] ?? 'cc',
-    [...FLAGS, '-o', program, 'test/core-test.c', 'core/ring.c', 'core/histogram.c', 'core/margin.c'],
+    [
+      ...FLAGS,
+      '-o',
+      program,
+      'test/core-test.c',
+      'core/ring.c',
+      'core/histogram.c',
+      'core/margin.c',
+      'core/departure.c',
+    ],
     { cwd: NATIVE, encoding: 'utf8' },
   );
   assert.equal(built.status, 0, built.error?.message ?? built.stderr);

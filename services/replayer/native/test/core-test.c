@@ -1,5 +1,5 @@
 /*
- * The ring, the histogram and the margin on their own. Prints one line per behaviour and exits with 1 at the first that fails.
+ * The ring, the histogram, the margin and the departures on their own. Prints one line per behaviour and exits with 1 at the first that fails.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "departure.h"
 #include "histogram.h"
 #include "margin.h"
+#include "monotonic.h"
 #include "ring.h"
 
 #define CAPACITY RING_MIN_BYTES
@@ -279,6 +281,134 @@ static void spinning_without_end_narrows_the_margin_until_there_is_sleep_again(v
     check(margin.ns == MARGIN_MIN);
 }
 
+/* A link that answers what it is told to, and sends nothing. */
+static struct link_stamp answers[LINK_STAMPS_MAX];
+static size_t answer_count;
+static int restarts;
+
+static size_t read_answers(struct link *link, struct link_stamp *out) {
+    (void)link;
+    size_t count = answer_count;
+    memcpy(out, answers, count * sizeof *out);
+    answer_count = 0;
+    return count;
+}
+
+static bool restart(struct link *link) {
+    (void)link;
+    restarts++;
+    return true;
+}
+
+static const struct link_operations answering = {.read_stamps = read_answers, .restart_stamps = restart};
+static const struct link_operations silent = {0};
+
+/* The place of the one frame of a batch that asks; -1: none does. */
+static int asking_place(struct departure *departure, size_t count, int64_t now) {
+    struct link_frame frames[LINK_BATCH_MAX] = {0};
+    departure_choose(departure, frames, count, now);
+    int place = -1;
+    for (size_t i = 0; i < count; i++) {
+        if (frames[i].stamp == LINK_STAMP_NONE) continue;
+        check(place == -1);
+        place = (int)i;
+    }
+    return place;
+}
+
+static int64_t wall_now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return timespec_to_ns(t);
+}
+
+/* As many frames as asked for have asked and were sent, all due now. */
+static void send_asking(struct departure *departure, size_t count, int64_t now) {
+    struct link_frame frames[LINK_BATCH_MAX] = {0};
+    int64_t dues[LINK_BATCH_MAX];
+    departure_choose(departure, frames, count, now);
+    for (size_t i = 0; i < count; i++) dues[i] = now;
+    departure_sent(departure, frames, dues, count, now);
+}
+
+static struct departure departure; /* too large for a stack */
+
+static void a_sample_asks_once_in_a_millisecond_from_changing_places(void) {
+    departure_init(&departure, DEPARTURE_SAMPLE, &answering);
+    int64_t now = NS_PER_S;
+    for (int place = 0; place < 4; place++) {
+        check(asking_place(&departure, 4, now) == place);
+        check(asking_place(&departure, 4, now + NS_PER_MS - 1) == -1);
+        now += NS_PER_MS;
+    }
+    check(asking_place(&departure, 4, now) == 0);
+}
+
+static void nothing_asks_where_stamps_are_off_or_the_link_has_none(void) {
+    departure_init(&departure, DEPARTURE_OFF, &answering);
+    check(asking_place(&departure, 1, NS_PER_S) == -1);
+    departure_init(&departure, DEPARTURE_ALL, &silent);
+    check(asking_place(&departure, 1, NS_PER_S) == -1);
+}
+
+static void no_more_ask_than_answers_are_waited_for(void) {
+    departure_init(&departure, DEPARTURE_ALL, &answering);
+    for (unsigned i = 0; i < 2 * DEPARTURE_OUTSTANDING / LINK_BATCH_MAX; i++)
+        send_asking(&departure, LINK_BATCH_MAX, NS_PER_S);
+    check(departure.asked == DEPARTURE_OUTSTANDING && departure.taken == 0);
+}
+
+static void a_stamp_is_held_against_the_due_time_of_its_frame(void) {
+    departure_init(&departure, DEPARTURE_ALL, &answering);
+    int64_t now = monotonic_now();
+    send_asking(&departure, 3, now - 50 * NS_PER_MS);
+    /* The first is lost, the third comes after the second; a second answer for one is none. */
+    int64_t wall = wall_now();
+    answers[0] = (struct link_stamp){.number = 1, .realtime = wall};
+    answers[1] = (struct link_stamp){.number = 1, .realtime = wall};
+    answers[2] = (struct link_stamp){.number = 2, .realtime = wall};
+    answers[3] = (struct link_stamp){.number = 3, .realtime = wall};
+    answer_count = 4;
+    departure_look(&departure, &answering, NULL, now, now + NS_PER_S);
+    check(departure.asked == 3 && departure.taken == 2);
+    check(departure.lateness.min > 49 * NS_PER_MS && departure.lateness.max < 1050 * NS_PER_MS);
+}
+
+static void after_a_refused_question_none_is_asked_until_the_count_begins_anew(void) {
+    departure_init(&departure, DEPARTURE_ALL, &answering);
+    restarts = 0;
+    int64_t now = monotonic_now();
+    struct link_frame frames[3] = {
+        {.stamp = LINK_STAMP_ASKED}, {.stamp = LINK_STAMP_UNSURE, .error = EMSGSIZE}, {.stamp = LINK_STAMP_ASKED}};
+    const int64_t dues[3] = {now, now, now};
+    departure_sent(&departure, frames, dues, 3, now);
+    check(departure.asked == 2);
+    check(asking_place(&departure, 1, now) == -1);
+    /* The number of the third frame is 1 or 2: neither is believed. */
+    for (uint32_t i = 0; i < 3; i++) answers[i] = (struct link_stamp){.number = i, .realtime = wall_now()};
+    answer_count = 3;
+    departure_look(&departure, &answering, NULL, now + 1, now + NS_PER_S);
+    check(departure.taken == 1 && restarts == 0);
+    departure_look(&departure, &answering, NULL, now + 200 * NS_PER_MS, now + NS_PER_S);
+    check(restarts == 1);
+    send_asking(&departure, 1, now);
+    answers[0] = (struct link_stamp){.number = 0, .realtime = wall_now()};
+    answer_count = 1;
+    departure_look(&departure, &answering, NULL, now + 300 * NS_PER_MS, now + NS_PER_S);
+    check(departure.asked == 3 && departure.taken == 2);
+}
+
+static void what_was_asked_around_a_step_of_the_wall_clock_is_not_counted(void) {
+    departure_init(&departure, DEPARTURE_ALL, &answering);
+    int64_t now = monotonic_now();
+    send_asking(&departure, 1, now);
+    departure.offset = wall_now() - now - NS_PER_S; /* as it was at the last look */
+    answers[0] = (struct link_stamp){.number = 0, .realtime = wall_now()};
+    answer_count = 1;
+    departure_look(&departure, &answering, NULL, now, now + NS_PER_S);
+    check(departure.asked == 1 && departure.taken == 0);
+}
+
 #define RUN(behaviour) (behaviour(), printf("ok %s\n", #behaviour))
 
 int main(void) {
@@ -298,5 +428,11 @@ int main(void) {
     RUN(one_wild_wake_up_is_one_step);
     RUN(the_margin_stays_within_its_bounds);
     RUN(spinning_without_end_narrows_the_margin_until_there_is_sleep_again);
+    RUN(a_sample_asks_once_in_a_millisecond_from_changing_places);
+    RUN(nothing_asks_where_stamps_are_off_or_the_link_has_none);
+    RUN(no_more_ask_than_answers_are_waited_for);
+    RUN(a_stamp_is_held_against_the_due_time_of_its_frame);
+    RUN(after_a_refused_question_none_is_asked_until_the_count_begins_anew);
+    RUN(what_was_asked_around_a_step_of_the_wall_clock_is_not_counted);
     return 0;
 }

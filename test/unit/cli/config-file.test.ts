@@ -3,10 +3,8 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
-import { Command } from 'commander';
-import { addConfigOption } from '@capfleet/cli/config-file';
-import { addReplayOptions } from '@capfleet/cli/replay-options';
-import { parseAssignments } from '@capfleet/cli/settings';
+import { mapCommand } from '@capfleet/cli/commands/map';
+import { replayCommand } from '@capfleet/cli/commands/replay';
 import { tempDir } from '../../support/temp-dir.ts';
 
 async function optionsOf(
@@ -17,11 +15,9 @@ async function optionsOf(
 ): Promise<Record<string, unknown>> {
   const path = join(await tempDir(t), name);
   await writeFile(path, text);
-  const replay = addConfigOption(addReplayOptions(new Command('replay')))
-    .option('--out-interface <if>')
-    .option('--assign <sensor=regexp>', 'any', parseAssignments)
-    .action(() => undefined);
-  const program = new Command('capfleet').exitOverride().addCommand(replay).addCommand(new Command('map'));
+  const replay = replayCommand(() => Promise.resolve());
+  const program = replay.createCommand('capfleet').exitOverride().addCommand(replay);
+  program.addCommand(mapCommand(() => Promise.resolve()));
   replay.exitOverride().configureOutput({ writeErr: () => undefined });
   await program.parseAsync(['replay', '--config', path, ...args], { from: 'user' });
   return replay.opts();

@@ -14,7 +14,7 @@ export interface Totals {
 
 export const nothingYet: Totals = { sent: 0, sentBytes: 0, refused: 0, position: 0n };
 
-export function totalsOf(state: RunState): Totals {
+function totalsOf(state: RunState): Totals {
   let totals = nothingYet;
   for (const { progress } of state.sensors.values()) {
     if (!progress) continue;

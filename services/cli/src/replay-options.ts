@@ -7,6 +7,7 @@ import type { Pace, ReplayPolicies, ReplayRequest } from '@capfleet/shared/datas
 import { Failure } from '@capfleet/shared/errors/failure';
 import type { Nanos } from '@capfleet/shared/time/nanos';
 import { ONE, type Rational } from '@capfleet/shared/time/rational';
+import { addEditOptions, editsOf, type EditOptions } from './edit-options.ts';
 import {
   parseLoops,
   parsePattern,
@@ -21,7 +22,7 @@ import {
 /** As with GopherCap. */
 const DEFAULT_SCALE: Nanos = 3_600_000_000_000n;
 
-export interface ReplayOptions {
+export interface ReplayOptions extends EditOptions {
   readonly fileRegexp?: RegExp;
   readonly timeFrom?: Nanos;
   readonly timeTo?: Nanos;
@@ -59,7 +60,7 @@ function pace(flags: string, meaning: string, name: string): Option {
 }
 
 export function addReplayOptions(command: Command): Command {
-  return command
+  command
     .addOption(
       new Option('--file-regexp <regexp>', 'play only files whose path matches').argParser(parsePattern),
     )
@@ -123,6 +124,11 @@ export function addReplayOptions(command: Command): Command {
         .default('fail'),
     )
     .option('--skip-mtu', 'as --mtu-policy skip', false);
+  return addEditOptions(command).option(
+    '--unique-ip',
+    'other IP addresses in each loop, so that each makes flows of its own',
+    false,
+  );
 }
 
 /**
@@ -162,6 +168,7 @@ export function requestOf(
     maxGap,
     limit,
     duration,
+    edits: editsOf(options),
     policies: {
       allowDefaultRouteInterface,
       backwards: options.skipOoo ? 'skip' : 'send',

@@ -41,9 +41,10 @@ export async function verifyReplay(
   await feed({
     timeline: plan.timeline,
     policies: plan.policies,
+    edits: plan.edits,
     mtu: null,
     sink: comparisonSink(comparison, digest),
-    files: () => plan.files.map((file) => mergeFileOf(file, source, 0, errors)),
+    files: () => plan.files.map((file) => mergeFileOf(file, source, 0, errors, plan.edits)),
     counts,
     onPrefilled: () => undefined,
     stopped: () => signal.aborted,

@@ -1,7 +1,9 @@
-// Feeds a sink, a pacer's ring as a rule: reads all files in merged order, decides which packets go out and when, and
-// hands them on as far ahead as the sink has room. Knows no clock: everything it computes is relative to the run's start.
+// Feeds a sink, a pacer's ring as a rule: reads all files in merged order, edits packets, decides which go out and when,
+// and hands them on as far ahead as the sink has room. Knows no clock: everything it computes is relative to the run's start.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ReplayPolicies, RunTimeline } from '@capfleet/shared/dataset/replay-plan';
+import { noEdits, type EditPlan } from '@capfleet/shared/edit/edit-plan';
+import { createFrameEditor, type FrameEditor } from '@capfleet/shared/edit/frame-editor';
 import { Admission } from './admission.ts';
 import type { FeedCounts } from './feed-counts.ts';
 import { Merge, type MergeFile } from './merge.ts';
@@ -14,6 +16,8 @@ const FULL_PAUSE_MS = 2;
 export interface FeedOptions {
   readonly timeline: RunTimeline;
   readonly policies: Pick<ReplayPolicies, 'backwards' | 'oversize'>;
+  /** Left out: frames go out as they were captured. */
+  readonly edits?: EditPlan;
   /** Of the interface; null where any frame goes. */
   readonly mtu: number | null;
   /** In the order of the plan; asked again for each loop. */
@@ -29,6 +33,7 @@ export interface FeedOptions {
 export async function feed(options: FeedOptions): Promise<void> {
   const { timeline, sink, counts, stopped } = options;
   const schedule = createSchedule(timeline);
+  const editor = createFrameEditor(options.edits ?? noEdits);
   let prefilled = false;
   const onPrefilled = (): void => {
     if (prefilled) return;
@@ -43,11 +48,12 @@ export async function feed(options: FeedOptions): Promise<void> {
 
   for (let loop = 0; (timeline.loops === 0 || loop < timeline.loops) && !stopped(); loop += 1) {
     schedule.enterLoop(loop);
+    editor.enterLoop(loop);
     const before = counts.read;
     const merge = new Merge(options.files());
     let ended: LoopEnd;
     try {
-      ended = await feedLoop(merge, schedule, options, waitForRoom);
+      ended = await feedLoop(merge, schedule, editor, options, waitForRoom);
     } finally {
       counts.backwards += merge.backwards;
       counts.shortened = schedule.shortened;
@@ -70,6 +76,7 @@ type LoopEnd = 'whole' | 'stopped' | 'enough';
 async function feedLoop(
   merge: Merge,
   schedule: Schedule,
+  editor: FrameEditor,
   { timeline, policies, mtu, sink, counts, stopped }: FeedOptions,
   waitForRoom: () => Promise<void>,
 ): Promise<LoopEnd> {
@@ -93,7 +100,13 @@ async function feedLoop(
     if (admission.isBehindWindow(merge)) return 'whole';
     if (admission.isOutside(merge)) continue;
     if (counts.read >= most) return 'enough';
-    const length = admission.lengthOf(reader, merge);
+    if (!admission.admits(merge)) continue;
+    if (editor.edit(reader) !== null) {
+      admission.refuse('link-type');
+      continue;
+    }
+    // From here on the frame is what goes out: `editor.bytes`, `start`, `length`.
+    const length = admission.lengthOf(editor, merge.path);
     if (length === null) continue;
     if (schedule.place(merge.seconds, merge.nanos, length)) {
       latestDue = lastDue();
@@ -104,7 +117,7 @@ async function feedLoop(
     }
     const { due } = schedule;
     if (due > latestDue) return 'enough';
-    while (!sink.frame(due, reader.window, reader.dataStart, length)) {
+    while (!sink.frame(due, editor.bytes, editor.start, length)) {
       await waitForRoom();
       if (stopped()) return 'stopped';
     }

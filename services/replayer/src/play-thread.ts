@@ -64,11 +64,12 @@ async function play(): Promise<void> {
     await feed({
       timeline: plan.timeline,
       policies: plan.policies,
+      edits: plan.edits,
       mtu,
       files: () =>
         plan.files.map((file) => {
           const ahead = Math.ceil(fileRate(file, plan.timeline) * READ_AHEAD_SECONDS);
-          return mergeFileOf(file, source, ahead, fileErrors);
+          return mergeFileOf(file, source, ahead, fileErrors, plan.edits);
         }),
       sink: new RingWriter(pacer),
       counts,

@@ -21,7 +21,8 @@ const examples = `Examples:
   capfleet verify --source meta.json --received far-end.pcap
   capfleet verify --source a.pcap b.pcap --received far-end.pcap --time-modifier 2
 
-Packets are known again by their bytes: what is edited on the way does not match.
+Packets are known again by their bytes. Give the options that the replay was given, those that edit frames included;
+what is changed by others on the way does not match.
 
 Exit codes: 0 every packet arrived, in order; 4 not so; 1 it could not be found out.
 `;

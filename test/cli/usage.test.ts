@@ -6,10 +6,11 @@ import { resolve } from 'node:path';
 import { describe, test } from 'node:test';
 import { runCapfleet } from '../support/capfleet.ts';
 
-const COMMANDS = ['map', 'replay', 'tarExtract', 'mapper', 'replayer'];
+const COMMANDS = ['map', 'replay', 'edit', 'tarExtract', 'mapper', 'replayer'];
 const REDIS = ['--redis', 'redis://127.0.0.1:1'];
 const DUMP = ['--dump-json', '/nowhere/map.json'];
 const OUT = ['--out-interface', 'null'];
+const EDIT = ['edit', '--source', '/nowhere.pcap', '--out', '/nowhere/out.pcap'];
 
 /** Command line → what is said about it. */
 const refusals: [args: string[], said: RegExp][] = [
@@ -26,6 +27,23 @@ const refusals: [args: string[], said: RegExp][] = [
   [['map', '--dir-src', '/tmp', '--worker-timeout', '5'], /"5" is no duration such as 250ms/],
   [['tarExtract'], /required option '--in-tarball <file>' not specified/],
   [['tarExtract', '--in-tarball', '/nowhere.tar'], /--out-dir is needed/],
+  [['edit', '--source', '/nowhere.pcap'], /--out or --out-dir is needed to know where to write/],
+  [[...EDIT, '--out-dir', '/nowhere'], /'--out <file>' cannot be used with option '--out-dir <dir>'/],
+  [[...EDIT, '--dlt', 'raw'], /Allowed choices are ethernet/],
+  [[...EDIT, '--mac-src', '2:0:0:0:0:1'], /"2:0:0:0:0:1" is no MAC address such as 02:/],
+  [[...EDIT, '--mac-map', '02:00:00:00:00:01'], /is not of the form old=new/],
+  [[...EDIT, '--vlan-add', '5000'], /"5000" is no VLAN id from 0 to 4095/],
+  [[...EDIT, '--vlan-add', '1:8'], /"8" is no priority from 0 to 7/],
+  [[...EDIT, '--vlan-add', '1@8021x'], /is no VLAN tag such as 100, 100:5 or 100:5@8021ad/],
+  [[...EDIT, '--vlan-map', '1=2', '--vlan-strip'], /cannot be used with option '--vlan-strip'/],
+  [[...EDIT, '--ip-map', '10.0.0.0/8=11.0.0.0/16'], /cannot be mapped: \/8 and \/16 are of two lengths/],
+  [[...EDIT, '--ip-map', '10.0.0.0/8=fd00::/8'], /one is IPv4, the other IPv6/],
+  [[...EDIT, '--ip-map', 'ten=11.0.0.0/8'], /ten is no prefix/],
+  [[...EDIT, '--port-map', '80=70000'], /"70000" is no port from 0 to 65535/],
+  [[...EDIT, '--port-map', '90-80=1'], /"90-80" is no range of ports such as 8000-8999/],
+  [[...EDIT, '--ttl', '0'], /"0" is no TTL from 1 to 255/],
+  [[...EDIT, '--unique-ip'], /unknown option '--unique-ip'/],
+  [['replay', ...DUMP, ...OUT, '--ttl', '300'], /"300" is no TTL/],
   [['mapper'], /required option '--redis <url>' not specified/],
   [['replayer', ...REDIS, '--interface', 'null'], /required option '--sensor <name>' not specified/],
   [['replayer', ...REDIS, '--interface', 'null', '--sensor', 'a b'], /"a b" is no sensor name/],

@@ -3,6 +3,7 @@
 // frame makes it throw: what is cut off or not understood stays as it is.
 //
 // Order: Ethernet header, MAC addresses, VLAN tags, IP addresses, ports, TTL, padding, checksums.
+import { LINKTYPE_ETHERNET } from '../capture/link-type.ts';
 import type { PacketReader } from '../capture/packet-reader.ts';
 import { MAX_CAPTURED_BYTES } from '../capture/packet-bounds.ts';
 import { WordChanges } from './checksum.ts';
@@ -13,12 +14,7 @@ import { ETHERNET_HEADER, FrameHeaders } from './headers.ts';
 import { IpMap } from './ip-map.ts';
 import { MacEdit } from './mac.ts';
 import { PortMap } from './port-map.ts';
-import {
-  LINKTYPE_ETHERNET,
-  replacedHeader,
-  writeEthernetHeader,
-  type ConversionRefusal,
-} from './to-ethernet.ts';
+import { replacedHeader, writeEthernetHeader, type ConversionRefusal } from './to-ethernet.ts';
 import { editTtl } from './ttl.ts';
 import { UniqueIp } from './unique-ip.ts';
 import { VlanEdit } from './vlan.ts';

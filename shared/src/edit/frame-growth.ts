@@ -1,7 +1,8 @@
 // What edits do to the length of a frame, as far as that is known before a frame is looked at.
+import { LINKTYPE_ETHERNET } from '../capture/link-type.ts';
 import type { EditPlan } from './edit-plan.ts';
 import { ETHERNET_HEADER, VLAN_TAG } from './headers.ts';
-import { LINKTYPE_ETHERNET, replacedHeader } from './to-ethernet.ts';
+import { replacedHeader } from './to-ethernet.ts';
 
 /** Tags that a frame may have where they are taken off. */
 const LIKELY_TAGS = 2;

@@ -1,8 +1,8 @@
 // An Ethernet header for packets that were captured without one: Linux cooked (v1, v2), raw IP, BSD null and loop.
 // Addresses that the capture does not tell are locally administered ones.
+import { LINKTYPE_ETHERNET } from '../capture/link-type.ts';
 import type { EditPlan } from './edit-plan.ts';
 
-export const LINKTYPE_ETHERNET = 1;
 const LINKTYPE_NULL = 0;
 const LINKTYPE_LOOP = 108;
 const LINKTYPE_SLL = 113;

@@ -195,6 +195,9 @@ describe('capfleet edit', { concurrency: 2 }, () => {
     const { code, stderr } = await runCapfleet(two);
     assert.equal(code, 2);
     assert.match(stderr, /--out: it takes one capture, there are 2; --out-dir takes many/);
+    const nowhere = await runCapfleet(['edit', '--source', at('b.pcap'), '--out', 's3://bucket/']);
+    assert.equal(nowhere.code, 2);
+    assert.match(nowhere.stderr, /s3:\/\/bucket\/ does not name a place in S3/);
     const missing = await runCapfleet(['edit', '--source', at('none'), '--out', at('out.pcap')]);
     assert.equal(missing.code, 1);
     assert.match(missing.stderr, /none/);

@@ -7,7 +7,7 @@ import { diskSink } from '@capfleet/shared/sink/disk-sink';
 import { s3Sink } from '@capfleet/shared/sink/s3-sink';
 import type { Sink } from '@capfleet/shared/sink/sink';
 import type { S3Options } from '@capfleet/shared/source/s3/s3-options';
-import { isS3Path } from '@capfleet/shared/source/s3/s3-path';
+import { formatS3Path, isS3Path, parseS3Path } from '@capfleet/shared/source/s3/s3-path';
 import type { Source, SourceFile } from '@capfleet/shared/source/source';
 import { sources } from '@capfleet/shared/source/sources';
 import { editCaptures, outputName, type EditOutcome } from '../edit/edit-captures.ts';
@@ -143,9 +143,11 @@ function sinkOf(place: string, s3: S3Options): Sink {
   return isS3Path(place) ? s3Sink(place, s3) : diskSink(place);
 }
 
-/** A single file as one of the place that holds it. */
+/** A single file as one of the place that holds it. @throws Failure `s3-path-invalid` */
 function fileIn(path: string, s3: S3Options): [sink: Sink, name: string] {
   if (!isS3Path(path)) return [diskSink(dirname(path)), basename(path)];
-  const slash = path.lastIndexOf('/');
-  return [s3Sink(path.slice(0, slash), s3), path.slice(slash + 1)];
+  const { bucket, key } = parseS3Path(path);
+  const name = basename(key);
+  if (name === '' || key.endsWith('/')) throw new Failure('s3-path-invalid', { path });
+  return [s3Sink(formatS3Path({ bucket, key: key.slice(0, -name.length) }), s3), name];
 }

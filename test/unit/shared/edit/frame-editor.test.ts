@@ -43,6 +43,17 @@ function ping6(): Buffer {
   return frame;
 }
 
+/** An ICMP echo request between the hosts of `v4`, whose checksum covers no address. */
+function ping4(): Buffer {
+  const frame = udp();
+  frame[23] = 1;
+  frame.set([8, 0, 0, 0, 0, 1, 0, 2], 34);
+  frame.writeUInt16BE(0, 24);
+  frame.writeUInt16BE(finishChecksum(addWords(frame, 14, 34, 0)), 24);
+  frame.writeUInt16BE(finishChecksum(addWords(frame, 34, 14 + frame.readUInt16BE(16), 0)), 36);
+  return frame;
+}
+
 /** Where two frames of one length differ. */
 function differences(a: Buffer, b: Buffer): number[] {
   assert.equal(a.length, b.length);
@@ -164,6 +175,12 @@ describe('IP addresses', () => {
       assert.equal(frame.toString('hex', 38, 54), '20010db8800000000000000000000006');
       assertChecksums(frame);
     }
+  });
+
+  test('of IPv4 ICMP are mapped, and its checksum stays', () => {
+    const frame = outgoing({ ipMap }, ping4());
+    assert.equal(finishChecksum(addWords(frame, 14, 34, 0)), 0);
+    assert.ok(frame.subarray(34).equals(ping4().subarray(34)));
   });
 
   test('are mapped behind tags, once, by the first rule that fits', () => {
@@ -395,6 +412,7 @@ describe('checksums', () => {
       [tcp(v6), [70]],
       [udp(v6), [60]],
       [ping6(), [56]],
+      [ping4(), [24, 36]],
     ] as const) {
       const broken = Buffer.from(frame);
       for (const place of at) broken.writeUInt16BE(0x1111, place);

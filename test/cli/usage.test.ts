@@ -6,10 +6,11 @@ import { resolve } from 'node:path';
 import { describe, test } from 'node:test';
 import { runCapfleet } from '../support/capfleet.ts';
 
-const COMMANDS = ['map', 'replay', 'tarExtract', 'mapper', 'replayer'];
+const COMMANDS = ['map', 'replay', 'edit', 'tarExtract', 'mapper', 'replayer'];
 const REDIS = ['--redis', 'redis://127.0.0.1:1'];
 const DUMP = ['--dump-json', '/nowhere/map.json'];
 const OUT = ['--out-interface', 'null'];
+const EDIT = ['edit', '--source', '/nowhere.pcap', '--out', '/nowhere/out.pcap'];
 
 /** Command line → what is said about it. */
 const refusals: [args: string[], said: RegExp][] = [
@@ -26,6 +27,10 @@ const refusals: [args: string[], said: RegExp][] = [
   [['map', '--dir-src', '/tmp', '--worker-timeout', '5'], /"5" is no duration such as 250ms/],
   [['tarExtract'], /required option '--in-tarball <file>' not specified/],
   [['tarExtract', '--in-tarball', '/nowhere.tar'], /--out-dir is needed/],
+  [['edit', '--source', '/nowhere.pcap'], /--out or --out-dir is needed to know where to write/],
+  [[...EDIT, '--out-dir', '/nowhere'], /'--out <file>' cannot be used with option '--out-dir <dir>'/],
+  [[...EDIT, '--ip-map', '10.0.0.0/8=11.0.0.0/16'], /cannot be mapped: \/8 and \/16 are of two lengths/],
+  [[...EDIT, '--unique-ip'], /unknown option '--unique-ip'/],
   [['mapper'], /required option '--redis <url>' not specified/],
   [['replayer', ...REDIS, '--interface', 'null'], /required option '--sensor <name>' not specified/],
   [['replayer', ...REDIS, '--interface', 'null', '--sensor', 'a b'], /"a b" is no sensor name/],

@@ -159,6 +159,23 @@ describe('capfleet with S3', { skip: withoutS3, concurrency: 2 }, () => {
     assert.ok((await readFile(join(local, 'x/a.pcap'))).equals(data));
   });
 
+  test('edits captures into a prefix, and one into an object', async (t) => {
+    const { dir, captures, bucket } = await makeScene(t);
+    const edit = async (...args: string[]): Promise<void> => {
+      const { code, stderr } = await runCapfleet(['edit', '--ttl', '9', ...args, ...cliOptions()]);
+      assert.equal(code, 0, stderr);
+    };
+    await edit('--source', `${bucket.path}/set`, '--out-dir', `${bucket.path}/edited`);
+    await edit('--source', `${bucket.path}/edited/sub/b.pcap`, '--out', `${bucket.path}/one/c.pcap`);
+    await edit('--source', `${bucket.path}/one/c.pcap`, '--out', join(dir, 'back.pcap'));
+    await edit('--source', join(captures, 'sub/b.pcap'), '--out', join(dir, 'direct.pcap'));
+    assert.deepEqual(await readFile(join(dir, 'back.pcap')), await readFile(join(dir, 'direct.pcap')));
+    const again = ['edit', '--source', `${bucket.path}/set/a.pcap`, '--out', `${bucket.path}/one/c.pcap`];
+    const refused = await runCapfleet([...again, ...cliOptions()]);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /one\/c\.pcap exists already/);
+  });
+
   test('maps a tarball in S3, and plays straight out of it', async (t) => {
     const { dir, captures, bucket } = await makeScene(t);
     const members = await Promise.all(

@@ -79,6 +79,7 @@ export function sensorPlan(sensor: string, change: Partial<SensorPlan> = {}): Se
     sensor,
     timeline: { base: '0', period: '1000', speed: '1/1', loops: 1, ...plainTiming },
     files: [planFile()],
+    edits: plainReplay.edits,
     policies: plainReplay.policies,
     ...change,
   };

@@ -35,6 +35,7 @@ export async function feedPlan(
   await feed({
     timeline: plan.timeline,
     policies: plan.policies,
+    edits: plan.edits,
     mtu: smallerMtu(mtu, plan.policies.mtu),
     filter: plan.filter ? new BpfFilter(plan.filter.program) : null,
     files: () => plannedFiles(plan, source, () => 0, errors, counts),

@@ -7,6 +7,7 @@ import { Command, CommanderError } from 'commander';
 import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
 import { asFailure } from '@capfleet/shared/errors/failure';
 import { allocatorEnvironment } from '@capfleet/shared/process/allocator';
+import { editCommand } from './commands/edit.ts';
 import { lanesCommand } from './commands/lanes.ts';
 import { mapCommand } from './commands/map.ts';
 import { mapperCommand } from './commands/mapper.ts';
@@ -53,6 +54,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     .addCommand(lanesCommand(run))
     .addCommand(replayCommand(run))
     .addCommand(verifyCommand(run))
+    .addCommand(editCommand(run))
     .addCommand(tarExtractCommand(run))
     .addCommand(mapperCommand(run))
     .addCommand(replayerCommand(run));

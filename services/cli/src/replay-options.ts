@@ -8,6 +8,7 @@ import { Failure } from '@capfleet/shared/errors/failure';
 import type { Nanos } from '@capfleet/shared/time/nanos';
 import { ONE, type Rational } from '@capfleet/shared/time/rational';
 import { compileFilter } from '@capfleet/replayer/adapters/libpcap';
+import { addEditOptions, editsOf, type EditOptions } from './edit-options.ts';
 import {
   parseLoops,
   parseMtu,
@@ -23,7 +24,7 @@ import {
 /** As with GopherCap. */
 const DEFAULT_SCALE: Nanos = 3_600_000_000_000n;
 
-export interface ReplayOptions {
+export interface ReplayOptions extends EditOptions {
   readonly fileRegexp?: RegExp;
   readonly timeFrom?: Nanos;
   readonly timeTo?: Nanos;
@@ -65,7 +66,7 @@ function pace(flags: string, meaning: string, name: string): Option {
 }
 
 export function addReplayOptions(command: Command): Command {
-  return command
+  command
     .addOption(
       new Option('--file-regexp <regexp>', 'play only files whose path matches').argParser(parsePattern),
     )
@@ -144,6 +145,11 @@ export function addReplayOptions(command: Command): Command {
       ).argParser(parseMtu),
     )
     .option('--out-bpf <filter>', 'send only frames that match, in the syntax of tcpdump; needs libpcap');
+  return addEditOptions(command).option(
+    '--unique-ip',
+    'other IP addresses in each loop, so that each makes flows of its own',
+    false,
+  );
 }
 
 /**
@@ -183,6 +189,7 @@ export function requestOf(
     maxGap,
     limit,
     duration,
+    edits: editsOf(options),
     policies: {
       allowDefaultRouteInterface,
       backwards: options.skipOoo ? 'skip' : 'send',

@@ -1,11 +1,11 @@
-// Which packets of the sequence go out, and how much of each: the window of the run, link types, stamps that run
-// backwards, the filter, frames that the interface does not take. What does not go out is counted by cause.
+// Which packets of the sequence go out, and how much of each: the window of the run, stamps that run backwards, frames
+// that cannot be sent, the filter, frames that the interface does not take. What does not go out is counted by cause.
 import type { BpfFilter } from '@capfleet/shared/bpf/filter';
-import type { PacketReader } from '@capfleet/shared/capture/packet-reader';
 import type { ReplayPolicies, RunTimeline } from '@capfleet/shared/dataset/replay-plan';
 import { toSecondsAndNanos } from '@capfleet/shared/time/nanos';
+import type { OutgoingFrame } from '@capfleet/shared/edit/frame-editor';
 import type { FeedCounts, FeedRefusal } from './feed-counts.ts';
-import { largestFrame, LINKTYPE_ETHERNET } from './frame-limit.ts';
+import { largestFrame } from './frame-limit.ts';
 import type { Merge } from './merge.ts';
 import { TcpSegmenter } from './segment.ts';
 
@@ -54,29 +54,32 @@ export class Admission {
     return seconds > to.seconds || (seconds === to.seconds && nanos > to.nanos);
   }
 
-  /** How many of its bytes go out, or of its first segment; null: the packet does not, and is counted. */
-  lengthOf(reader: PacketReader, merge: Merge): number | null {
+  /** Whether the packet goes out by its stamp; else it is counted. */
+  admits(merge: Merge): boolean {
+    if (this.#policies.backwards === 'send' || !merge.isLate) return true;
+    this.refuse('backwards');
+    return false;
+  }
+
+  /** How many bytes of the frame go out, or of its first segment; null: it does not, and is counted. */
+  lengthOf({ bytes, start, length, wireLength }: OutgoingFrame, path: string): number | null {
     this.segments = null;
-    if (reader.linkType !== LINKTYPE_ETHERNET) return this.#refuse('link-type');
-    if (this.#policies.backwards === 'skip' && merge.isLate) return this.#refuse('backwards');
-    const { capturedLength: length } = reader;
-    if (this.#filter?.matches(reader.window, reader.dataStart, length) === false)
-      return this.#refuse('filtered');
+    if (this.#filter?.matches(bytes, start, length) === false) return this.refuse('filtered');
     if (this.#mtu === null || length <= this.#mtu) return length;
-    const limit = largestFrame(this.#mtu, reader.window, reader.dataStart, length);
+    const limit = largestFrame(this.#mtu, bytes, start, length);
     if (length <= limit) return length;
-    this.#counts.firstOversize ??= { path: merge.path, bytes: length, limit };
+    this.#counts.firstOversize ??= { path, bytes: length, limit };
     switch (this.#policies.oversize) {
       case 'fail':
         return length;
       case 'skip':
-        return this.#refuse('oversize');
+        this.refuse('oversize');
+        return null;
       case 'truncate':
         this.#counts.truncated += 1;
         return limit;
       case 'segment':
-        if (!this.#segmenter.begin(reader.window, reader.dataStart, length, reader.wireLength, limit))
-          return this.#refuse('oversize');
+        if (!this.#segmenter.begin(bytes, start, length, wireLength, limit)) return this.refuse('oversize');
         this.segments = this.#segmenter;
         return this.#segmenter.length;
     }
@@ -88,7 +91,8 @@ export class Admission {
     this.#counts.segments += 1;
   }
 
-  #refuse(cause: FeedRefusal): null {
+  /** Counts a packet that was read and does not go out. */
+  refuse(cause: FeedRefusal): null {
     this.#counts.read += 1;
     this.#counts.refused[cause] += 1;
     return null;

@@ -1,8 +1,10 @@
-// Feeds a sink, a pacer's ring as a rule: reads all files in merged order, decides which packets go out and when, and
-// hands them on as far ahead as the sink has room. Knows no clock: everything it computes is relative to the run's start.
+// Feeds a sink, a pacer's ring as a rule: reads all files in merged order, edits packets, decides which go out and when,
+// and hands them on as far ahead as the sink has room. Knows no clock: everything it computes is relative to the run's start.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BpfFilter } from '@capfleet/shared/bpf/filter';
 import type { ReplayPolicies, RunTimeline } from '@capfleet/shared/dataset/replay-plan';
+import { noEdits, type EditPlan } from '@capfleet/shared/edit/edit-plan';
+import { createFrameEditor, type FrameEditor } from '@capfleet/shared/edit/frame-editor';
 import { Admission } from './admission.ts';
 import type { FeedCounts } from './feed-counts.ts';
 import { Merge, type MergeFile } from './merge.ts';
@@ -15,6 +17,8 @@ const FULL_PAUSE_MS = 2;
 export interface FeedOptions {
   readonly timeline: RunTimeline;
   readonly policies: Pick<ReplayPolicies, 'backwards' | 'oversize'>;
+  /** Left out: frames go out as they were captured. */
+  readonly edits?: EditPlan;
   /** Of the interface; null where any frame goes. */
   readonly mtu: number | null;
   /** Which frames go out; absent: all. */
@@ -32,6 +36,7 @@ export interface FeedOptions {
 export async function feed(options: FeedOptions): Promise<void> {
   const { timeline, sink, counts, stopped } = options;
   const schedule = createSchedule(timeline);
+  const editor = createFrameEditor(options.edits ?? noEdits);
   let prefilled = false;
   const onPrefilled = (): void => {
     if (prefilled) return;
@@ -46,11 +51,12 @@ export async function feed(options: FeedOptions): Promise<void> {
 
   for (let loop = 0; (timeline.loops === 0 || loop < timeline.loops) && !stopped(); loop += 1) {
     schedule.enterLoop(loop);
+    editor.enterLoop(loop);
     const before = counts.read;
     const merge = new Merge(options.files());
     let ended: LoopEnd;
     try {
-      ended = await feedLoop(merge, schedule, options, waitForRoom);
+      ended = await feedLoop(merge, schedule, editor, options, waitForRoom);
     } finally {
       counts.backwards += merge.backwards;
       counts.shortened = schedule.shortened;
@@ -73,6 +79,7 @@ type LoopEnd = 'whole' | 'stopped' | 'enough';
 async function feedLoop(
   merge: Merge,
   schedule: Schedule,
+  editor: FrameEditor,
   { timeline, policies, mtu, filter = null, sink, counts, stopped }: FeedOptions,
   waitForRoom: () => Promise<void>,
 ): Promise<LoopEnd> {
@@ -96,11 +103,17 @@ async function feedLoop(
     if (admission.isBehindWindow(merge)) return 'whole';
     if (admission.isOutside(merge)) continue;
     if (counts.read >= most) return 'enough';
-    const whole = admission.lengthOf(reader, merge);
+    if (!admission.admits(merge)) continue;
+    if (editor.edit(reader) !== null) {
+      admission.refuse('link-type');
+      continue;
+    }
+    // From here on the frame is what goes out.
+    const whole = admission.lengthOf(editor, merge.path);
     if (whole === null) continue;
     const { segments } = admission;
-    const bytes = segments?.bytes ?? reader.window;
-    const start = segments ? 0 : reader.dataStart;
+    const bytes = segments?.bytes ?? editor.bytes;
+    const start = segments ? 0 : editor.start;
     // Segments have one stamp; a rate counts each.
     do {
       const length = segments?.length ?? whole;

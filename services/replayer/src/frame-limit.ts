@@ -1,6 +1,5 @@
 // How large a frame may be for an interface: its MTU beside the Ethernet header, and a VLAN tag on top where it has one.
 
-export const LINKTYPE_ETHERNET = 1;
 const ETHERNET_HEADER = 14;
 const VLAN_TAG = 4;
 const TYPE_AT = 12;

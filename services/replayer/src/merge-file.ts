@@ -3,11 +3,12 @@ import { fromBytes, readFully, type ByteReader } from '@capfleet/shared/capture/
 import { openCapture } from '@capfleet/shared/capture/open-capture';
 import { breakingKinds } from '@capfleet/shared/capture/warning';
 import { MODEST_WINDOW_BYTES } from '@capfleet/shared/capture/window';
+import { noEdits, type EditPlan } from '@capfleet/shared/edit/edit-plan';
+import { canGoOut } from '@capfleet/shared/edit/to-ethernet';
 import type { PlanFile, SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import { Failure, reasonOf } from '@capfleet/shared/errors/failure';
 import type { Source } from '@capfleet/shared/source/source';
 import type { FeedCounts } from './feed-counts.ts';
-import { LINKTYPE_ETHERNET } from './frame-limit.ts';
 import type { MergeFile } from './merge.ts';
 import { findPlanned } from './planned-file.ts';
 import { HeldPackets, ReorderingReader } from './reorder.ts';
@@ -34,13 +35,13 @@ export interface FileError {
  * @param counts gets the packets that were put in order
  */
 export function plannedFiles(
-  { files, policies: { reorder } }: SensorPlan,
+  { files, edits, policies: { reorder } }: SensorPlan,
   source: Source,
   ahead: (file: PlanFile) => number,
   errors: FileError[],
   counts: FeedCounts,
 ): MergeFile[] {
-  const merged = files.map((file) => mergeFileOf(file, source, ahead(file), errors));
+  const merged = files.map((file) => mergeFileOf(file, source, ahead(file), errors, edits));
   if (reorder === null) return merged;
   const held = new HeldPackets(counts);
   const window = Number(reorder);
@@ -53,8 +54,15 @@ export function plannedFiles(
 /**
  * @param ahead bytes to read ahead, where the source does that
  * @param errors gets what went wrong with the file
+ * @param edits of the run: they say which link types can go out
  */
-export function mergeFileOf(file: PlanFile, source: Source, ahead: number, errors: FileError[]): MergeFile {
+export function mergeFileOf(
+  file: PlanFile,
+  source: Source,
+  ahead: number,
+  errors: FileError[],
+  edits: EditPlan = noEdits,
+): MergeFile {
   return {
     path: file.path,
     earliest: BigInt(file.earliest),
@@ -62,9 +70,9 @@ export function mergeFileOf(file: PlanFile, source: Source, ahead: number, error
       const opened = await source.open(await findPlanned(source, file), { ahead });
       const bytes = isHeldWhole(file) ? await heldWhole(opened, file.fileSize ?? 0) : opened;
       const reader = await openCapture(bytes, file.path, windowOf(file));
-      if (reader.info.linkTypes.every((linkType) => linkType === LINKTYPE_ETHERNET)) return reader;
+      if (reader.info.linkTypes.every((linkType) => canGoOut(linkType, edits))) return reader;
       await reader.close();
-      throw new Failure('file-changed', { path: file.path, difference: 'its link type is not Ethernet' });
+      throw new Failure('file-changed', { path: file.path, difference: 'its link type is another' });
     },
     done(packets, reader, failure) {
       if (errors.length >= MOST_ERRORS) return;

@@ -86,6 +86,7 @@ async function play(): Promise<void> {
     await feed({
       timeline: plan.timeline,
       policies: plan.policies,
+      edits: plan.edits,
       mtu,
       filter: plan.filter ? new BpfFilter(plan.filter.program) : null,
       files: () =>

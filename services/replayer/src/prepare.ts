@@ -5,10 +5,14 @@ import type { Source, SourceFile } from '@capfleet/shared/source/source';
 import { statHolder } from '@capfleet/shared/source/stretch';
 import { tarballsOf } from '@capfleet/shared/archive/member-name';
 import { inferLanes } from '@capfleet/shared/dataset/lanes';
+import type { EditPlan } from '@capfleet/shared/edit/edit-plan';
+import { leastGrowth } from '@capfleet/shared/edit/frame-growth';
+import { canGoOut } from '@capfleet/shared/edit/to-ethernet';
 import type { PlanFile, SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import { Failure } from '@capfleet/shared/errors/failure';
+import { LINKTYPE_ETHERNET } from '@capfleet/shared/capture/link-type';
 import { openCapture } from '@capfleet/shared/capture/open-capture';
-import { largestTagged, largestUntagged, LINKTYPE_ETHERNET, smallerMtu } from './frame-limit.ts';
+import { largestTagged, largestUntagged, smallerMtu } from './frame-limit.ts';
 import { isHeldWhole } from './merge-file.ts';
 import { findPlanned } from './planned-file.ts';
 import { linkMtu, linkName, type LinkChoice } from './link.ts';
@@ -41,7 +45,9 @@ export async function checkPlan(plan: SensorPlan, context: PrepareContext): Prom
   checkOverlap(plan, context.openFileLimit);
   for (let start = 0; start < plan.files.length; start += FILES_AT_ONCE) {
     await Promise.all(
-      plan.files.slice(start, start + FILES_AT_ONCE).map((file) => checkFile(file, context, refusedOver)),
+      plan.files
+        .slice(start, start + FILES_AT_ONCE)
+        .map((file) => checkFile(file, plan.edits, context, refusedOver)),
     );
   }
   return mtu;
@@ -81,14 +87,19 @@ async function checkLink(plan: SensorPlan, { link, interfaces }: PrepareContext)
   return linkMtu(link, state.mtu);
 }
 
-async function checkFile(file: PlanFile, context: PrepareContext, mtu: number | null): Promise<void> {
+async function checkFile(
+  file: PlanFile,
+  edits: EditPlan,
+  context: PrepareContext,
+  mtu: number | null,
+): Promise<void> {
   const { path } = file;
   const now = await statPlanned(file, context.source);
   if (!(await isInside(now.path, context.roots))) throw new Failure('file-outside-roots', { path });
   checkUnchanged(file, now);
   const linkTypes = file.linkTypes.length > 0 ? file.linkTypes : await readLinkTypes(file, context.source);
   for (const linkType of linkTypes) {
-    if (linkType === LINKTYPE_ETHERNET) continue;
+    if (canGoOut(linkType, edits)) continue;
     throw new Failure('interface-link-type', {
       path,
       linkType,
@@ -96,16 +107,27 @@ async function checkFile(file: PlanFile, context: PrepareContext, mtu: number | 
       accepted: 'Ethernet (1)',
     });
   }
-  if (mtu !== null && file.maxCaptured !== null && file.maxCaptured > largestTagged(mtu)) {
+  const frame = largestOutgoing(file, edits, linkTypes);
+  if (mtu !== null && frame !== null && frame > largestTagged(mtu)) {
     throw new Failure('frame-too-large', {
       path,
-      frame: file.maxCaptured,
+      frame,
       interface: linkName(context.link),
       limit: largestUntagged(mtu),
       mtu,
-      needed: file.maxCaptured - largestUntagged(0),
+      needed: frame - largestUntagged(0),
     });
   }
+}
+
+/** Bytes that the largest frame of the file has at least when it goes out; null where the mapping does not tell. */
+function largestOutgoing(file: PlanFile, edits: EditPlan, linkTypes: readonly number[]): number | null {
+  const { maxCaptured } = file;
+  if (maxCaptured === null) return null;
+  const largest = edits.padToWire ? Math.max(maxCaptured, file.maxWire ?? 0) : maxCaptured;
+  // A capture without an interface has no link type, and no packet.
+  if (linkTypes.length === 0) return largest;
+  return largest + Math.min(...linkTypes.map((linkType) => leastGrowth(edits, linkType)));
 }
 
 /**

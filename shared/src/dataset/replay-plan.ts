@@ -5,6 +5,7 @@ import { frameFilterSchema, type FrameFilter } from '../bpf/program.ts';
 import { formatDuration, formatInstant, type Nanos } from '../time/nanos.ts';
 import { nearestRational, ONE, parseRational, type Rational } from '../time/rational.ts';
 import type { DataSet, TimedFile } from './dataset.ts';
+import { editPlanSchema, noEdits, type EditPlan } from '../edit/edit-plan.ts';
 import { versionSchema, withinSchema } from './file-map.ts';
 import { assign, type AssignmentRule } from './assignment.ts';
 import { Failure } from '../errors/failure.ts';
@@ -24,6 +25,8 @@ export const planFileSchema = z.object({
   packets: count,
   /** Largest captured length of a packet; null where the mapping does not tell. */
   maxCaptured: count.nullable(),
+  /** Largest length of a packet on the wire; absent or null where the mapping does not tell. */
+  maxWire: count.nullable().exactOptional(),
   linkTypes: z.array(count),
 });
 
@@ -76,6 +79,7 @@ export const sensorPlanSchema = z.object({
   sensor: z.string().min(1),
   timeline: timelineSchema,
   files: z.array(planFileSchema),
+  edits: editPlanSchema,
   policies: z.object({
     allowDefaultRouteInterface: z.boolean(),
     /** A packet whose stamp is earlier than the latest before it in its file: at once, or not at all. */
@@ -114,6 +118,7 @@ export interface ReplayRequest {
   readonly maxGap: Nanos | null;
   readonly limit: number | null;
   readonly duration: Nanos | null;
+  readonly edits: EditPlan;
   readonly policies: ReplayPolicies;
   /** Which frames go out; null: all. */
   readonly filter: FrameFilter | null;
@@ -129,6 +134,7 @@ export const plainReplay = {
   maxGap: null,
   limit: null,
   duration: null,
+  edits: noEdits,
   policies: {
     allowDefaultRouteInterface: false,
     backwards: 'send',
@@ -171,6 +177,7 @@ export function planReplay(set: DataSet, request: ReplayRequest, path: string): 
     sensor,
     timeline,
     files: (shares.get(sensor) ?? []).map(planFile),
+    edits: request.edits,
     policies: request.policies,
     ...(request.filter && { filter: request.filter }),
   }));
@@ -246,6 +253,7 @@ function planFile({ map, earliest, latest }: TimedFile): PlanFile {
     latest: String(latest),
     packets: map.packets,
     maxCaptured: exact ? map.maxCaptured : null,
+    maxWire: exact ? map.maxWire : null,
     linkTypes: map.linkTypes,
   };
 }

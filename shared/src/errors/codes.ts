@@ -256,7 +256,7 @@ export const errorTable = {
   ),
   'interface-link-type': failed(
     '{path} has link type {linkType}; {interface} sends {accepted}',
-    'replay only captures of that link type',
+    'leave the file out with --file-regexp; cooked, raw IP, null and loop captures are turned into Ethernet by --dlt ethernet',
   ),
   'frame-too-large': failed(
     '{path} has a frame of {frame} bytes; {interface} takes {limit} (MTU {mtu})',
@@ -349,6 +349,16 @@ export const errorTable = {
   'stamp-unwritable': failed(
     'a packet is due at {time}, and a pcap holds times from 1970 to 2106',
     'end the replay before that with --duration, or play it faster',
+  ),
+
+  // Edited files
+  'edit-link-type': failed(
+    '{path} has link type {linkType}; edited captures are Ethernet',
+    'cooked, raw IP, null and loop captures are turned into Ethernet by --dlt ethernet; others are not',
+  ),
+  'edit-failed': failed(
+    'none of the {files} captures could be edited; first: {reason}',
+    'see the list above',
   ),
 
   // Command line

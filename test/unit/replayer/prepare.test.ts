@@ -143,6 +143,39 @@ describe('preparing a plan', () => {
     await assert.rejects(checkPlan(plan({ linkTypes: [] }), context), { code: 'interface-link-type' });
   });
 
+  test('lets link types pass that are turned into Ethernet, and no others', async (t) => {
+    for (const [linkType, passes] of [
+      [113, true],
+      [101, true],
+      [105, false],
+    ] as const) {
+      const { context, plan } = await given(t, {}, linkType);
+      const edited = plan({ maxCaptured: 60 }, { edits: { ...plainReplay.edits, toEthernet: true } });
+      if (passes) await checkPlan(edited, context);
+      else await assert.rejects(checkPlan(edited, context), { code: 'interface-link-type' });
+    }
+  });
+
+  test('judges the largest frame by what goes out', async (t) => {
+    const { context, plan } = await given(t, {}, 101);
+    const edits = { ...plainReplay.edits, toEthernet: true };
+    const vlanAdd = { id: 1, priority: 0, type: '802.1Q' } as const;
+    const check = (file: Partial<PlanFile>, change: Partial<SensorPlan['edits']>): Promise<unknown> =>
+      checkPlan(plan(file, { edits: { ...edits, ...change } }), context);
+    const tooLarge = { code: 'frame-too-large' };
+    // MTU, header and tag: 1518; a raw packet gets 14 bytes of header.
+    await check({ maxCaptured: 1504 }, {});
+    await assert.rejects(check({ maxCaptured: 1505 }, {}), tooLarge);
+    await check({ maxCaptured: 1500 }, { vlanAdd });
+    await assert.rejects(check({ maxCaptured: 1501 }, { vlanAdd }), tooLarge);
+    await check({ maxCaptured: 1505 }, { vlanStrip: true });
+    await check({ maxCaptured: 96, maxWire: 9000 }, {});
+    await assert.rejects(
+      check({ maxCaptured: 96, maxWire: 9000 }, { padToWire: true }),
+      /frame of 9014 bytes/,
+    );
+  });
+
   test('refuses a file that is gone, or is not the one that was mapped', async (t) => {
     const { context, plan, dir } = await given(t);
     await assert.rejects(checkPlan(plan({ path: join(dir, 'gone') }), context), { code: 'file-missing' });

@@ -37,8 +37,9 @@ const examples = `Examples:
   capfleet verify --source a.pcap b.pcap --received far-end.pcap --time-modifier 2
   capfleet verify --source meta.json --received far-end.pcap --max-deviation-p99 1ms --max-drift 5ppm --plots DIR
 
-Packets are known again by their bytes: what is edited on the way does not match. Without other limits, every packet
-must have arrived once and in order.
+Packets are known again by their bytes. Give the options that the replay was given, those that edit frames included;
+what is changed by others on the way does not match. Without other limits, every packet must have arrived once and in
+order.
 
 Exit codes: 0 all limits are kept; 4 not so, the result names each that is not; 1 it could not be found out.
 `;

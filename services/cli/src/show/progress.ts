@@ -135,3 +135,30 @@ export function replayProgressBar(stream: NodeJS.WriteStream, duration: bigint):
     },
   };
 }
+
+/** @param size of all captures as they lie there, bytes; updated with those that are done */
+export function editProgressBar(stream: NodeJS.WriteStream, size: number): ProgressBar<number> {
+  if (!stream.isTTY) return { update: () => undefined, stop: () => undefined };
+  const bar = new SingleBar(
+    {
+      stream,
+      format: 'editing {bar} {percentage}% | {done} | ETA {eta_formatted}',
+      hideCursor: true,
+      clearOnComplete: true,
+      barsize: 24,
+      etaBuffer: 50,
+    },
+    Presets.shades_classic,
+  );
+  bar.start(Math.max(1, size), 0, { done: '0 B' });
+  return {
+    update(consumed) {
+      bar.update(Math.min(consumed, Math.max(1, size)), {
+        done: `${formatBytes(consumed)}/${formatBytes(size)}`,
+      });
+    },
+    stop() {
+      bar.stop();
+    },
+  };
+}

@@ -91,7 +91,7 @@ const EXPRESSIONS = [
   '(ip[8] << 2) >> 1 = 128',
   '(tcp[13] | 1) ^ 3 = 18',
   'tcp[((tcp[12] & 0xf0) >> 2):4] = 0x47455420',
-  'pppoes or vlan 7',
+  'ip6 or vlan 8',
   'ip host 10.0.0.1 and (tcp port 80 or udp port 53) and not less 60',
 ];
 

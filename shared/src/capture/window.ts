@@ -9,6 +9,7 @@ import type { WarningKind } from './warning.ts';
 export const MODEST_WINDOW_BYTES = 256 * 1024;
 export const LARGE_WINDOW_BYTES = 1856 * 1024;
 const FIRST_WINDOW_BYTES = 16 * 1024;
+const SMALLEST_WINDOW_BYTES = 1024;
 /** Given at a time of what is there, so that who reads can stop, or tell how far it is. */
 const PORTION_BYTES = 256 * 1024;
 /** Room before what is read into a window, for what the window before it left over: this part of it, up to a bound. */
@@ -47,7 +48,7 @@ export class CaptureWindow {
   constructor(source: ByteReader, offset: number, largest: number) {
     this.#source = source;
     this.#base = offset;
-    this.#size = Math.min(FIRST_WINDOW_BYTES, largest);
+    this.#size = Math.min(FIRST_WINDOW_BYTES, Math.max(SMALLEST_WINDOW_BYTES, largest));
     this.#largest = Math.max(this.#size, largest - (largest % FIRST_WINDOW_BYTES));
     this.bytes = Buffer.allocUnsafeSlow(this.#size);
     this.view = viewOf(this.bytes);
@@ -110,7 +111,7 @@ export class CaptureWindow {
 
   #readAhead(): void {
     if (this.#over || this.#ahead) return;
-    const margin = Math.min(LARGEST_MARGIN, this.#size / MARGIN_SHARE);
+    const margin = Math.min(LARGEST_MARGIN, Math.floor(this.#size / MARGIN_SHARE));
     this.#margin = margin;
     if (this.#spare?.length !== margin + this.#size)
       this.#spare = Buffer.allocUnsafeSlow(margin + this.#size);

@@ -6,7 +6,9 @@ import { addEditOptions, editsOf, type EditOptions } from '@capfleet/cli/edit-op
 import { editPlanSchema, noEdits, type EditPlan } from '@capfleet/shared/edit/edit-plan';
 
 function parse(...args: string[]): EditPlan {
-  const command = addEditOptions(new Command()).exitOverride();
+  const command = new Command();
+  addEditOptions(command);
+  command.exitOverride();
   command.configureOutput({ writeErr: () => undefined });
   command.parse(args, { from: 'user' });
   return editsOf(command.opts<EditOptions>());

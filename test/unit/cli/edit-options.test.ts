@@ -1,14 +1,14 @@
 // What is typed to edit frames, as the plan that it becomes, and what is refused in which words.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { Command } from 'commander';
-import { addEditOptions, editsOf, type EditOptions } from '@capfleet/cli/edit-options';
+import { editCommand } from '@capfleet/cli/commands/edit';
+import { editsOf, type EditOptions } from '@capfleet/cli/edit-options';
 import { editPlanSchema, noEdits, type EditPlan } from '@capfleet/shared/edit/edit-plan';
 
 function parse(...args: string[]): EditPlan {
-  const command = addEditOptions(new Command()).exitOverride();
+  const command = editCommand(() => Promise.resolve()).exitOverride();
   command.configureOutput({ writeErr: () => undefined });
-  command.parse(args, { from: 'user' });
+  command.parse(['--source', 'a', '--out', 'b', ...args], { from: 'user' });
   return editsOf(command.opts<EditOptions>());
 }
 

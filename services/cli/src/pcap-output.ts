@@ -1,4 +1,4 @@
-// A nanosecond pcap (draft-ietf-opsawg-pcap) whose stamps are the due times of a run, from a base on. It is wholly new
+// A nanosecond pcap whose stamps are the due times of a run, from a base on. It is wholly new
 // or wholly old, as every file that Capfleet writes.
 import { randomUUID } from 'node:crypto';
 import {
@@ -12,6 +12,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
+import { PcapChunk } from '@capfleet/shared/capture/pcap-chunk';
 import { Failure, reasonOf } from '@capfleet/shared/errors/failure';
 import {
   formatInstant,
@@ -20,15 +21,6 @@ import {
   type Nanos,
 } from '@capfleet/shared/time/nanos';
 import type { FrameSink } from '@capfleet/replayer/ports/frame-sink';
-
-const MAGIC_NANOSECONDS = 0xa1b23c4d;
-const FILE_HEADER_BYTES = 24;
-const RECORD_HEADER_BYTES = 16;
-/** The most that readers accept in a packet. */
-const SNAPLEN = 262_144;
-const LINKTYPE_ETHERNET = 1;
-const BLOCK_BYTES = 1024 * 1024;
-const LAST_SECOND = 0xffff_ffff;
 
 export interface PcapOutput {
   readonly sink: FrameSink;
@@ -65,18 +57,17 @@ export function createPcapOutput(path: string, base: Nanos): PcapOutput {
   }
   const handle = attempt(() => openSync(temporary, 'wx', old ? old.mode & 0o777 : 0o666));
   let isOpen = true;
-  const block = Buffer.alloc(BLOCK_BYTES);
-  let filled = putFileHeader(block);
+  const chunk = new PcapChunk();
   let start = toSecondsAndNanos(base);
   let [packets, bytes] = [0, 0];
   // Seconds and nanoseconds, so that no packet costs a bigint.
   let [firstSeconds, firstNanos, lastSeconds, lastNanos] = [Infinity, 0, -Infinity, 0];
 
   const flush = (): void => {
+    const taken = chunk.take();
     attempt(() => {
-      for (let at = 0; at < filled;) at += writeSync(handle, block, at, filled - at);
+      for (let at = 0; at < taken.length;) at += writeSync(handle, taken, at);
     });
-    filled = 0;
   };
   const close = (): void => {
     if (isOpen) closeSync(handle);
@@ -93,17 +84,11 @@ export function createPcapOutput(path: string, base: Nanos): PcapOutput {
       const whole = Math.floor(time / 1e9);
       const seconds = start.seconds + whole;
       const nanos = time - whole * 1e9;
-      if (seconds < 0 || seconds > LAST_SECOND) {
+      if (!PcapChunk.holds(seconds)) {
         const time = formatInstant(fromSecondsAndNanos(seconds, nanos));
         throw new Failure('stamp-unwritable', { path, time });
       }
-      if (filled + RECORD_HEADER_BYTES + length > block.length) flush();
-      block.writeUInt32LE(seconds, filled);
-      block.writeUInt32LE(nanos, filled + 4);
-      block.writeUInt32LE(length, filled + 8);
-      block.writeUInt32LE(length, filled + 12);
-      source.copy(block, filled + RECORD_HEADER_BYTES, from, from + length);
-      filled += RECORD_HEADER_BYTES + length;
+      while (!chunk.add(seconds, nanos, source, from, length, length)) flush();
       packets += 1;
       bytes += length;
       if (seconds < firstSeconds || (seconds === firstSeconds && nanos < firstNanos))
@@ -152,13 +137,4 @@ function targetOf(path: string): string {
   } catch {
     return resolve(path);
   }
-}
-
-function putFileHeader(block: Buffer): number {
-  block.writeUInt32LE(MAGIC_NANOSECONDS, 0);
-  block.writeUInt16LE(2, 4);
-  block.writeUInt16LE(4, 6);
-  block.writeUInt32LE(SNAPLEN, 16);
-  block.writeUInt32LE(LINKTYPE_ETHERNET, 20);
-  return FILE_HEADER_BYTES;
 }

@@ -94,7 +94,7 @@ Exit codes: 0 played and the verdict holds, 4 played but it does not, 1 not play
 const CLOSE_DEADLINE_MS = 1000;
 
 /** A plan of many files passes through in many forms, once: V8 would take 100 MB of room for that. */
-const REPLAYER_HEAP = ['--max-semi-space-size=2'];
+const REPLAYER_HEAP = ['--max-semi-space-size=2', '--heap-growing-percent=20'];
 
 /** The one sensor of a replay from this host. */
 const LOCAL_SENSOR = 'local';

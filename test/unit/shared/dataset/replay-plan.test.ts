@@ -79,6 +79,7 @@ describe('a replay plan', () => {
       latest: String(T + 1500n),
       packets: 7,
       maxCaptured: 1514,
+      maxWire: 65,
       linkTypes: [1],
     });
   });

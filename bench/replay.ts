@@ -56,10 +56,15 @@ async function program(args: readonly string[]): Promise<string> {
   return output;
 }
 
-/** What a process has held at most, bytes; 0 once it is gone. */
+/** What a process or one that it started has held at most, bytes; 0 once it is gone. */
 function peakOf(pid: number): number {
   try {
-    return Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
+    const own = Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0);
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+    return Math.max(
+      own * 1024,
+      ...children.filter((child) => child !== '').map((child) => peakOf(Number(child))),
+    );
   } catch {
     return 0;
   }

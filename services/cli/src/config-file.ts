@@ -41,6 +41,15 @@ function applyConfig(command: Command, path: string): void {
     if (!option || key === 'config')
       throw invalid(`${key} is no option of ${command.name()}${nearest(key, command)}`);
     if (typed.some((other) => other === option || areInConflict(option, other))) continue;
+    const no = value === false ? command.options.find(({ long }) => long === `--no-${key}`) : undefined;
+    const negation = option.negate ? option : no;
+    if (negation) {
+      if (typeof value !== 'boolean') throw invalid(`${key} is true or false, not ${String(value)}`);
+      if (option.negate && !value) continue;
+      command.setOptionValueWithSource(negation.attributeName(), false, 'config');
+      applied.push(negation);
+      continue;
+    }
     // A flag that is not set says nothing.
     if (value === null || (value === false && option.isBoolean())) continue;
     const rival = applied.find((other) => areInConflict(option, other));

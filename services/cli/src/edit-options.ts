@@ -153,7 +153,7 @@ function parsePortMap(text: string, before: EditPlan['portMap'] | undefined): Ed
 
 function parseTtl(text: string): NonNullable<EditPlan['ttl']> {
   const value = Number(text);
-  if (!/^[+-]?\d{1,3}$/.test(text) || Math.abs(value) > 255 || text === '0')
+  if (!/^[+-]?\d{1,3}$/.test(text) || Math.abs(value) > 255 || (/^\d/.test(text) && value === 0))
     throw new InvalidArgumentError(`"${text}" is no TTL from 1 to 255, and no change such as +1 or -3.`);
   return /^\d/.test(text) ? { kind: 'set', value } : { kind: 'add', value };
 }

@@ -1,4 +1,6 @@
 // The far ends of a replay: captured on this host while it plays, then each held against its sensor's plan.
+import { isEndless } from '@capfleet/shared/dataset/replay-plan';
+import { interfaceOf, parseLink } from '@capfleet/replayer/link';
 import { Option, type Command } from 'commander';
 import { captureFarEnd } from '@capfleet/replayer/adapters/far-end-capture';
 import type { FarEndCapture } from '@capfleet/replayer/ports/far-end';
@@ -51,14 +53,17 @@ export function checkFarEnds(
   }
   if (new Set(verifyInterface).size !== verifyInterface.length)
     refuse(setting, 'an interface is named twice');
-  if (outInterface !== undefined && outInterface !== 'lo' && verifyInterface.includes(outInterface)) {
-    refuse(setting, `what leaves through ${outInterface} arrives at its far end, not there`);
+  if (outInterface !== undefined) {
+    const name = interfaceOf(parseLink(outInterface));
+    if (name === null) refuse(setting, `nothing leaves this host through ${outInterface}`);
+    else if (name !== 'lo' && verifyInterface.includes(name))
+      refuse(setting, `what leaves through ${name} arrives at its far end, not there`);
   }
   const [plan] = plans;
   if (outInterface === undefined && plan && plan.policies.oversize !== 'fail') {
     refuse(setting, 'what a sensor leaves out or cuts off for its size is known on its own host only');
   }
-  if (plan?.timeline.loops === 0) refuse(setting, 'not with a replay without end');
+  if (plan && isEndless(plan.timeline)) refuse(setting, 'not with a replay without end');
 }
 
 /** Listens on every interface, or on none. @throws Failure `far-end-…` */

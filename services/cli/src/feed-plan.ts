@@ -1,7 +1,7 @@
 // Drives the feed of a replay into something else than a pacer: the same packets, the same due times, nothing sent and
 // no waiting.
 import { BpfFilter } from '@capfleet/shared/bpf/filter';
-import type { SensorPlan } from '@capfleet/shared/dataset/replay-plan';
+import { isOrdered, type SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import type { Source } from '@capfleet/shared/source/source';
 import { feed } from '@capfleet/replayer/feed';
 import { smallerMtu } from '@capfleet/replayer/frame-limit';
@@ -35,6 +35,7 @@ export async function feedPlan(
   await feed({
     timeline: plan.timeline,
     policies: plan.policies,
+    isOrdered: isOrdered(plan),
     edits: plan.edits,
     mtu: smallerMtu(mtu, plan.policies.mtu),
     filter: plan.filter ? new BpfFilter(plan.filter.program) : null,

@@ -111,7 +111,9 @@ export function addReplayOptions(command: Command): Command {
         .argParser(parseLoops)
         .default(1),
     )
-    .option('--loop-infinite', 'play without end, until Ctrl-C', false)
+    .addOption(
+      new Option('--loop-infinite', 'play without end, until Ctrl-C').default(false).conflicts('loopCount'),
+    )
     .addOption(
       new Option('--loop-delay <duration>', 'wait between two loops').argParser(parseSpan).default(0n, '0s'),
     )
@@ -137,7 +139,7 @@ export function addReplayOptions(command: Command): Command {
         .choices(['fail', 'skip', 'truncate', 'segment'])
         .default('fail'),
     )
-    .option('--skip-mtu', 'as --mtu-policy skip', false)
+    .addOption(new Option('--skip-mtu', 'as --mtu-policy skip').default(false).conflicts('mtuPolicy'))
     .addOption(
       new Option(
         '--mtu <bytes>',

@@ -1,5 +1,6 @@
 // Writes what a replay would send, each frame stamped with the time that it is due, instead of sending it.
-import type { SensorPlan } from '@capfleet/shared/dataset/replay-plan';
+import { realpath } from 'node:fs/promises';
+import { isEndless, type SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import { Failure } from '@capfleet/shared/errors/failure';
 import type { Source } from '@capfleet/shared/source/source';
 import type { Nanos } from '@capfleet/shared/time/nanos';
@@ -31,10 +32,11 @@ export async function writeReplay(
   onProgress: (counts: FeedCounts) => void,
 ): Promise<WrittenReplay> {
   const { loops, limit, duration } = plan.timeline;
-  if (loops === 0 && limit === null && duration === null) {
+  if (isEndless({ loops, limit, duration })) {
     const reason = 'a plan without end fills any disk; end it with --limit or --duration';
     throw new Failure('setting-invalid', { setting: '--write', reason, command: 'replay' });
   }
+  await checkNoSource(path, plan);
   await checkPlan(plan, {
     link: { kind: 'file', path },
     interfaces: { state: () => Promise.resolve(null), names: () => Promise.resolve([]) },
@@ -55,5 +57,16 @@ export async function writeReplay(
   } finally {
     clearInterval(progress);
     output.discard();
+  }
+}
+
+/** Nothing that is to be played is written over. */
+async function checkNoSource(path: string, { files }: SensorPlan): Promise<void> {
+  const real = (each: string): Promise<string | null> => realpath(each).catch(() => null);
+  const target = await real(path);
+  if (target === null) return;
+  for (const file of files) {
+    if ((await real(file.within?.path ?? file.path)) === target)
+      throw new Failure('capture-unwritable', { path, reason: 'it is a capture of the set' });
   }
 }

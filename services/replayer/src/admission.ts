@@ -70,8 +70,8 @@ export class Admission {
     if (length <= limit) return length;
     this.#counts.firstOversize ??= { path, bytes: length, limit };
     switch (this.#policies.oversize) {
+      // What could not be refused before the start.
       case 'fail':
-        return length;
       case 'skip':
         this.refuse('oversize');
         return null;

@@ -1,6 +1,6 @@
 // Feeds a sink, a pacer's ring as a rule: reads all files in merged order, edits packets, decides which go out and when,
 // and hands them on as far ahead as the sink has room. Knows no clock: everything it computes is relative to the run's start.
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { BpfFilter } from '@capfleet/shared/bpf/filter';
 import type { ReplayPolicies, RunTimeline } from '@capfleet/shared/dataset/replay-plan';
 import { noEdits, type EditPlan } from '@capfleet/shared/edit/edit-plan';
@@ -13,6 +13,8 @@ import { createSchedule, type Schedule } from './schedule.ts';
 
 /** Pause while the ring is full; it holds far more than is sent in that time. */
 const FULL_PAUSE_MS = 2;
+/** Others of this thread get their turn at least this often, also where all that is read is in memory. */
+const TURN_MS = 4;
 
 export interface FeedOptions {
   readonly timeline: RunTimeline;
@@ -23,6 +25,8 @@ export interface FeedOptions {
   readonly mtu: number | null;
   /** Which frames go out; absent: all. */
   readonly filter?: BpfFilter | null;
+  /** Whether no file of the plan has stamps that run backwards; left out: who knows. */
+  readonly isOrdered?: boolean;
   /** In the order of the plan; asked again for each loop. */
   readonly files: () => readonly MergeFile[];
   readonly sink: FrameSink;
@@ -43,6 +47,12 @@ export async function feed(options: FeedOptions): Promise<void> {
     prefilled = true;
     options.onPrefilled();
   };
+  let turn = performance.now();
+  const giveTurn = async (): Promise<void> => {
+    if (performance.now() - turn < TURN_MS) return;
+    await nextTurn();
+    turn = performance.now();
+  };
   const waitForRoom = async (): Promise<void> => {
     sink.commit();
     onPrefilled();
@@ -52,11 +62,11 @@ export async function feed(options: FeedOptions): Promise<void> {
   for (let loop = 0; (timeline.loops === 0 || loop < timeline.loops) && !stopped(); loop += 1) {
     schedule.enterLoop(loop);
     editor.enterLoop(loop);
-    const before = counts.read;
+    const [before, sentBefore] = [counts.read, sentOf(counts)];
     const merge = new Merge(options.files());
     let ended: LoopEnd;
     try {
-      ended = await feedLoop(merge, schedule, editor, options, waitForRoom);
+      ended = await feedLoop(merge, schedule, editor, options, { waitForRoom, giveTurn });
     } finally {
       counts.backwards += merge.backwards;
       counts.shortened = schedule.shortened;
@@ -66,11 +76,22 @@ export async function feed(options: FeedOptions): Promise<void> {
     // A small set is ready when it is in the ring once, not when it fills it.
     sink.commit();
     onPrefilled();
-    // A share without a packet has nothing to repeat.
-    if (counts.read === before || ended === 'enough') break;
+    await giveTurn();
+    // A share without a packet, or without one that goes out, has nothing to repeat.
+    const isIdle = counts.read === before || (timeline.loops === 0 && sentOf(counts) === sentBefore);
+    if (isIdle || ended === 'enough') break;
   }
   sink.end();
   onPrefilled();
+}
+
+function sentOf({ read, refused }: FeedCounts): number {
+  return read - Object.values(refused).reduce((sum, count) => sum + count, 0);
+}
+
+interface Pauses {
+  readonly waitForRoom: () => Promise<void>;
+  readonly giveTurn: () => Promise<void>;
 }
 
 /** `enough`: the run's limit is reached. */
@@ -80,8 +101,8 @@ async function feedLoop(
   merge: Merge,
   schedule: Schedule,
   editor: FrameEditor,
-  { timeline, policies, mtu, filter = null, sink, counts, stopped }: FeedOptions,
-  waitForRoom: () => Promise<void>,
+  { timeline, policies, mtu, filter = null, isOrdered = false, sink, counts, stopped }: FeedOptions,
+  { waitForRoom, giveTurn }: Pauses,
 ): Promise<LoopEnd> {
   const admission = new Admission(timeline, policies, mtu, filter, counts);
   const most = timeline.limit ?? Number.POSITIVE_INFINITY;
@@ -96,11 +117,16 @@ async function feedLoop(
     if (reader === null) {
       // Reading may take a while: what is there must not wait for it.
       sink.commit();
+      await giveTurn();
       if (stopped()) return 'stopped';
       if (!(await merge.settle())) return 'whole';
       continue;
     }
-    if (admission.isBehindWindow(merge)) return 'whole';
+    if (admission.isBehindWindow(merge)) {
+      if (isOrdered) return 'whole';
+      // A stamp that runs backwards may still lie inside.
+      if (admission.isOutside(merge)) continue;
+    }
     if (admission.isOutside(merge)) continue;
     if (counts.read >= most) return 'enough';
     if (!admission.admits(merge)) continue;

@@ -77,8 +77,9 @@ export function mergeFileOf(
     done(packets, reader, failure) {
       if (errors.length >= MOST_ERRORS) return;
       if (failure !== undefined) errors.push({ path: file.path, message: reasonOf(failure) });
-      else if (packets !== file.packets) {
+      else {
         const broken = reader?.warnings().find(({ kind }) => breakingKinds.has(kind));
+        if (packets === file.packets || (file.estimated === true && !broken)) return;
         errors.push({
           path: file.path,
           message: `${String(packets)} packets read, ${String(file.packets)} mapped${broken ? ` (${broken.message})` : ''}`,

@@ -1,7 +1,7 @@
 // The thread of one play: owns the pacer and feeds it. Talks to its parent by messages only (see play.ts).
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BpfFilter } from '@capfleet/shared/bpf/filter';
-import { fileRate } from '@capfleet/shared/dataset/replay-plan';
+import { fileRate, isOrdered } from '@capfleet/shared/dataset/replay-plan';
 import { asFailure, Failure } from '@capfleet/shared/errors/failure';
 import { sources } from '@capfleet/shared/source/sources';
 import type { Nanos } from '@capfleet/shared/time/nanos';
@@ -44,7 +44,7 @@ try {
 async function play(): Promise<void> {
   const { preload: limit } = plan.policies;
   const source = limit === null ? disk : await preload(plan.files, disk, limit);
-  const pacer = link.kind === 'pcap' ? openPcapPacer(link.interface) : openNativePacer(link, asked);
+  const pacer = link.kind === 'pcap' ? openPcapPacer(link.interface, asked) : openNativePacer(link, asked);
   let lookAgain = null as ReturnType<typeof watchSurroundings> | null;
   const counts = emptyFeedCounts();
   const fileErrors: FileError[] = [];
@@ -86,6 +86,7 @@ async function play(): Promise<void> {
     await feed({
       timeline: plan.timeline,
       policies: plan.policies,
+      isOrdered: isOrdered(plan),
       edits: plan.edits,
       mtu,
       filter: plan.filter ? new BpfFilter(plan.filter.program) : null,
@@ -106,6 +107,8 @@ async function play(): Promise<void> {
     });
     await starting;
     await drained(pacer);
+    // Its counts stay; the interface's may take a while.
+    pacer.close();
     const surroundings = lookAgain && (await lookAgain(pacer.counts().sent));
     say({ type: 'ended', outcome: outcomeOf(pacer, counts, fileErrors, surroundings) });
   } finally {
@@ -191,7 +194,7 @@ function outcomeOf(
       lateness: lateness && { p99: BigInt(lateness.p99), max: BigInt(lateness.max) },
       governors: surroundings?.governors ?? [],
       stolen: surroundings?.stolen ?? 0,
-      wantsRealtime: asked.realtime !== false,
+      wantsRealtime: link.kind !== 'pcap' && asked.realtime !== false,
       realtime: pacing.realtime,
       yielded: pacing.yielded,
       preempted: pacing.preempted,

@@ -122,10 +122,18 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
       s3: world.s3,
       pacing: world.pacing,
     });
-    const measured = isCurrent() ? await world.measureClock() : null;
-    if (!measured || !isCurrent()) {
+    const giveUp = (): void => {
       prepared.ended.catch(() => undefined);
       prepared.stop();
+    };
+    const measured = isCurrent()
+      ? await world.measureClock().catch((error: unknown) => {
+          giveUp();
+          throw error;
+        })
+      : null;
+    if (!measured || !isCurrent()) {
+      giveUp();
       return;
     }
     play = prepared;

@@ -23,6 +23,10 @@ export const planFileSchema = z.object({
   earliest: instant,
   latest: instant,
   packets: count,
+  /** Whether `packets` is an estimate (quick map). */
+  estimated: z.boolean().exactOptional(),
+  /** Packets whose stamp is earlier than one before them; absent where the mapping does not tell. */
+  outOfOrder: count.exactOptional(),
   /** Largest captured length of a packet; null where the mapping does not tell. */
   maxCaptured: count.nullable(),
   /** Largest length of a packet on the wire; absent or null where the mapping does not tell. */
@@ -30,7 +34,10 @@ export const planFileSchema = z.object({
   linkTypes: z.array(count),
 });
 
-const ratio = z.string().refine((text) => parseRational(text) !== null, 'no positive ratio');
+const ratio = z
+  .string()
+  .regex(/^.{1,64}$/, { abort: true })
+  .refine((text) => parseRational(text) !== null, 'no positive ratio');
 
 /** A slower rate would make gaps that a plain number of nanoseconds cannot count. */
 export const SLOWEST_RATE = 1e-6;
@@ -122,6 +129,11 @@ export interface ReplayRequest {
   readonly policies: ReplayPolicies;
   /** Which frames go out; null: all. */
   readonly filter: FrameFilter | null;
+}
+
+/** Whether no file has stamps that run backwards, as far as the mapping knows. */
+export function isOrdered({ files }: SensorPlan): boolean {
+  return files.every(({ outOfOrder }) => outOfOrder === 0);
 }
 
 /** The request of a replay as it was, once. */
@@ -226,6 +238,14 @@ export function wireDuration(timeline: RunTimeline): Nanos {
   return (BigInt(timeline.period) * BigInt(speed.denominator)) / BigInt(speed.numerator);
 }
 
+export function isEndless({
+  loops,
+  limit,
+  duration,
+}: Pick<ReplayRequest, 'loops' | 'limit'> & { readonly duration: unknown }): boolean {
+  return loops === 0 && limit === null && duration === null;
+}
+
 /** How long the run will take on the wire, ns, where that is known; else 0. */
 export function runDuration(timeline: RunTimeline): Nanos {
   const { pace, loops, loopDelay, maxGap, duration } = timeline;
@@ -252,6 +272,8 @@ function planFile({ map, earliest, latest }: TimedFile): PlanFile {
     earliest: String(earliest),
     latest: String(latest),
     packets: map.packets,
+    ...(exact && { outOfOrder: map.outOfOrder }),
+    ...(map.estimated === true && { estimated: true }),
     maxCaptured: exact ? map.maxCaptured : null,
     maxWire: exact ? map.maxWire : null,
     linkTypes: map.linkTypes,

@@ -15,7 +15,7 @@ export class VlanEdit {
   constructor({ vlanStrip, vlanMap, vlanAdd }: EditPlan) {
     this.#strip = vlanStrip;
     this.#ids = vlanMap.length === 0 ? null : Uint16Array.from({ length: ID_MASK + 1 }, (_, id) => id);
-    for (const { from, to } of vlanMap) if (this.#ids) this.#ids[from] = to;
+    for (const { from, to } of vlanMap.toReversed()) if (this.#ids) this.#ids[from] = to;
     this.#added = vlanAdd && {
       type: vlanAdd.type === '802.1Q' ? 0x8100 : 0x88a8,
       control: (vlanAdd.priority << 13) | vlanAdd.id,

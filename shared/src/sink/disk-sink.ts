@@ -65,6 +65,8 @@ async function makeFolders(root: string, name: string): Promise<void> {
 async function checkPlace(path: string, overwrite: boolean): Promise<void> {
   const facts = await lstatOrNull(path);
   if (facts?.isDirectory()) throw new Failure('output-blocked', { path, reason: 'a folder has its name' });
+  if (facts && !facts.isFile() && !facts.isSymbolicLink())
+    throw new Failure('output-blocked', { path, reason: 'it is no regular file' });
   if (facts && !overwrite) throw new Failure('output-exists', { path });
 }
 

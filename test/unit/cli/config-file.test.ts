@@ -27,6 +27,19 @@ const invalid = (reason: RegExp) => ({ code: 'config-invalid', message: reason }
 const HALF = { numerator: 1, denominator: 2 };
 
 describe('options from a file', () => {
+  test('say no to what is taken else, by either name', async (t) => {
+    for (const text of ['realtime: false', 'no-realtime: true']) {
+      assert.equal((await optionsOf(t, text))['realtime'], false, text);
+    }
+    assert.notEqual((await optionsOf(t, 'no-realtime: false'))['realtime'], false);
+    await assert.rejects(optionsOf(t, 'no-realtime: 1'), invalid(/true or false/));
+  });
+
+  test('give way to what is typed, also to what means the opposite', async (t) => {
+    const { loopInfinite, loopCount } = await optionsOf(t, 'loop: {infinite: true}', ['--loop-count', '2']);
+    assert.deepEqual([loopInfinite, loopCount], [false, 2]);
+  });
+
   for (const [form, name, text] of [
     ['YAML', 'a.yaml', 'time-modifier: 0.5\nloop-count: 3\nskip-ooo: true\nout-interface: eth1\n'],
     [

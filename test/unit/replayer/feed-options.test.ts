@@ -231,8 +231,11 @@ describe('a frame larger than the interface takes', () => {
   const mtu = 5;
   const lengths = [0, 1, 2, 3].map((index) => payload(0, index).length);
 
-  test('goes to the link by default, which refuses it', async () => {
-    assert.deepEqual((await fed(sets, {}, { mtu })).lengths, lengths);
+  test('is refused by default, where that was not possible before the start', async () => {
+    const out = await fed(sets, {}, { mtu });
+    const fitting = lengths.filter((length) => length <= mtu + 14);
+    assert.deepEqual(out.lengths, fitting);
+    assert.equal(out.counts.refused.oversize, 4 - fitting.length);
   });
 
   test('is left out, counted, and the first one is named', async () => {
@@ -287,5 +290,39 @@ describe('a filter', () => {
     const out = await fed(sets, {}, { filter: longerThan(1_000_000), mtu: 1, policies });
     assert.deepEqual(out.counts.refused, { 'link-type': 0, backwards: 0, filtered: 6, oversize: 0 });
     assert.equal(out.counts.firstOversize, null);
+  });
+});
+
+describe('a run', () => {
+  test('goes on behind a stamp that is far beyond its window, with what lies inside', async () => {
+    const window = { windowed: true, period: String(13n * SECOND) };
+    const stamps = [[10n * SECOND, 11n * SECOND, 4000n * SECOND, 12n * SECOND, 13n * SECOND]];
+    const out = await fed(stamps, window);
+    assert.deepEqual(ids(out), ['0:0', '0:1', '0:3', '0:4']);
+  });
+
+  test('without end ends where a whole pass sends nothing', async () => {
+    const drop = new BpfFilter([{ code: OP.returnConstant, jt: 0, jf: 0, k: 0 }]);
+    const { counts } = await fed([[0n, 5n]], { loops: 0 }, { filter: drop });
+    assert.deepEqual([counts.read, counts.refused.filtered], [2, 2]);
+  });
+
+  test('lets others of its thread have a turn, though all it reads is in memory', async () => {
+    let stopped = false;
+    setImmediate(() => (stopped = true));
+    const pacer = recordingPacer({ ringBytes: 1 << 20 });
+    const drop = new BpfFilter([{ code: OP.returnConstant, jt: 0, jf: 0, k: 0 }]);
+    await feed({
+      timeline: { base: String(T), period: '5', speed: '1/1', ...plainTiming, loops: 1_000_000_000 },
+      policies: { backwards: 'send', oversize: 'fail' },
+      mtu: null,
+      filter: drop,
+      files: () => watchedFiles([[T, T + 5n]]).files,
+      sink: new RingWriter(pacer),
+      counts: emptyFeedCounts(),
+      onPrefilled: () => undefined,
+      stopped: () => stopped,
+    });
+    assert.equal(stopped, true);
   });
 });

@@ -10,7 +10,7 @@ import type { AssignmentRule, SensorPattern } from '@capfleet/shared/dataset/ass
 import { planReplay, runDuration, type SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import { moveRoots, type RootMove } from '@capfleet/shared/dataset/roots';
 import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
-import { Failure } from '@capfleet/shared/errors/failure';
+import { asFailure, Failure } from '@capfleet/shared/errors/failure';
 import { createLogger } from '@capfleet/shared/log/logger';
 import { checkReachable } from '@capfleet/shared/redis/connect';
 import { sources } from '@capfleet/shared/source/sources';
@@ -117,10 +117,13 @@ export function replayCommand(run: (action: (world: World) => Promise<ExitCode>)
         'send nothing: write a pcap of what would go out, stamped with its due times',
       )
         .argParser(parsePath)
-        .conflicts(['outInterface', 'sensors', 'redis']),
+        .conflicts(['outInterface', 'sensors', 'redis', 'assign', 'preload', 'stats'])
+        .conflicts(['verifyInterface', 'spin', 'realtime', 'cpu', 'txStamps']),
     )
     .addOption(
-      new Option('--sensors <names>', 'play from these sensors, comma-separated').argParser(parseSensorNames),
+      new Option('--sensors <names>', 'play from these sensors, comma-separated')
+        .argParser(parseSensorNames)
+        .conflicts('outInterface'),
     )
     .addOption(
       new Option('--assign-by <rule>', 'what stays together on one sensor')
@@ -192,7 +195,7 @@ async function replay(options: CommandOptions, world: World): Promise<ExitCode> 
       return exitOf(played, world);
     }
     const isLocal = options.outInterface !== undefined;
-    const { report, series } = await verifyFarEnds(played, {
+    const verified = await verifyFarEnds(played, {
       // The sensors' --root is about the sensors' hosts.
       plans: isLocal ? moved : plans,
       captures,
@@ -200,13 +203,24 @@ async function replay(options: CommandOptions, world: World): Promise<ExitCode> 
       mtu: await mtuOf(options.outInterface),
       oneClock: isLocal && options.redis === undefined,
       signal: world.interrupted,
+    }).catch((thrown: unknown) => {
+      // The replay itself is over, and its report is not to be lost.
+      show(world.interrupted.aborted ? played : notCompared(played, thrown), options, world);
+      return null;
     });
+    if (!verified) return exitOf({ ...played, verdict: { ...played.verdict, holds: false } }, world);
+    const { report, series } = verified;
     show(report, options, world);
     if (options.verifyPlots !== undefined) await drawFarEnds(options.verifyPlots, dumpJson, series);
     return exitOf(report, world);
   } finally {
     await closeFarEnds(captures);
   }
+}
+
+function notCompared(played: RunReport, thrown: unknown): RunReport {
+  const finding = { check: 'far end', sensor: null, holds: false, text: asFailure(thrown).message };
+  return { ...played, verdict: { holds: false, findings: [...played.verdict.findings, finding] } };
 }
 
 /** Of several sensors each has a folder. */

@@ -1,7 +1,7 @@
 // capfleet verify: how near a replay, by Capfleet or any other tool, came to what it was to send.
 import { Command, Option } from 'commander';
 import { buildDataSet, type DataSet } from '@capfleet/shared/dataset/dataset';
-import { planReplay } from '@capfleet/shared/dataset/replay-plan';
+import { isEndless, planReplay } from '@capfleet/shared/dataset/replay-plan';
 import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
 import { Failure } from '@capfleet/shared/errors/failure';
 import { sources } from '@capfleet/shared/source/sources';
@@ -80,7 +80,7 @@ async function verify(options: CommandOptions, world: World): Promise<ExitCode> 
   const [path = ''] = options.source;
   const set = onlyFiles(await loadSet(options), options, path);
   const request = requestOf(options, ['all'], { by: 'lane' }, false);
-  if (request.loops === 0) {
+  if (isEndless(request)) {
     const reason = 'a plan without end cannot be held against anything';
     throw new Failure('setting-invalid', { setting: '--loop-count', reason, command: 'verify' });
   }

@@ -1,5 +1,6 @@
 // Edits captures one after another into a place. One that cannot be edited is reported with the reason, and the others
 // go on; what keeps the place itself from being written ends the work.
+import { resolve } from 'node:path';
 import { checkName, DistinctNames } from '@capfleet/shared/archive/member-name';
 import type { CaptureWarning } from '@capfleet/shared/capture/warning';
 import { Failure, type FailureRecord } from '@capfleet/shared/errors/failure';
@@ -37,6 +38,7 @@ export async function editCaptures(
   const captures: EditOutcome[] = [];
   const totals = emptyEditCounts();
   const names = new DistinctNames();
+  const unread = new Set(files.map(({ file }) => resolve(file.path)));
   let first: Failure | null = null;
   let written = 0;
   let done = 0;
@@ -48,6 +50,13 @@ export async function editCaptures(
     };
     try {
       const name = names.take(checked(output, file.path));
+      unread.delete(resolve(file.path));
+      const target = resolve(sink.pathOf(name));
+      if (unread.has(target))
+        throw new Failure('output-blocked', {
+          path: target,
+          reason: 'it is a capture that is still to be read',
+        });
       const edited = await editCapture(source, file, sink, name, { ...request, onProgress });
       addTo(totals, edited);
       captures.push({ path: file.path, output: sink.pathOf(name), ...edited });

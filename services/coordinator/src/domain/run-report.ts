@@ -184,14 +184,18 @@ function findingsOf(
     if (plan && result.outcome === 'done' && isPlayedWhole(plan)) {
       const packets = accounts.read - accounts.segments + accounts.segmented;
       const planned = plan.files.reduce((sum, file) => sum + file.packets, 0) * plan.timeline.loops;
+      const exact = plan.files.every(({ estimated }) => estimated !== true);
       findings.push({
         check: 'complete',
         sensor,
-        holds: packets === planned && result.files.length === 0,
+        holds: (!exact || packets === planned) && result.files.length === 0,
         text: result.files[0]
           ? `${result.files[0].path}: ${result.files[0].message}`
-          : `${String(packets)} of ${String(planned)} planned packets read`,
+          : `${String(packets)} of ${exact ? '' : 'about '}${String(planned)} planned packets read`,
       });
+    } else if (result.files[0]) {
+      const [{ path, message }] = result.files as [(typeof result.files)[0]];
+      findings.push({ check: 'complete', sensor, holds: false, text: `${path}: ${message}` });
     }
     if (result.outcome === 'failed') {
       findings.push({

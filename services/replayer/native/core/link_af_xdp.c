@@ -32,6 +32,7 @@
 #define SEND_BUFFER (8 << 20)
 #define PATIENCE (2 * NS_PER_MS) /* without any progress, per batch */
 #define PAUSE (50 * NS_PER_US)
+#define STALL (50 * NS_PER_MS) /* the same, where giving up costs the socket */
 #define LOOK_EVERY (50 * NS_PER_MS) /* at the interface */
 #define FAREWELL (20 * NS_PER_MS)   /* for completions, when closing */
 #define BUSY_TRIES 40               /* the kernel lets go of a closed socket's queue a little later */
@@ -233,7 +234,12 @@ static bool is_ready(struct link *link) {
     }
     struct interface_facts facts;
     if (look(link, &facts, &syscall) != 0 || !interface_has_carrier(link->control, link->interface)) return false;
-    return open_socket(link, &syscall) == 0;
+    int error = open_socket(link, &syscall);
+    if (error == EBUSY)
+        link->look_after = now + BUSY_PAUSE;
+    else if (error != 0)
+        link->error = error;
+    return error == 0;
 }
 
 /* Frames. */
@@ -321,8 +327,11 @@ static uint32_t hand_over(struct link *link, struct link_frame *frames, const st
             *lost = error;
         } else if (!progress) {
             int64_t now = monotonic_now();
-            if (give_up == 0) give_up = now + PATIENCE;
-            if (now >= give_up) *lost = ENOBUFS;
+            if (give_up == 0) give_up = now + STALL;
+            if (now >= give_up) {
+                *lost = ENOBUFS;
+                break;
+            }
             collect_completed(link);
             pause_for_room();
             continue;

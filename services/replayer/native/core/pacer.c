@@ -366,11 +366,12 @@ void pacer_stop(struct pacer *pacer) {
 void pacer_pause(struct pacer *pacer) {
     if (pacer->holding) return;
     pacer->holding = true;
+    /* The instant comes after the word, so that nothing due behind it has gone out. */
+    atomic_store(&pacer->paused, true);
+    atomic_store(&pacer->wake, true);
     /* Where the last pause is not quite over the timeline has not moved since. */
     int64_t now = monotonic_now();
     pacer->held_at = now > pacer->resumed_at ? now : pacer->resumed_at;
-    atomic_store(&pacer->paused, true);
-    atomic_store(&pacer->wake, true);
 }
 
 void pacer_resume(struct pacer *pacer) {

@@ -7,6 +7,7 @@ import { createHistogram } from 'node:perf_hooks';
 import { Failure, errnoOf, reasonOf } from '@capfleet/shared/errors/failure';
 import { largestFrame } from '../frame-limit.ts';
 import type { InterfaceFacts } from '../native/binding.ts';
+import { plainPacing, type PacingOptions } from '../pacing-options.ts';
 import type { Pacer, PacerCounts } from '../ports/pacer.ts';
 import { RingReader } from '../ring-reader.ts';
 import { requireNative } from './native-pacer.ts';
@@ -27,8 +28,15 @@ const EBADMSG = 74;
 
 type Refusal = keyof PacerCounts['refused'];
 
-/** @throws Failure `native-missing`, `pcap-missing`, `raw-socket-forbidden`, `interface-missing`, `interface-down`, `link-failed` */
-export function openPcapPacer(name: string): Pacer {
+/** @throws Failure `native-missing`, `pcap-missing`, `raw-socket-forbidden`, `interface-missing`, `interface-down`, `link-failed`, `realtime-forbidden`, `cpu-unavailable` */
+export function openPcapPacer(name: string, { realtime, cpu }: PacingOptions = plainPacing): Pacer {
+  if (realtime === true) throw new Failure('realtime-forbidden');
+  if (cpu !== null) {
+    throw new Failure('cpu-unavailable', {
+      cpu,
+      reason: 'packets through libpcap have no thread of their own',
+    });
+  }
   return new PcapPacer(name, loadPackage());
 }
 
@@ -101,8 +109,8 @@ class PcapPacer implements Pacer {
 
   commit(head: number): number {
     if (!this.#ended) {
+      if (this.#ring.peek() === 'empty') this.#visibleAt = this.#clock.now();
       this.#ring.publish(head);
-      this.#visibleAt = this.#clock.now();
     }
     return this.#ring.tail;
   }

@@ -104,6 +104,25 @@ describe('the report of a run', () => {
     assert.deepEqual(broken(reportRun('run-1', state, filtered)), []);
   });
 
+  test('with a file that could not be read does not hold, also where only a part was asked for', () => {
+    const windowed = ['a', 'b'].map((sensor) => {
+      const plan = sensorPlan(sensor);
+      return { ...plan, timeline: { ...plan.timeline, windowed: true } };
+    });
+    const lost = { files: [{ path: '/data/1.pcap', message: 'EIO' }] };
+    const report = reportRun('run-1', apply(playing(), reported('a', lost), reported('b', {})), windowed);
+    assert.deepEqual(broken(report), ['a: complete']);
+  });
+
+  test('of an estimated mapping is not held against the estimate', () => {
+    const estimated = ['a', 'b'].map((sensor) => {
+      const plan = sensorPlan(sensor);
+      return { ...plan, files: plan.files.map((file) => ({ ...file, estimated: true, packets: 99 })) };
+    });
+    const report = reportRun('run-1', apply(playing(), reported('a', {}), reported('b', {})), estimated);
+    assert.deepEqual(broken(report), []);
+  });
+
   test('with fewer packets at the interface than were sent does not hold; with more it does, and says so', () => {
     const counted = (packets: number) => ({ interfaceCounters: { packets, dropped: 0, errors: 0 } });
     assert.deepEqual(broken(reportOf(counted(9))), ['a: interface counters']);

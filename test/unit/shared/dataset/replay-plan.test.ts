@@ -80,6 +80,7 @@ describe('a replay plan', () => {
       packets: 7,
       maxCaptured: 1514,
       maxWire: 65,
+      outOfOrder: 0,
       linkTypes: [1],
     });
   });

@@ -133,6 +133,8 @@ describe('VLAN tags', () => {
     const vlanMap = [
       { from: 10, to: 30 },
       { from: 20, to: 4000 },
+      // The first that fits counts.
+      { from: 20, to: 7 },
     ];
     assert.ok(outgoing({ vlanMap }, frame).equals(tag(tcp(), '88a8601e', '8100afa0')));
     assert.equal(editFrame({ vlanMap }, tcp(v4, 30)).changed, false);

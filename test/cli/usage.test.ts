@@ -35,7 +35,10 @@ const refusals: [args: string[], said: RegExp][] = [
   [['replayer', ...REDIS, '--interface', 'null'], /required option '--sensor <name>' not specified/],
   [['replayer', ...REDIS, '--interface', 'null', '--sensor', 'a b'], /"a b" is no sensor name/],
   [['replay', ...DUMP], /--out-interface, --sensors or --write is needed to know where to play/],
-  [['replay', ...DUMP, ...OUT, '--sensors', 'a', ...REDIS], /--out-interface: not together with --sensors/],
+  [
+    ['replay', ...DUMP, ...OUT, '--sensors', 'a', ...REDIS],
+    /'--sensors <names>' cannot be used with option '--out-interface <if>'/,
+  ],
   [
     ['replay', ...DUMP, '--sensors', 'a,b', ...REDIS, '--spin', 'max'],
     /--spin: not with --sensors: give it to `capfleet replayer`/,

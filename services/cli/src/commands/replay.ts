@@ -266,13 +266,6 @@ function chooseSensors(options: CommandOptions): readonly string[] {
     const reason = `at least ${formatDuration(SHORTEST_LEAD)}, so that a cancel still reaches every sensor`;
     throw new Failure('setting-invalid', { setting: '--lead', reason, command });
   }
-  if (sensors && outInterface !== undefined) {
-    throw new Failure('setting-invalid', {
-      setting: '--out-interface',
-      reason: 'not together with --sensors',
-      command,
-    });
-  }
   if (sensors) {
     if (redis === undefined)
       throw new Failure('setting-missing', { setting: '--redis', why: 'with --sensors', command });

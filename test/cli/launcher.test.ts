@@ -121,15 +121,7 @@ describe('capfleet on a Node that is too old', () => {
        console.log('ready'); setInterval(() => {}, 1e3);`,
     );
     bundleNode(root);
-    const child = spawn(process.execPath, [...old, join(root, LAUNCHER)], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    let stdout = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      stdout += text;
-      if (text.includes('ready')) child.kill('SIGINT');
-    });
-    const [code] = await once(child, 'close');
+    const [code, stdout] = await signalled(root, old, { ready: 'SIGINT' });
     assert.deepEqual([code, stdout], [3, 'ready\ncleaned up\n']);
   });
 
@@ -141,16 +133,25 @@ describe('capfleet on a Node that is too old', () => {
        console.log('ready'); setInterval(() => {}, 1e3);`,
     );
     bundleNode(root);
-    const child = spawn(process.execPath, [...old, join(root, LAUNCHER)], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    let stdout = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      stdout += text;
-      if (text.includes('ready')) child.kill('SIGUSR1');
-      if (text.includes('paused')) child.kill('SIGCONT');
-    });
-    const [code] = await once(child, 'close');
+    const [code, stdout] = await signalled(root, old, { ready: 'SIGUSR1', paused: 'SIGCONT' });
     assert.deepEqual([code, stdout], [0, 'ready\npaused\ngoes on\n']);
   });
 });
+
+/** Launches, sends a signal at each word that the program says, and gives its exit code and all that it said. */
+async function signalled(
+  root: string,
+  args: readonly string[],
+  signals: Readonly<Record<string, NodeJS.Signals>>,
+): Promise<[code: number | null, stdout: string]> {
+  const child = spawn(process.execPath, [...args, join(root, LAUNCHER)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let stdout = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+    for (const [word, signal] of Object.entries(signals)) if (text.includes(word)) child.kill(signal);
+  });
+  const [code] = (await once(child, 'close')) as [number | null];
+  return [code, stdout];
+}

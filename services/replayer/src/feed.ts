@@ -122,11 +122,8 @@ async function feedLoop(
       if (!(await merge.settle())) return 'whole';
       continue;
     }
-    if (admission.isBehindWindow(merge)) {
-      if (isOrdered) return 'whole';
-      // A stamp that runs backwards may still lie inside.
-      if (admission.isOutside(merge)) continue;
-    }
+    // Where stamps run backwards, one that is still to come may lie inside.
+    if (isOrdered && admission.isBehindWindow(merge)) return 'whole';
     if (admission.isOutside(merge)) continue;
     if (counts.read >= most) return 'enough';
     if (!admission.admits(merge)) continue;

@@ -1,8 +1,6 @@
 // How large a frame may be for an interface: its MTU beside the Ethernet header, and a VLAN tag on top where it has one.
+import { ETHERNET_HEADER, TYPE_AT, VLAN_TAG } from '@capfleet/shared/edit/headers';
 
-const ETHERNET_HEADER = 14;
-const VLAN_TAG = 4;
-const TYPE_AT = 12;
 const TYPE_VLAN = 0x8100;
 
 /** Bytes of a frame without a tag. */

@@ -1,5 +1,5 @@
 // A file of a plan as one of a merge: opened when the sequence comes to it, and held against its mapping when done.
-import { fromBytes, readFully, type ByteReader } from '@capfleet/shared/capture/byte-reader';
+import { fromBytes, readWhole } from '@capfleet/shared/capture/byte-reader';
 import { openCapture } from '@capfleet/shared/capture/open-capture';
 import { breakingKinds } from '@capfleet/shared/capture/warning';
 import { MODEST_WINDOW_BYTES } from '@capfleet/shared/capture/window';
@@ -68,7 +68,8 @@ export function mergeFileOf(
     earliest: BigInt(file.earliest),
     async open() {
       const opened = await source.open(await findPlanned(source, file), { ahead });
-      const bytes = isHeldWhole(file) ? await heldWhole(opened, file.fileSize ?? 0) : opened;
+      // One that has grown since it was checked is read as it was mapped.
+      const bytes = isHeldWhole(file) ? fromBytes(await readWhole(opened, file.fileSize ?? 0)) : opened;
       const reader = await openCapture(bytes, file.path, windowOf(file));
       if (reader.info.linkTypes.every((linkType) => canGoOut(linkType, edits))) return reader;
       await reader.close();
@@ -97,14 +98,4 @@ function windowOf({ fileSize }: PlanFile): number {
 /** Whether a file is open for a moment only, however long its packets take. */
 export function isHeldWhole({ fileSize }: PlanFile): boolean {
   return fileSize !== null && fileSize <= HELD_WHOLE_BYTES;
-}
-
-/** The version of the file was checked before the start; one that has grown since is read as it was mapped. */
-async function heldWhole(opened: ByteReader, size: number): Promise<ByteReader> {
-  try {
-    const bytes = Buffer.allocUnsafeSlow(size);
-    return fromBytes(bytes.subarray(0, await readFully(opened, bytes)));
-  } finally {
-    await opened.close();
-  }
 }

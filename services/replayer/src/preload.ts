@@ -1,6 +1,6 @@
 // The files of a plan in memory before the start, as they lie in their source, so that no disk and no network can delay
 // a replay. Bounded: a share that does not fit is refused before anything of it is read.
-import { fromBytes, readFully } from '@capfleet/shared/capture/byte-reader';
+import { fromBytes, readWhole } from '@capfleet/shared/capture/byte-reader';
 import type { PlanFile } from '@capfleet/shared/dataset/replay-plan';
 import { Failure } from '@capfleet/shared/errors/failure';
 import type { Source, SourceFile } from '@capfleet/shared/source/source';
@@ -22,14 +22,7 @@ export async function preload(files: readonly PlanFile[], source: Source, limit:
   if (total > limit) throw new Failure('preload-too-large', { bytes: total, limit, files: files.length });
   const held = new Map<string, Buffer>();
   for (const file of found) {
-    const bytes = Buffer.allocUnsafeSlow(file.size);
-    const reader = await source.open(file);
-    try {
-      const length = await readFully(reader, bytes);
-      held.set(keyOf(file), bytes.subarray(0, length));
-    } finally {
-      await reader.close();
-    }
+    held.set(keyOf(file), await readWhole(await source.open(file), file.size));
   }
   return {
     list: (where, filter) => source.list(where, filter),

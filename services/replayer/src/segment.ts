@@ -2,12 +2,8 @@
 // them, into the segments that their network card would have made of it. Each fits, and is right by itself: lengths,
 // identification, sequence number, flags, checksums. IPv4 (RFC 791), IPv6 (RFC 8200, jumbograms RFC 2675), TCP
 // (RFC 9293), behind any number of VLAN tags. No allocation per frame: the segments come one by one in one buffer.
-
-const TYPE_AT = 12;
-const TAG_BYTES = 4;
-const tagTypes: ReadonlySet<number> = new Set([0x8100, 0x88a8, 0x9100]);
-const TYPE_IPV4 = 0x0800;
-const TYPE_IPV6 = 0x86dd;
+import { checksumOf, sumOf } from '@capfleet/shared/edit/checksum';
+import { isVlanType, PROTOCOL, TYPE_AT, TYPE_IPV4, TYPE_IPV6, VLAN_TAG } from '@capfleet/shared/edit/headers';
 
 const IPV4_HEADER = 20;
 const IPV6_HEADER = 40;
@@ -20,7 +16,6 @@ const DESTINATION_OPTIONS = 60;
 const JUMBO_HEADER = 8;
 const JUMBO_OPTION = 0xc204;
 
-const TCP = 6;
 const TCP_HEADER = 20;
 const FIN = 0x01;
 const SYN = 0x02;
@@ -65,7 +60,7 @@ export class TcpSegmenter {
   begin(source: Buffer, start: number, captured: number, wire: number, limit: number): boolean {
     const end = start + captured;
     let type = start + TYPE_AT;
-    while (type + 2 <= end && tagTypes.has(source.readUInt16BE(type))) type += TAG_BYTES;
+    while (type + 2 <= end && isVlanType(source.readUInt16BE(type))) type += VLAN_TAG;
     const ip = type + 2;
     if (ip + IPV4_HEADER > end) return false;
     let tcp: number;
@@ -77,7 +72,7 @@ export class TcpSegmenter {
       case TYPE_IPV4: {
         const headerBytes = ((source[ip] as number) & 0x0f) * 4;
         const total = source.readUInt16BE(ip + 2);
-        if ((source[ip] as number) >> 4 !== 4 || headerBytes < IPV4_HEADER || source[ip + 9] !== TCP)
+        if ((source[ip] as number) >> 4 !== 4 || headerBytes < IPV4_HEADER || source[ip + 9] !== PROTOCOL.tcp)
           return false;
         if ((source.readUInt16BE(ip + 6) & FRAGMENT_BITS) !== 0) return false;
         tcp = ip + headerBytes;
@@ -100,7 +95,7 @@ export class TcpSegmenter {
           next = source[tcp] as number;
           tcp += ((source[tcp + 1] as number) + 1) * 8;
         }
-        if (next !== TCP) return false;
+        if (next !== PROTOCOL.tcp) return false;
         this.#isIpv4 = false;
         break;
       }
@@ -151,7 +146,7 @@ export class TcpSegmenter {
     }
     source.copy(bytes, this.#tcp, tcp, this.#payload);
     const [from, to] = this.#isIpv4 ? [this.#ip + 12, this.#ip + 20] : [this.#ip + 8, this.#ip + 40];
-    this.#pseudoSum = TCP + sumOf(bytes, from, to);
+    this.#pseudoSum = sumOf(bytes, from, to, PROTOCOL.tcp);
   }
 
   #make(): void {
@@ -168,12 +163,12 @@ export class TcpSegmenter {
       bytes.writeUInt16BE(end - ip, ip + 2);
       bytes.writeUInt16BE((this.#identification + this.index) & 0xffff, ip + 4);
       bytes.writeUInt16BE(0, ip + 10);
-      bytes.writeUInt16BE(checksum(sumOf(bytes, ip, ip + ((bytes[ip] as number) & 0x0f) * 4)), ip + 10);
+      bytes.writeUInt16BE(checksumOf(sumOf(bytes, ip, ip + ((bytes[ip] as number) & 0x0f) * 4, 0)), ip + 10);
     } else bytes.writeUInt16BE(end - ip - IPV6_HEADER, ip + 4);
     bytes.writeUInt32BE((this.#sequence + offset) >>> 0, tcp + 4);
     bytes[tcp + 13] = this.#flagsAt(offset, size);
     bytes.writeUInt16BE(0, tcp + 16);
-    bytes.writeUInt16BE(checksum(this.#pseudoSum + (end - tcp) + sumOf(bytes, tcp, end)), tcp + 16);
+    bytes.writeUInt16BE(checksumOf(sumOf(bytes, tcp, end, this.#pseudoSum + (end - tcp))), tcp + 16);
   }
 
   /** What ends or pushes the data belongs behind the last byte, what tells of congestion goes once. */
@@ -186,18 +181,4 @@ export class TcpSegmenter {
 
 function isJumbo(source: Buffer, header: number): boolean {
   return source[header + 1] === 0 && source.readUInt16BE(header + 2) === JUMBO_OPTION;
-}
-
-/** The 16-bit words of `bytes` (RFC 1071), not folded: what a frame holds is far from the bounds of a plain number. */
-function sumOf(bytes: Buffer, from: number, to: number): number {
-  let sum = 0;
-  let at = from;
-  for (; at + 1 < to; at += 2) sum += ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
-  return at < to ? sum + ((bytes[at] as number) << 8) : sum;
-}
-
-function checksum(sum: number): number {
-  let folded = sum;
-  while (folded > 0xffff) folded = (folded & 0xffff) + (folded >>> 16);
-  return ~folded & 0xffff;
 }

@@ -3,7 +3,7 @@
 import type { InterfaceCounts } from '@capfleet/shared/contract/report';
 import { governors, processorTime, stolenShare } from './adapters/host-load.ts';
 import { countersSince, interfaceCounters } from './adapters/interface-counters.ts';
-import type { LinkChoice } from './link.ts';
+import { interfaceOf, type LinkChoice } from './link.ts';
 
 export interface Surroundings {
   readonly counters: InterfaceCounts | null;
@@ -16,7 +16,7 @@ export function watchSurroundings(
   link: LinkChoice,
   cpu: number | null,
 ): (sent: number) => Promise<Surroundings> {
-  const name = 'interface' in link ? link.interface : null;
+  const name = interfaceOf(link);
   const countersBefore = name === null ? null : interfaceCounters(name);
   const timeBefore = processorTime();
   return async (sent) => {

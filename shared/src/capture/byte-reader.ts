@@ -24,6 +24,16 @@ export async function readFully(reader: ByteReader, target: Buffer): Promise<num
   return filled;
 }
 
+/** Reads what there is, up to so many bytes, and closes. */
+export async function readWhole(reader: ByteReader, most: number): Promise<Buffer> {
+  try {
+    const bytes = Buffer.allocUnsafeSlow(most);
+    return bytes.subarray(0, await readFully(reader, bytes));
+  } finally {
+    await reader.close();
+  }
+}
+
 /** A reader that gives `head` first and then what is left in `rest`. */
 export function prepend(head: Buffer, rest: ByteReader): ByteReader {
   let position = 0;

@@ -7,9 +7,9 @@ export const VLAN_TAG = 4;
 /** Of the EtherType in a frame without tags. */
 export const TYPE_AT = 12;
 
-const TYPE_IPV4 = 0x0800;
+export const TYPE_IPV4 = 0x0800;
 const TYPE_ARP = 0x0806;
-const TYPE_IPV6 = 0x86dd;
+export const TYPE_IPV6 = 0x86dd;
 const ARP_BYTES = 28;
 /** Ethernet and IPv4 addresses: hardware type, protocol type, lengths. */
 const ARP_OF_IPV4 = [0x0001, 0x0800, 0x0604] as const;

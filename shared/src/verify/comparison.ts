@@ -2,7 +2,7 @@
 // was from its time. Packets are added in the order of the plan, then in the order of arrival; only numbers are kept.
 import { consistency, type Consistency } from './consistency.ts';
 import { Matching, NONE, type Digest } from './matching.ts';
-import { Float64List } from './number-list.ts';
+import { float64List } from './number-list.ts';
 import { disorder } from './order.ts';
 import { seriesOf, type Series } from './series.ts';
 import { errorsOf, lateness, timing, type Lateness, type Timing } from './timing.ts';
@@ -38,9 +38,9 @@ const NEVER = Number.NaN;
 
 export class ReplayComparison {
   readonly #matching = new Matching();
-  readonly #due = new Float64List();
+  readonly #due = float64List();
   /** Of the received packets that have the bytes of a sent one. */
-  readonly #at = new Float64List();
+  readonly #at = float64List();
   #received = 0;
 
   /** @param due ns since any instant, a plain integer */

@@ -2,7 +2,7 @@
 // packet of a set that is played in loops does), as many are matched as both sides have, in order: where all arrived,
 // the third sent is the third received. Where some are missing or came twice, the one whose time fits is taken, so
 // that one lost packet does not shift all its equals. Memory is some tens of bytes per packet, whatever their sizes.
-import { Int32List } from './number-list.ts';
+import { int32List } from './number-list.ts';
 
 export const NONE = -1;
 /** Share of the table that may be in use before it grows. */
@@ -150,11 +150,11 @@ export class Matching {
 
 /** Packets of one side in order, chained by group. */
 class Chains {
-  readonly #heads = new Int32List();
-  readonly #tails = new Int32List();
-  readonly #counts = new Int32List();
-  readonly #groups = new Int32List();
-  readonly #next = new Int32List();
+  readonly #heads = int32List();
+  readonly #tails = int32List();
+  readonly #counts = int32List();
+  readonly #groups = int32List();
+  readonly #next = int32List();
 
   addGroup(): void {
     this.#heads.push(NONE);
@@ -187,7 +187,7 @@ class Chains {
 
   /** A copy, by group. */
   heads(): Int32Array<ArrayBuffer> {
-    return Int32Array.from({ length: this.#heads.length }, (_, group) => this.#heads.at(group));
+    return this.#heads.view().slice();
   }
 
   count(group: number): number {

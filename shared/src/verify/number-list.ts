@@ -1,36 +1,21 @@
 // Lists of numbers that grow by doubling: as many bytes for each number as its type takes, whatever their count.
 
-export class Float64List {
+type NumberArray = Float64Array<ArrayBuffer> | Int32Array<ArrayBuffer>;
+
+export class NumberList<List extends NumberArray> {
   length = 0;
-  #values = new Float64Array(1024);
+  readonly #make: (length: number) => List;
+  #values: List;
+
+  /** @param make an array of the type that keeps the numbers */
+  constructor(make: (length: number) => List) {
+    this.#make = make;
+    this.#values = make(1024);
+  }
 
   push(value: number): void {
     if (this.length === this.#values.length) {
-      const larger = new Float64Array(2 * this.length);
-      larger.set(this.#values);
-      this.#values = larger;
-    }
-    this.#values[this.length] = value;
-    this.length += 1;
-  }
-
-  at(index: number): number {
-    return this.#values[index] as number;
-  }
-
-  /** A view, not a copy. */
-  view(): Float64Array<ArrayBuffer> {
-    return this.#values.subarray(0, this.length);
-  }
-}
-
-export class Int32List {
-  length = 0;
-  #values = new Int32Array(1024);
-
-  push(value: number): void {
-    if (this.length === this.#values.length) {
-      const larger = new Int32Array(2 * this.length);
+      const larger = this.#make(2 * this.length);
       larger.set(this.#values);
       this.#values = larger;
     }
@@ -45,4 +30,15 @@ export class Int32List {
   set(index: number, value: number): void {
     this.#values[index] = value;
   }
+
+  /** A view, not a copy. */
+  view(): List {
+    return this.#values.subarray(0, this.length) as List;
+  }
 }
+
+export const float64List = (): NumberList<Float64Array<ArrayBuffer>> =>
+  new NumberList((length) => new Float64Array(length));
+
+export const int32List = (): NumberList<Int32Array<ArrayBuffer>> =>
+  new NumberList((length) => new Int32Array(length));

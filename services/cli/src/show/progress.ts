@@ -4,25 +4,24 @@ import type { RunState } from '@capfleet/coordinator/domain/run-state';
 import type { MapProgress } from '@capfleet/coordinator/usecases/map-progress';
 import { formatDuration } from '@capfleet/shared/time/nanos';
 import { formatBytes, formatCount } from './text.ts';
+import { totalsOf } from './totals.ts';
 
 export interface ProgressBar<Progress> {
   update(progress: Progress): void;
   stop(): void;
 }
 
+function barOn(stream: NodeJS.WriteStream, format: string): SingleBar {
+  const looks = { hideCursor: true, clearOnComplete: true, barsize: 24, etaBuffer: 50 };
+  return new SingleBar({ stream, format, ...looks }, Presets.shades_classic);
+}
+
 export function mapProgressBar(stream: NodeJS.WriteStream): ProgressBar<MapProgress> {
   if (!stream.isTTY) return { update: () => undefined, stop: () => undefined };
   const started = performance.now();
-  const bar = new SingleBar(
-    {
-      stream,
-      format: 'mapping {bar} {percentage}% | {files} files | {done} | {rate}/s | ETA {eta_formatted}',
-      hideCursor: true,
-      clearOnComplete: true,
-      barsize: 24,
-      etaBuffer: 50,
-    },
-    Presets.shades_classic,
+  const bar = barOn(
+    stream,
+    'mapping {bar} {percentage}% | {files} files | {done} | {rate}/s | ETA {eta_formatted}',
   );
   bar.start(1, 0, { files: '0', done: '0 B', rate: '0 B' });
   return {
@@ -50,17 +49,7 @@ export interface ExtractProgress {
 /** @param size of the tarball as it lies there, bytes */
 export function extractProgressBar(stream: NodeJS.WriteStream, size: number): ProgressBar<ExtractProgress> {
   if (!stream.isTTY) return { update: () => undefined, stop: () => undefined };
-  const bar = new SingleBar(
-    {
-      stream,
-      format: 'extracting {bar} {percentage}% | {files} | {done} | ETA {eta_formatted}',
-      hideCursor: true,
-      clearOnComplete: true,
-      barsize: 24,
-      etaBuffer: 50,
-    },
-    Presets.shades_classic,
-  );
+  const bar = barOn(stream, 'extracting {bar} {percentage}% | {files} | {done} | ETA {eta_formatted}');
   bar.start(Math.max(1, size), 0, { files: formatCount(0, 'file'), done: '0 B' });
   return {
     update({ consumed, written }) {
@@ -78,17 +67,7 @@ export function extractProgressBar(stream: NodeJS.WriteStream, size: number): Pr
 /** @param packets at most */
 export function writeProgressBar(stream: NodeJS.WriteStream, packets: number): ProgressBar<number> {
   if (!stream.isTTY) return { update: () => undefined, stop: () => undefined };
-  const bar = new SingleBar(
-    {
-      stream,
-      format: 'writing {bar} {percentage}% | {done} packets | ETA {eta_formatted}',
-      hideCursor: true,
-      clearOnComplete: true,
-      barsize: 24,
-      etaBuffer: 50,
-    },
-    Presets.shades_classic,
-  );
+  const bar = barOn(stream, 'writing {bar} {percentage}% | {done} packets | ETA {eta_formatted}');
   bar.start(Math.max(1, packets), 0, { done: '0' });
   return {
     update(done) {
@@ -103,26 +82,14 @@ export function writeProgressBar(stream: NodeJS.WriteStream, packets: number): P
 /** @param duration of the whole run on the wire, ns; 0 where it has no end */
 export function replayProgressBar(stream: NodeJS.WriteStream, duration: bigint): ProgressBar<RunState> {
   if (!stream.isTTY) return { update: () => undefined, stop: () => undefined };
-  const bar = new SingleBar(
-    {
-      stream,
-      format: `{phase} {bar} {place}${duration > 0n ? ` of ${formatDuration(duration)}` : ''} | {sent} packets sent`,
-      hideCursor: true,
-      clearOnComplete: true,
-      barsize: 24,
-    },
-    Presets.shades_classic,
+  const bar = barOn(
+    stream,
+    `{phase} {bar} {place}${duration > 0n ? ` of ${formatDuration(duration)}` : ''} | {sent} packets sent`,
   );
   bar.start(1000, 0, { phase: 'preparing', place: '0 ns', sent: '0' });
   return {
     update(state) {
-      let sent = 0;
-      let place = 0n;
-      for (const { progress } of state.sensors.values()) {
-        if (!progress) continue;
-        sent += progress.sent;
-        if (BigInt(progress.position) > place) place = BigInt(progress.position);
-      }
+      const { sent, position: place } = totalsOf(state);
       const share = duration > 0n ? Number((place * 1000n) / duration) : 0;
       bar.update(Math.min(share, 1000), {
         phase: state.phase,
@@ -139,17 +106,7 @@ export function replayProgressBar(stream: NodeJS.WriteStream, duration: bigint):
 /** @param size of all captures as they lie there, bytes; updated with those that are done */
 export function editProgressBar(stream: NodeJS.WriteStream, size: number): ProgressBar<number> {
   if (!stream.isTTY) return { update: () => undefined, stop: () => undefined };
-  const bar = new SingleBar(
-    {
-      stream,
-      format: 'editing {bar} {percentage}% | {done} | ETA {eta_formatted}',
-      hideCursor: true,
-      clearOnComplete: true,
-      barsize: 24,
-      etaBuffer: 50,
-    },
-    Presets.shades_classic,
-  );
+  const bar = barOn(stream, 'editing {bar} {percentage}% | {done} | ETA {eta_formatted}');
   bar.start(Math.max(1, size), 0, { done: '0 B' });
   return {
     update(consumed) {

@@ -3,31 +3,7 @@ import type { RunState } from '@capfleet/coordinator/domain/run-state';
 import { formatDuration } from '@capfleet/shared/time/nanos';
 import type { ProgressBar } from './progress.ts';
 import { formatBytes, formatCount } from './text.ts';
-
-export interface Totals {
-  readonly sent: number;
-  readonly sentBytes: number;
-  readonly refused: number;
-  /** Of the sensor that is farthest, ns after the start. */
-  readonly position: bigint;
-}
-
-export const nothingYet: Totals = { sent: 0, sentBytes: 0, refused: 0, position: 0n };
-
-function totalsOf(state: RunState): Totals {
-  let totals = nothingYet;
-  for (const { progress } of state.sensors.values()) {
-    if (!progress) continue;
-    const position = BigInt(progress.position);
-    totals = {
-      sent: totals.sent + progress.sent,
-      sentBytes: totals.sentBytes + progress.sentBytes,
-      refused: totals.refused + progress.refused,
-      position: position > totals.position ? position : totals.position,
-    };
-  }
-  return totals;
-}
+import { nothingYet, totalsOf, type Totals } from './totals.ts';
 
 /** @param seconds since `before` */
 export function statsLine(phase: RunState['phase'], before: Totals, now: Totals, seconds: number): string {

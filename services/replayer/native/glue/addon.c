@@ -350,32 +350,27 @@ static napi_value start(napi_env env, napi_callback_info call) {
     return NULL;
 }
 
-static napi_value stop(napi_env env, napi_callback_info call) {
+static napi_value act(napi_env env, napi_callback_info call, void (*action)(struct pacer *pacer)) {
     napi_value value;
     struct handle *handle;
-    if (read_arguments(env, call, 1, &value) && read_handle(env, value, &handle)) pacer_stop(handle->pacer);
+    if (read_arguments(env, call, 1, &value) && read_handle(env, value, &handle)) action(handle->pacer);
     return NULL;
+}
+
+static napi_value stop(napi_env env, napi_callback_info call) {
+    return act(env, call, pacer_stop);
 }
 
 static napi_value pause_pacer(napi_env env, napi_callback_info call) {
-    napi_value value;
-    struct handle *handle;
-    if (read_arguments(env, call, 1, &value) && read_handle(env, value, &handle)) pacer_pause(handle->pacer);
-    return NULL;
+    return act(env, call, pacer_pause);
 }
 
 static napi_value resume(napi_env env, napi_callback_info call) {
-    napi_value value;
-    struct handle *handle;
-    if (read_arguments(env, call, 1, &value) && read_handle(env, value, &handle)) pacer_resume(handle->pacer);
-    return NULL;
+    return act(env, call, pacer_resume);
 }
 
 static napi_value close_pacer(napi_env env, napi_callback_info call) {
-    napi_value value;
-    struct handle *handle;
-    if (read_arguments(env, call, 1, &value) && read_handle(env, value, &handle)) pacer_close(handle->pacer);
-    return NULL;
+    return act(env, call, pacer_close);
 }
 
 static napi_value stats(napi_env env, napi_callback_info call) {

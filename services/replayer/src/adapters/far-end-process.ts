@@ -1,9 +1,9 @@
 // The process that captures a far end through the npm package `pcap`, which can run on no other thread than a main
 // one. libpcap itself writes the packets to a file, so that none costs memory here. The package asks libpcap for no
 // finer stamps than its default, 1 µs.
-import { createRequire } from 'node:module';
 import { setPriority } from 'node:os';
 import { reasonOf } from '@capfleet/shared/errors/failure';
+import { loadNpmPcap, type NpmPcap, type PcapCapture } from './npm-pcap.ts';
 
 export type ToFarEndProcess = 'stop';
 
@@ -11,30 +11,6 @@ export type FromFarEndProcess =
   | { readonly type: 'listening' }
   | { readonly type: 'failed'; readonly reason: string; readonly library: boolean }
   | { readonly type: 'ended'; readonly packets: number; readonly dropped: number };
-
-/** What the package has, and its types leave out. */
-interface PcapModule {
-  warningHandler: (text: string) => void;
-  readonly PcapSession: new (
-    live: boolean,
-    device: string,
-    filter: string,
-    bufferBytes: number,
-    snapLength: number,
-    outFile: string,
-    monitor: boolean,
-    bufferTimeoutMs: number,
-    promiscuous: boolean,
-  ) => PcapSession;
-}
-
-interface PcapSession {
-  readonly link_type: string;
-  readonly session: { read_callback(): void };
-  on_packet_ready(): void;
-  stats(): { readonly ps_recv: number; readonly ps_drop: number };
-  close(): void;
-}
 
 const BUFFER_BYTES = 64 * 1024 * 1024;
 /** As libpcap's own programs. */
@@ -62,27 +38,23 @@ function sayAndEnd(message: FromFarEndProcess): void {
   });
 }
 
-function loadPcap(): PcapModule | null {
+function loadPcap(): NpmPcap | null {
   try {
-    const pcap = createRequire(import.meta.url)('pcap') as PcapModule;
-    // Of an interface without an address, which is no matter here.
-    pcap.warningHandler = () => undefined;
-    return pcap;
+    return loadNpmPcap();
   } catch (error) {
     sayAndEnd({ type: 'failed', reason: reasonOf(error), library: true });
     return null;
   }
 }
 
-function capture(pcap: PcapModule): void {
+function capture(pcap: NpmPcap): void {
   let packets = 0;
   class Capture extends pcap.PcapSession {
-    /** Called for each packet, which is in the file by then. */
     override on_packet_ready(): void {
       packets += 1;
     }
   }
-  let session: PcapSession;
+  let session: PcapCapture;
   try {
     // No `inbound`: libpcap applies a new filter to the first block itself, where it cannot tell a direction.
     const filter = '';

@@ -42,10 +42,7 @@ export function openPcapPacer(name: string, { realtime, cpu }: PacingOptions = p
 
 function loadPackage(): NpmPcap {
   try {
-    const pcap = loadNpmPcap();
-    // An interface without an address is none to complain about.
-    pcap.warningHandler = () => undefined;
-    return pcap;
+    return loadNpmPcap();
   } catch (error) {
     throw new Failure('pcap-missing', {}, { cause: error });
   }

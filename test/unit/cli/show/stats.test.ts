@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nothingYet, statsLine } from '@capfleet/cli/show/stats';
+import { statsLine } from '@capfleet/cli/show/stats';
+import { nothingYet } from '@capfleet/cli/show/totals';
 
 test('a line of statistics tells what there is so far, and the rates since the line before', () => {
   const before = { ...nothingYet, sent: 1000, sentBytes: 1_000_000 };

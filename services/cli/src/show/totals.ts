@@ -1,0 +1,27 @@
+// What all sensors of a run have done together so far.
+import type { RunState } from '@capfleet/coordinator/domain/run-state';
+
+export interface Totals {
+  readonly sent: number;
+  readonly sentBytes: number;
+  readonly refused: number;
+  /** Of the sensor that is farthest, ns after the start. */
+  readonly position: bigint;
+}
+
+export const nothingYet: Totals = { sent: 0, sentBytes: 0, refused: 0, position: 0n };
+
+export function totalsOf(state: RunState): Totals {
+  let totals = nothingYet;
+  for (const { progress } of state.sensors.values()) {
+    if (!progress) continue;
+    const position = BigInt(progress.position);
+    totals = {
+      sent: totals.sent + progress.sent,
+      sentBytes: totals.sentBytes + progress.sentBytes,
+      refused: totals.refused + progress.refused,
+      position: position > totals.position ? position : totals.position,
+    };
+  }
+  return totals;
+}

@@ -54,7 +54,7 @@ describe('capfleet replay', { concurrency: 2 }, () => {
     const config = join(set.dir, 'options.yaml');
     await writeFile(
       config,
-      `global: {dump: {json: ${set.dump}}}\nreplay: {out: {interface: "null"}, limit: 7, topspeed: true}\n`,
+      `map: {file-suffix: none}\nglobal: {dump: {json: ${set.dump}}}\nreplay: {out: {interface: "null"}, limit: 7, topspeed: true}\n`,
     );
     const limited = await runReplay(set, ['--config', config, '--json']);
     assert.equal(playedReport(limited).totals.sent, 7);

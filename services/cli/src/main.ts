@@ -7,18 +7,34 @@ import { Command, CommanderError } from 'commander';
 import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
 import { asFailure } from '@capfleet/shared/errors/failure';
 import { allocatorEnvironment } from '@capfleet/shared/process/allocator';
-import { editCommand } from './commands/edit.ts';
-import { lanesCommand } from './commands/lanes.ts';
-import { mapCommand } from './commands/map.ts';
-import { mapperCommand } from './commands/mapper.ts';
-import { replayCommand } from './commands/replay.ts';
-import { replayerCommand } from './commands/replayer.ts';
-import { tarExtractCommand } from './commands/tar-extract.ts';
-import { verifyCommand } from './commands/verify.ts';
 import { printable } from './show/text.ts';
 import type { World } from './world.ts';
 
 const services = new Set(['mapper', 'replayer']);
+
+type Run = (action: (world: World) => Promise<ExitCode>) => Promise<void>;
+
+/** In the order of the help. Each brings libraries that the others do without. */
+const commands: Readonly<Record<string, () => Promise<(run: Run) => Command>>> = {
+  map: async () => (await import('./commands/map.ts')).mapCommand,
+  lanes: async () => (await import('./commands/lanes.ts')).lanesCommand,
+  replay: async () => (await import('./commands/replay.ts')).replayCommand,
+  verify: async () => (await import('./commands/verify.ts')).verifyCommand,
+  edit: async () => (await import('./commands/edit.ts')).editCommand,
+  tarExtract: async () => (await import('./commands/tar-extract.ts')).tarExtractCommand,
+  mapper: async () => (await import('./commands/mapper.ts')).mapperCommand,
+  replayer: async () => (await import('./commands/replayer.ts')).replayerCommand,
+};
+
+/** Where one is asked for, the others are there by their names only. */
+async function loadCommands(asked: string, run: Run): Promise<Command[]> {
+  const isOne = Object.hasOwn(commands, asked);
+  return Promise.all(
+    Object.entries(commands).map(async ([name, load]) =>
+      isOne && name !== asked ? new Command(name) : (await load())(run),
+    ),
+  );
+}
 
 async function main(argv: readonly string[]): Promise<ExitCode> {
   const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
@@ -39,7 +55,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
   for (const [name, value] of Object.entries(allocatorEnvironment)) process.env[name] ??= value;
   // A service handles its own signals; a command is interrupted by the first and ended by the second.
   if (!services.has(argv[0] ?? '')) interruptOnSignals(interruption);
-  const run = async (action: (world: World) => Promise<ExitCode>): Promise<void> => {
+  const run: Run = async (action) => {
     code = await action(world);
   };
 
@@ -49,15 +65,8 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     )
     .version(version)
     .exitOverride()
-    .showHelpAfterError('(see --help)')
-    .addCommand(mapCommand(run))
-    .addCommand(lanesCommand(run))
-    .addCommand(replayCommand(run))
-    .addCommand(verifyCommand(run))
-    .addCommand(editCommand(run))
-    .addCommand(tarExtractCommand(run))
-    .addCommand(mapperCommand(run))
-    .addCommand(replayerCommand(run));
+    .showHelpAfterError('(see --help)');
+  for (const command of await loadCommands(argv[0] ?? '', run)) program.addCommand(command);
   program.commands.forEach((command) => command.exitOverride().showHelpAfterError('(see --help)'));
 
   try {

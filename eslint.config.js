@@ -19,7 +19,8 @@ export default defineConfig(
     files: ['**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
     languageOptions: {
-      parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
+      // One program for everything: that of each package by itself would read the libraries' types again.
+      parserOptions: { project: ['./tsconfig.test.json'], tsconfigRootDir: import.meta.dirname },
     },
     rules: {
       '@typescript-eslint/no-floating-promises': 'error',
@@ -67,11 +68,6 @@ export default defineConfig(
       ],
       eqeqeq: ['error', 'always', { null: 'ignore' }],
     },
-  },
-  {
-    // Tests, scripts and benchmarks belong to one project that is not built.
-    files: ['test/**/*.ts', 'scripts/**/*.ts', 'bench/**/*.ts'],
-    languageOptions: { parserOptions: { projectService: false, project: ['./tsconfig.test.json'] } },
   },
   {
     files: ['test/**/*.ts'],

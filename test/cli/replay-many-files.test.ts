@@ -4,13 +4,9 @@ import { writeFile, mkdir } from 'node:fs/promises';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { mapFile } from '@capfleet/mapper/map-file';
-import { buildDataSet } from '@capfleet/shared/dataset/dataset';
-import type { FileMap } from '@capfleet/shared/dataset/file-map';
-import { disk } from '@capfleet/shared/source/disk';
 import type { RunReport } from '@capfleet/shared/contract/report';
 import { program, runCapfleet } from '../support/capfleet.ts';
-import { writeDump } from '../support/dump.ts';
+import { mapHere } from '../support/dump.ts';
 import { pcapFile } from '../support/pcap-writer.ts';
 import { tempDir, type AfterHook } from '../support/temp-dir.ts';
 
@@ -26,15 +22,15 @@ async function manyFiles(t: AfterHook, files: number, apart: number): Promise<st
     fraction: at % 1e6,
     data,
   });
-  const maps: FileMap[] = [];
+  const paths: string[] = [];
   for (let index = 0; index < files; index += 1) {
     const data = Buffer.alloc(60, index);
     const path = join(dir, 'in', `${String(index)}.pcap`);
     await writeFile(path, pcapFile({}, [packet(index * 100, data), packet(index * 100 + apart, data)]));
-    maps.push(await mapFile(disk, await disk.stat(path)));
+    paths.push(path);
   }
   const dump = join(dir, 'map.json');
-  await writeFile(dump, await writeDump(buildDataSet(maps)));
+  await mapHere(paths, dump);
   return dump;
 }
 

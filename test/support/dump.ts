@@ -1,6 +1,19 @@
-/** A dump as text in one piece. */
-import type { DataSet } from '@capfleet/shared/dataset/dataset';
+/** Dumps without the program that writes them. */
+import { writeFile } from 'node:fs/promises';
+import { mapFile } from '@capfleet/mapper/map-file';
+import { buildDataSet, type DataSet } from '@capfleet/shared/dataset/dataset';
+import type { FileMap } from '@capfleet/shared/dataset/file-map';
 import { dumpText } from '@capfleet/shared/dataset/gophercap-json';
+import { disk } from '@capfleet/shared/source/disk';
+
+/** Maps captures as a mapper does, in this process, and writes the dump of them. */
+export async function mapHere(paths: Iterable<string>, dump: string): Promise<void> {
+  const maps: FileMap[] = [];
+  for (const path of paths) maps.push(await mapFile(disk, await disk.stat(path)));
+  await writeFile(dump, await writeDump(buildDataSet(maps)));
+}
+
+/** As text in one piece. */
 
 export async function writeDump(set: DataSet): Promise<string> {
   let text = '';

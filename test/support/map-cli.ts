@@ -40,7 +40,7 @@ export async function makeMapPlace(
 export async function runMap(
   { captures, dump }: MapPlace,
   args: readonly string[] = [],
-  options: RunOptions = {},
+  options?: RunOptions,
 ): Promise<Ended> {
   const standard = ['--dir-src', captures, '--dump-json', dump, '--file-workers', '1'];
   return runCapfleet(['map', ...standard, ...args], options);

@@ -158,6 +158,8 @@ export function recordingPacer(options: RecordingPacerOptions = {}): RecordingPa
       shift += PAUSE;
       work();
     },
+    steer: () => undefined,
+    lease: () => undefined,
     counts: () => ({
       state,
       failure,
@@ -169,6 +171,7 @@ export function recordingPacer(options: RecordingPacerOptions = {}): RecordingPa
       starved: 0,
       pacing,
       pauses: { count: pauses, total: shift },
+      lapses: 0,
       departures: { asked: 0, taken: 0 },
     }),
     departureQuantiles: () => null,

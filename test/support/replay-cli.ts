@@ -4,9 +4,11 @@
  */
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { addsUp, type RunReport } from '@capfleet/shared/contract/report';
 import { runCapfleet, type Ended, type RunOptions } from './capfleet.ts';
-import { makeMapPlace, runMap, type MapPlace } from './map-cli.ts';
+import { mapHere } from './dump.ts';
+import { makeMapPlace, type MapPlace } from './map-cli.ts';
 import { numbersIn, type SetShape } from './numbered-set.ts';
 import type { AfterHook } from './temp-dir.ts';
 
@@ -15,15 +17,17 @@ export const SHORT_LEAD = ['--lead', '500ms'];
 /** Maps a set of numbered packets, whatever its files are called. */
 export async function makeMappedSet(t: AfterHook, shape: SetShape): Promise<MapPlace> {
   const place = await makeMapPlace(t, shape);
-  const { code, stderr } = await runMap(place, ['--file-suffix', '']);
-  assert.equal(code, 0, stderr);
+  await mapHere(
+    Object.keys(shape).map((name) => join(place.captures, name)),
+    place.dump,
+  );
   return place;
 }
 
 export async function runReplay(
   { dump }: Pick<MapPlace, 'dump'>,
   args: readonly string[],
-  options: RunOptions = {},
+  options?: RunOptions,
 ): Promise<Ended> {
   return runCapfleet(['replay', '--dump-json', dump, ...SHORT_LEAD, ...args], options);
 }

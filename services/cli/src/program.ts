@@ -1,0 +1,79 @@
+// The commands, and how what they fail with is said. Whatever it touches of the outside is in the world it is given.
+import { Command, CommanderError } from 'commander';
+import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
+import { asFailure } from '@capfleet/shared/errors/failure';
+import { printable } from './show/text.ts';
+import type { World } from './world.ts';
+
+type Run = (action: (world: World) => Promise<ExitCode>) => Promise<void>;
+
+/** In the order of the help. Each brings libraries that the others do without. */
+const commands: Readonly<Record<string, () => Promise<(run: Run) => Command>>> = {
+  map: async () => (await import('./commands/map.ts')).mapCommand,
+  lanes: async () => (await import('./commands/lanes.ts')).lanesCommand,
+  replay: async () => (await import('./commands/replay.ts')).replayCommand,
+  verify: async () => (await import('./commands/verify.ts')).verifyCommand,
+  edit: async () => (await import('./commands/edit.ts')).editCommand,
+  tarExtract: async () => (await import('./commands/tar-extract.ts')).tarExtractCommand,
+  mapper: async () => (await import('./commands/mapper.ts')).mapperCommand,
+  replayer: async () => (await import('./commands/replayer.ts')).replayerCommand,
+};
+
+/** Where one is asked for, the others are there by their names only. */
+async function loadCommands(asked: string, run: Run): Promise<Command[]> {
+  const isOne = Object.hasOwn(commands, asked);
+  return Promise.all(
+    Object.entries(commands).map(async ([name, load]) =>
+      isOne && name !== asked ? new Command(name) : (await load())(run),
+    ),
+  );
+}
+
+/** @param argv what was typed after `capfleet` */
+export async function runProgram(argv: readonly string[], world: World): Promise<ExitCode> {
+  let code: ExitCode = exitCode.ok;
+  const run: Run = async (action) => {
+    code = await action(world);
+  };
+  const output = {
+    writeOut: (text: string) => world.stdout.write(text),
+    writeErr: (text: string) => world.stderr.write(text),
+  };
+  const program = new Command('capfleet')
+    .description(
+      'maps packet-capture data sets across a cluster and replays them on many sensors at one instant',
+    )
+    .version(world.version)
+    .configureOutput(output)
+    .exitOverride()
+    .showHelpAfterError('(see --help)');
+  for (const command of await loadCommands(argv[0] ?? '', run)) program.addCommand(command);
+  program.commands.forEach((command) =>
+    command.configureOutput(output).exitOverride().showHelpAfterError('(see --help)'),
+  );
+
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return code;
+  } catch (thrown) {
+    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? exitCode.ok : exitCode.usage;
+    if (world.interrupted.aborted && thrown === world.interrupted.reason) {
+      world.stderr.write('capfleet: interrupted\n');
+      sayLast(world);
+      return exitCode.interrupted;
+    }
+    const failure = asFailure(thrown);
+    if (argv.includes('--json'))
+      world.stdout.write(`${JSON.stringify({ error: failure.toRecord() }, null, 2)}\n`);
+    world.stderr.write(`capfleet: ${printable(failure.message)}\n`);
+    if (failure.hint !== '') world.stderr.write(`          ${printable(failure.hint)}\n`);
+    sayLast(world);
+    if (failure.code === 'internal' && thrown instanceof Error)
+      world.stderr.write(`${thrown.stack ?? ''}\n`);
+    return failure.exit;
+  }
+}
+
+function sayLast({ lastWords, stderr }: World): void {
+  for (const line of lastWords) stderr.write(`          ${line}\n`);
+}

@@ -1,4 +1,4 @@
-/** Builds and runs the plain C test of ring, histogram, margin and departures. */
+/** Builds and runs the plain C test of ring, histogram, margin, departures and slew. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -25,6 +25,8 @@ test('the C core keeps its promises without Node', (t) => {
       'core/histogram.c',
       'core/margin.c',
       'core/departure.c',
+      'core/slew.c',
+      '-lm',
     ],
     { cwd: NATIVE, encoding: 'utf8' },
   );

@@ -17,6 +17,7 @@
         'core/placement.c',
         'core/priority.c',
         'core/ring.c',
+        'core/slew.c',
         'core/transmit_stamps.c',
         'core/wait.c',
         'glue/addon.c',
@@ -24,7 +25,7 @@
       'include_dirs': ['include'],
       'cflags': ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-Werror=implicit-function-declaration', '-pthread'],
       'ldflags': ['-pthread'],
-      'libraries': ['-ldl'],
+      'libraries': ['-ldl', '-lm'],
     },
   ],
 }

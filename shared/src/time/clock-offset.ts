@@ -12,6 +12,8 @@ export interface ClockProbe {
 
 /** reference = monotonic + offset, within ± bound. */
 export interface ClockOffset {
+  /** Local monotonic, the middle of the exchange that the offset is from. */
+  readonly at: Nanos;
   readonly offset: Nanos;
   readonly bound: Nanos;
   readonly roundTrip: Nanos;
@@ -32,6 +34,7 @@ export function estimateOffset(probes: readonly ClockProbe[], resolution: Nanos)
   if (!best) throw new RangeError('no usable clock probe');
   const roundTrip = best.received - best.sent;
   return {
+    at: best.sent + roundTrip / 2n,
     offset: best.reference + resolution / 2n - (best.sent + roundTrip / 2n),
     bound: (roundTrip + 1n) / 2n + (resolution + 1n) / 2n,
     roundTrip,

@@ -15,6 +15,7 @@
 #include "monotonic.h"
 #include "placement.h"
 #include "priority.h"
+#include "slew.h"
 
 #define THREAD_NAME "capfleet-pacer" /* 15 bytes at most */
 #define THREAD_STACK ((size_t)256 << 10)
@@ -26,6 +27,11 @@
 /* While paused: how long to sleep at a time, and after what time the timeline goes on, so that nothing is late then. */
 #define REST (5 * NS_PER_MS)
 #define RESUME_LEAD (20 * NS_PER_MS)
+
+/* Before a new course takes effect: what is due sooner may be on its way already. */
+#define STEER_LEAD (100 * NS_PER_MS)
+/* The longest wait at a time: then the course, the lease and the ring are looked at again. */
+#define LONGEST_WAIT (50 * NS_PER_MS)
 
 /* Before a due time; no stamps are read any more. */
 #define STAMPS_GUARD (100 * NS_PER_US)
@@ -58,6 +64,10 @@ struct pacer {
     atomic_bool paused;
     atomic_bool wake;      /* stop or paused: what ends a wait */
     _Atomic int64_t shift; /* by all pauses so far */
+    _Atomic int64_t lease; /* nothing is sent from this instant on */
+    pthread_mutex_t steering;
+    struct slew course;        /* under the lock */
+    _Atomic unsigned courses;  /* that there were so far */
     _Atomic int64_t stats[STAT_COUNT];
     struct histogram lateness;
     _Atomic clockid_t cpu_clock; /* the thread's, while running */
@@ -69,6 +79,10 @@ struct pacer {
     bool realtime;
     int cpu;
     int64_t shifted; /* of the shift, what t0 and origin have in them */
+    struct slew slew;
+    unsigned course_taken;
+    bool lapsed;     /* the lease has ended */
+    int64_t lost_until; /* what is due before this instant was missed while there was no lease */
     int64_t late_drop_ns;
     size_t max_batch;
     int64_t t0;
@@ -142,8 +156,14 @@ static bool add_ns(int64_t instant, int64_t ns, int64_t *out) {
 }
 
 static bool due_of(const struct pacer *pacer, const struct ring_record *record, int64_t *out) {
+    int64_t due;
     if (!(fabs(record->due) < (double)INSTANT_MAX)) return false; /* NaN too */
-    return add_ns(pacer->origin, (int64_t)record->due, out);
+    if (!add_ns(pacer->origin, (int64_t)record->due, &due)) return false;
+    return add_ns(due, slew_at(&pacer->slew, due), out);
+}
+
+static bool is_too_late(const struct pacer *pacer, int64_t due, int64_t now) {
+    return due < pacer->lost_until || (pacer->late_drop_ns > 0 && now - due > pacer->late_drop_ns);
 }
 
 static bool take_origin(struct pacer *pacer, const struct ring_record *record) {
@@ -202,7 +222,7 @@ static enum gathered gather(struct pacer *pacer, int64_t now, int64_t *next) {
         pacer->cursor.position = record.end;
         if (record.kind == RING_ORIGIN) continue;
         note_arrival(pacer, due);
-        if (pacer->late_drop_ns > 0 && now - due > pacer->late_drop_ns) {
+        if (is_too_late(pacer, due, now)) {
             stat_add(pacer, STAT_LATE_DROPPED, 1);
             continue;
         }
@@ -243,12 +263,31 @@ static bool is_paused(struct pacer *pacer) {
     return false;
 }
 
+static void follow_course(struct pacer *pacer) {
+    unsigned courses = atomic_load_explicit(&pacer->courses, memory_order_acquire);
+    if (courses == pacer->course_taken) return;
+    pthread_mutex_lock(&pacer->steering);
+    pacer->slew = pacer->course;
+    pthread_mutex_unlock(&pacer->steering);
+    pacer->course_taken = courses;
+}
+
+/* True while there is no lease. With the next one the play goes on where it should be by then. */
+static bool has_lapsed(struct pacer *pacer, int64_t now) {
+    bool lapsed = now >= atomic_load_explicit(&pacer->lease, memory_order_relaxed);
+    if (pacer->lapsed && !lapsed) pacer->lost_until = now;
+    if (!pacer->lapsed && lapsed) stat_add(pacer, STAT_LAPSES, 1);
+    pacer->lapsed = lapsed;
+    return lapsed;
+}
+
 static enum pacer_state play(struct pacer *pacer) {
     while (!atomic_load_explicit(&pacer->stop, memory_order_relaxed)) {
         int64_t next;
         int64_t now = monotonic_now();
         priority_follow(&pacer->priority, now, pacer->wait.slept);
-        if (is_paused(pacer)) {
+        follow_course(pacer);
+        if (is_paused(pacer) || has_lapsed(pacer, now)) {
             look_for_stamps(pacer, now, now + REST);
             sleep_for(pacer, REST);
             continue;
@@ -259,7 +298,7 @@ static enum pacer_state play(struct pacer *pacer) {
             break;
         case GATHERED_NOT_DUE:
             look_for_stamps(pacer, now, next - STAMPS_GUARD);
-            wait_until(&pacer->wait, next, &pacer->wake);
+            wait_until(&pacer->wait, next < now + LONGEST_WAIT ? next : now + LONGEST_WAIT, &pacer->wake);
             break;
         case GATHERED_EMPTY:
             ring_consume(pacer->ring, pacer->cursor.position); /* past a filler that came alone */
@@ -321,6 +360,8 @@ int pacer_open(const struct pacer_options *options, struct ring *ring, struct pa
     pacer->realtime = options->realtime;
     pacer->cpu = options->cpu;
     pacer->max_batch = (size_t)options->max_batch;
+    atomic_init(&pacer->lease, INSTANT_MAX);
+    pthread_mutex_init(&pacer->steering, NULL);
     if (options->lock_memory) stat_set(pacer, STAT_LOCKED_BYTES, (int64_t)ring_lock(ring));
     departure_init(&pacer->departure, options->stamps, options->link);
     wait_init(&pacer->wait, options->spin);
@@ -386,6 +427,17 @@ void pacer_resume(struct pacer *pacer) {
     atomic_store_explicit(&pacer->paused, false, memory_order_release);
 }
 
+void pacer_steer(struct pacer *pacer, int64_t at, int64_t shift) {
+    pthread_mutex_lock(&pacer->steering);
+    slew_steer(&pacer->course, monotonic_now() + STEER_LEAD, at, shift);
+    pthread_mutex_unlock(&pacer->steering);
+    atomic_fetch_add_explicit(&pacer->courses, 1, memory_order_release);
+}
+
+void pacer_lease(struct pacer *pacer, int64_t until) {
+    atomic_store_explicit(&pacer->lease, until, memory_order_relaxed);
+}
+
 void pacer_stats(const struct pacer *pacer, int64_t out[STAT_COUNT]) {
     /* The state first: once it is final, everything else is. */
     out[STAT_STATE] = atomic_load_explicit(&pacer->stats[STAT_STATE], memory_order_acquire);
@@ -424,5 +476,6 @@ void pacer_close(struct pacer *pacer) {
 void pacer_free(struct pacer *pacer) {
     pacer_close(pacer);
     ring_release(pacer->ring);
+    pthread_mutex_destroy(&pacer->steering);
     free(pacer);
 }

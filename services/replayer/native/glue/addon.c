@@ -337,14 +337,20 @@ static napi_value end(napi_env env, napi_callback_info call) {
     return NULL;
 }
 
+static bool read_instant(napi_env env, napi_value value, const char *name, int64_t *out) {
+    bool lossless;
+    if (napi_get_value_bigint_int64(env, value, out, &lossless) == napi_ok && lossless) return true;
+    throw_type_error(env, name, "a bigint of 64 bits");
+    return false;
+}
+
 static napi_value start(napi_env env, napi_callback_info call) {
     napi_value arguments[2];
     struct handle *handle;
     int64_t t0;
-    bool lossless;
-    if (!read_arguments(env, call, 2, arguments) || !read_handle(env, arguments[0], &handle)) return NULL;
-    if (napi_get_value_bigint_int64(env, arguments[1], &t0, &lossless) != napi_ok || !lossless)
-        return throw_type_error(env, "t0", "a bigint of 64 bits");
+    if (!read_arguments(env, call, 2, arguments) || !read_handle(env, arguments[0], &handle) ||
+        !read_instant(env, arguments[1], "t0", &t0))
+        return NULL;
     int error = pacer_start(handle->pacer, t0);
     if (error != 0) throw_system_error(env, error, "start", NULL);
     return NULL;
@@ -367,6 +373,26 @@ static napi_value pause_pacer(napi_env env, napi_callback_info call) {
 
 static napi_value resume(napi_env env, napi_callback_info call) {
     return act(env, call, pacer_resume);
+}
+
+static napi_value steer(napi_env env, napi_callback_info call) {
+    napi_value arguments[3];
+    struct handle *handle;
+    int64_t at, shift;
+    if (read_arguments(env, call, 3, arguments) && read_handle(env, arguments[0], &handle) &&
+        read_instant(env, arguments[1], "at", &at) && read_instant(env, arguments[2], "shift", &shift))
+        pacer_steer(handle->pacer, at, shift);
+    return NULL;
+}
+
+static napi_value lease(napi_env env, napi_callback_info call) {
+    napi_value arguments[2];
+    struct handle *handle;
+    int64_t until;
+    if (read_arguments(env, call, 2, arguments) && read_handle(env, arguments[0], &handle) &&
+        read_instant(env, arguments[1], "until", &until))
+        pacer_lease(handle->pacer, until);
+    return NULL;
 }
 
 static napi_value close_pacer(napi_env env, napi_callback_info call) {
@@ -526,6 +552,8 @@ NAPI_MODULE_INIT() {
         METHOD("stop", stop),
         METHOD("pause", pause_pacer),
         METHOD("resume", resume),
+        METHOD("steer", steer),
+        METHOD("lease", lease),
         METHOD("stats", stats),
         METHOD("histogram", histogram),
         METHOD("departures", departures),

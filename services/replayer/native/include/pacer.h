@@ -58,6 +58,7 @@ enum pacer_stat {
     STAT_LOCKED_BYTES,    /* of the ring, that can't be paged out */
     STAT_PAUSES,
     STAT_PAUSED_NS,       /* by which what came after pauses is due later */
+    STAT_LAPSES,          /* times that the lease ended while the thread was running */
     STAT_STAMPS_ASKED,    /* frames sent that asked the kernel when they leave */
     STAT_STAMPS_TAKEN,    /* of those, how many are known */
     STAT_STAMPS_MAX,      /* largest stamp − due */
@@ -91,6 +92,16 @@ void pacer_pause(struct pacer *pacer);
  * STAT_PAUSED_NS. Does nothing where it is not paused.
  */
 void pacer_resume(struct pacer *pacer);
+/*
+ * Moves due times evenly from soon on, by as much as `shift` ns at the instant `at`, within SLEW_MOST_PPB, and goes on so:
+ * the common clock of several hosts does not run exactly as CLOCK_MONOTONIC does (slew.h).
+ */
+void pacer_steer(struct pacer *pacer, int64_t at, int64_t shift);
+/*
+ * Sends nothing from the instant on, until a later one is given; without end before the first call. What was due in
+ * between is then dropped, as too late: whoever was away goes on where the others are, and not where it was.
+ */
+void pacer_lease(struct pacer *pacer, int64_t until);
 void pacer_stats(const struct pacer *pacer, int64_t out[STAT_COUNT]);
 /* Copies the histogram of lateness, HISTOGRAM_BUCKETS counts; returns the number of samples. */
 int64_t pacer_histogram(const struct pacer *pacer, int64_t *out);

@@ -1,5 +1,5 @@
 /*
- * The ring, the histogram, the margin and the departures on their own. Prints one line per behaviour and exits with 1 at the first that fails.
+ * The ring, the histogram, the margin, the departures and the slew on their own. Prints one line per behaviour and exits with 1 at the first that fails.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -13,6 +13,7 @@
 #include "margin.h"
 #include "monotonic.h"
 #include "ring.h"
+#include "slew.h"
 
 #define CAPACITY RING_MIN_BYTES
 
@@ -409,6 +410,47 @@ static void what_was_asked_around_a_step_of_the_wall_clock_is_not_counted(void) 
     check(departure.asked == 1 && departure.taken == 0);
 }
 
+static void due_times_head_for_a_shift_and_go_on_at_that_rate(void) {
+    struct slew slew;
+    slew_init(&slew);
+    check(slew_at(&slew, NS_PER_S) == 0);
+    slew_steer(&slew, 10 * NS_PER_S, 20 * NS_PER_S, 300 * NS_PER_US); /* 30 ppm */
+    check(slew_at(&slew, 10 * NS_PER_S) == 0 && slew_at(&slew, -NS_PER_S) == 0);
+    check(slew_at(&slew, 15 * NS_PER_S) == 150 * NS_PER_US);
+    check(slew_at(&slew, 20 * NS_PER_S) == 300 * NS_PER_US);
+    check(slew_at(&slew, 30 * NS_PER_S) == 600 * NS_PER_US);
+}
+
+static void a_new_course_begins_where_the_old_one_is_and_leaves_what_is_due_before_alone(void) {
+    struct slew slew;
+    slew_init(&slew);
+    slew_steer(&slew, 0, 10 * NS_PER_S, NS_PER_MS);
+    int64_t before = slew_at(&slew, 12 * NS_PER_S);
+    slew_steer(&slew, 12 * NS_PER_S, 22 * NS_PER_S, 0);
+    check(slew_at(&slew, 11 * NS_PER_S) == 1100 * NS_PER_US);
+    check(slew_at(&slew, 12 * NS_PER_S) == before);
+    check(slew_at(&slew, 22 * NS_PER_S) == 0);
+    /* One that has not begun yet is replaced by the next. */
+    slew_steer(&slew, 30 * NS_PER_S, 40 * NS_PER_S, NS_PER_MS);
+    slew_steer(&slew, 29 * NS_PER_S, 39 * NS_PER_S, 0);
+    check(slew_at(&slew, 39 * NS_PER_S) == 0);
+    check(slew_at(&slew, 11 * NS_PER_S) != 1100 * NS_PER_US); /* out of reach: long past */
+}
+
+static void no_course_is_steeper_than_the_limit_nor_changes_the_order(void) {
+    struct slew slew;
+    slew_init(&slew);
+    slew_steer(&slew, 0, NS_PER_S, -NS_PER_S);
+    check(slew_at(&slew, NS_PER_S) == -NS_PER_S / 1000000 * SLEW_MOST_PPB / 1000);
+    int64_t last = INT64_MIN;
+    for (int64_t due = -NS_PER_MS; due < 2 * NS_PER_MS; due += 500) {
+        check(due + slew_at(&slew, due) > last);
+        last = due + slew_at(&slew, due);
+    }
+    slew_steer(&slew, NS_PER_S, NS_PER_S, 5); /* no time to do it in */
+    check(slew_at(&slew, 5 * NS_PER_S) == slew_at(&slew, NS_PER_S));
+}
+
 #define RUN(behaviour) (behaviour(), printf("ok %s\n", #behaviour))
 
 int main(void) {
@@ -434,5 +476,8 @@ int main(void) {
     RUN(a_stamp_is_held_against_the_due_time_of_its_frame);
     RUN(after_a_refused_question_none_is_asked_until_the_count_begins_anew);
     RUN(what_was_asked_around_a_step_of_the_wall_clock_is_not_counted);
+    RUN(due_times_head_for_a_shift_and_go_on_at_that_rate);
+    RUN(a_new_course_begins_where_the_old_one_is_and_leaves_what_is_due_before_alone);
+    RUN(no_course_is_steeper_than_the_limit_nor_changes_the_order);
     return 0;
 }

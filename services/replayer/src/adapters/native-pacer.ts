@@ -55,6 +55,12 @@ export function openNativePacer(link: NativeLink, pacing: PacingOptions = plainP
     resume: () => {
       native.resume(handle);
     },
+    steer: (at, shift) => {
+      native.steer(handle, at, shift);
+    },
+    lease: (until) => {
+      native.lease(handle, until);
+    },
     counts(): PacerCounts {
       native.stats(handle, stats);
       const sent = count(STAT.sentPackets);
@@ -82,6 +88,7 @@ export function openNativePacer(link: NativeLink, pacing: PacingOptions = plainP
           lockedBytes: count(STAT.lockedBytes),
         },
         pauses: { count: count(STAT.pauses), total: stat(STAT.pausedNs) },
+        lapses: count(STAT.lapses),
         departures: { asked: count(STAT.stampsAsked), taken: count(STAT.stampsTaken) },
       };
     },

@@ -10,6 +10,7 @@ import type { InterfaceFacts } from '../native/binding.ts';
 import { plainPacing, type PacingOptions } from '../pacing-options.ts';
 import type { Pacer, PacerCounts } from '../ports/pacer.ts';
 import { RingReader } from '../ring-reader.ts';
+import { Slew } from '../slew.ts';
 import { requireNative } from './native-pacer.ts';
 import { loadNpmPcap, type NpmPcap, type PcapSession } from './npm-pcap.ts';
 
@@ -23,6 +24,11 @@ const PATIENCE_NS = 2_000_000;
 /** At once, before others get their turn. */
 const TURN_NS = 1_000_000;
 const EMPTY_PAUSE_MS = 1;
+const LAPSED_PAUSE_MS = 5;
+/** Then the course and the lease are looked at again. */
+const LONGEST_WAIT_MS = 50;
+/** Before a new course takes effect. */
+const STEER_LEAD_NS = 100_000_000;
 const SHORTEST_FRAME = 14;
 const EBADMSG = 74;
 
@@ -100,6 +106,13 @@ class PcapPacer implements Pacer {
   #pauses = 0;
   #paused = 0;
 
+  readonly #slew = new Slew();
+  #lease = Number.POSITIVE_INFINITY;
+  #lapses = 0;
+  #lapsed = false;
+  /** What is due before was missed while there was no lease. */
+  #lostUntil = Number.NEGATIVE_INFINITY;
+
   constructor(name: string, pcap: NpmPcap) {
     this.#link = new PcapLink(name, pcap, this.#clock);
   }
@@ -145,6 +158,14 @@ class PcapPacer implements Pacer {
     this.#work();
   }
 
+  steer(at: bigint, shift: bigint): void {
+    this.#slew.steer(this.#clock.now() + STEER_LEAD_NS, this.#clock.fromMonotonic(at), Number(shift));
+  }
+
+  lease(until: bigint): void {
+    this.#lease = this.#clock.fromMonotonic(until);
+  }
+
   close(): void {
     this.stop();
   }
@@ -174,6 +195,7 @@ class PcapPacer implements Pacer {
         lockedBytes: 0,
       },
       pauses: { count: this.#pauses, total: BigInt(this.#paused) },
+      lapses: this.#lapses,
       departures: { asked: 0, taken: 0 },
     };
   }
@@ -196,6 +218,10 @@ class PcapPacer implements Pacer {
   #work(): void {
     const turnEnds = this.#clock.now() + TURN_NS;
     while (this.#state === 'running') {
+      if (this.#hasLapsed()) {
+        this.#workLater(LAPSED_PAUSE_MS);
+        return;
+      }
       const found = this.#ring.peek();
       if (found === 'empty') {
         if (this.#ended) this.#state = 'done';
@@ -213,7 +239,13 @@ class PcapPacer implements Pacer {
         this.#ring.consume();
         continue;
       }
-      const due = this.#origin + this.#ring.due;
+      const asked = this.#origin + this.#ring.due;
+      const due = asked + this.#slew.at(asked);
+      if (due < this.#lostUntil) {
+        this.#refused.late += 1;
+        this.#ring.consume();
+        continue;
+      }
       if (this.#pausedAt !== null && due > this.#pausedAt) return;
       let now = this.#clock.now();
       if (due - now > WAKE_NS) {
@@ -232,6 +264,16 @@ class PcapPacer implements Pacer {
     }
   }
 
+  /** With the next lease the play goes on where it should be by then. */
+  #hasLapsed(): boolean {
+    const now = this.#clock.now();
+    const lapsed = now >= this.#lease;
+    if (this.#lapsed && !lapsed) this.#lostUntil = now;
+    if (!this.#lapsed && lapsed) this.#lapses += 1;
+    this.#lapsed = lapsed;
+    return lapsed;
+  }
+
   #rest(): void {
     clearTimeout(this.#timer);
     clearImmediate(this.#turn);
@@ -242,7 +284,7 @@ class PcapPacer implements Pacer {
       () => {
         this.#work();
       },
-      Math.min(milliseconds, 1000),
+      Math.min(milliseconds, LONGEST_WAIT_MS),
     );
   }
 

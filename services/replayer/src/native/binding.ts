@@ -161,13 +161,15 @@ export const STAT = {
   pauses: 27,
   /** By which what came after pauses is due later. */
   pausedNs: 28,
+  /** Times that the lease ended while the thread was running. */
+  lapses: 29,
   /** Frames sent that asked the kernel when they leave; of those, how many are known; the largest stamp − due. */
-  stampsAsked: 29,
-  stampsTaken: 30,
-  stampsMax: 31,
+  stampsAsked: 30,
+  stampsTaken: 31,
+  stampsMax: 32,
 } as const;
 
-export const STAT_COUNT = 32;
+export const STAT_COUNT = 33;
 
 /** Log-linear: exact below 32 ns, then 32 buckets per octave to 2^42 ns; longer ones are in the last. */
 export const HISTOGRAM_BUCKETS = 1216;
@@ -189,6 +191,10 @@ export interface NativeBinding {
   pause(handle: PacerHandle): void;
   /** Goes on in 20 ms; what was not sent is due later by exactly the time from pause() until then. */
   resume(handle: PacerHandle): void;
+  /** Moves due times evenly from soon on, by as much as `shift` ns at the instant `at`, and goes on so. */
+  steer(handle: PacerHandle, at: bigint, shift: bigint): void;
+  /** Sends nothing from the instant on, until a later one is given; what was due in between is then dropped. */
+  lease(handle: PacerHandle, until: bigint): void;
   /** Fills `out`, at least STAT_COUNT long, by STAT. At any time, also after close(). */
   stats(handle: PacerHandle, out: BigInt64Array): void;
   /** Fills `out`, at least HISTOGRAM_BUCKETS long, with counts of lateness; returns how many samples they are. */

@@ -36,6 +36,8 @@ export interface PacerCounts {
   readonly pacing: Pacing;
   /** Pauses that are over, and by how much what came after them is due later in all. */
   readonly pauses: { readonly count: number; readonly total: Nanos };
+  /** Times that the lease ended. */
+  readonly lapses: number;
   /** Sent packets that asked the kernel when they leave, and the answers. */
   readonly departures: { readonly asked: number; readonly taken: number };
 }
@@ -54,6 +56,16 @@ export interface Pacer {
   pause(): void;
   /** Goes on soon; what was not sent is due later by exactly the time that the timeline stood still. */
   resume(): void;
+  /**
+   * Moves due times evenly from soon on, by as much as `shift` ns at the instant `at`, and goes on so: what the common
+   * clock of several hosts drifts by is followed without a jump.
+   */
+  steer(at: Nanos, shift: Nanos): void;
+  /**
+   * Sends nothing from the instant on (CLOCK_MONOTONIC), until a later one is given; without end before the first call.
+   * What was due in between is dropped and counted as late: the play goes on where it should be by then.
+   */
+  lease(until: Nanos): void;
   counts(): PacerCounts;
   /** Lateness below which the given share (0 … 1) of all sent frames lie, ns; null where none was sent. */
   latenessQuantiles(shares: readonly number[]): Nanos[] | null;

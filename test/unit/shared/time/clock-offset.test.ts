@@ -39,7 +39,7 @@ describe('the offset between two clocks', () => {
       probe(20_000n, 0n, 400n, 50_000n, 1n),
     ];
     const estimate = estimateOffset(probes, 1n);
-    assert.deepEqual(estimate, { offset: 50_001n, bound: 31n, roundTrip: 60n, probes: 3 });
+    assert.deepEqual(estimate, { at: 10_030n, offset: 50_001n, bound: 31n, roundTrip: 60n, probes: 3 });
   });
 
   test('is off by half the round trip at worst, when all the delay is on one way', () => {
@@ -52,7 +52,7 @@ describe('the offset between two clocks', () => {
 
   test('takes the middle of the step of a coarse clock, and widens the bound by half of it', () => {
     const estimate = estimateOffset([{ sent: 100n, reference: 5000n, received: 100n }], 1000n);
-    assert.deepEqual(estimate, { offset: 5400n, bound: 500n, roundTrip: 0n, probes: 1 });
+    assert.deepEqual(estimate, { at: 100n, offset: 5400n, bound: 500n, roundTrip: 0n, probes: 1 });
   });
 
   test('passes over probes whose end is before their begin', () => {

@@ -1,32 +1,29 @@
 // Everything that frames can be sent into, held against one set of promises; interfaces are veth pairs.
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { after, test } from 'node:test';
+import { promisify } from 'node:util';
 import { openNativePacer } from '@capfleet/replayer/adapters/native-pacer';
 import { loadNpmPcap } from '@capfleet/replayer/adapters/npm-pcap';
 import { openPcapPacer } from '@capfleet/replayer/adapters/pcap-pacer';
 import { loadNative } from '@capfleet/replayer/native/binding';
+import { plainPacing, type PacingOptions } from '@capfleet/replayer/pacing-options';
 import { RingWriter } from '@capfleet/replayer/ring-writer';
 import { reasonOf } from '@capfleet/shared/errors/failure';
 import { enterNamespaces } from '../support/enter-namespaces.ts';
-import {
-  arrived,
-  experimentalFrame,
-  listenFar,
-  makeFarNamespace,
-  makePair,
-  NEAR,
-  removePair,
-  setFar,
-  setNear,
-} from '../support/near-and-far.ts';
+import { arrived, experimentalFrame, FAR, NEAR, nearAndFar } from '../support/near-and-far.ts';
 import { readPcap } from '../support/pcap-reader.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { linkContract } from './suites/link.ts';
 
+const run = promisify(execFile);
 const noNamespaces = await enterNamespaces(import.meta);
+
+/** Links are looked at, not times: a thread that spins would only hold up the tests. */
+const CALM: PacingOptions = { ...plainPacing, spin: 'none', realtime: false };
 
 function whyNoNpmPcap(): string | false {
   try {
@@ -40,15 +37,14 @@ function whyNoNpmPcap(): string | false {
 if (loadNative() === null) {
   test('links', { skip: 'the native core is not built: npm run build' }, () => undefined);
 } else {
-  if (noNamespaces === false) await makeFarNamespace();
-  const listen = async (t: TestContext): Promise<() => Promise<Buffer[]>> =>
-    listenFar(join(await tempDir(t), 'far.pcap'));
+  const pair = nearAndFar();
+  after(() => pair.close());
 
   linkContract({
     name: 'null',
-    open: async () => openNativePacer({ kind: 'null' }),
+    open: async () => openNativePacer({ kind: 'null' }, CALM),
     largest: null,
-    intoInterface: false,
+    pair: null,
   });
 
   let path = '';
@@ -56,21 +52,21 @@ if (loadNative() === null) {
     name: 'file',
     async open(t) {
       path = join(await tempDir(t), 'sent.pcap');
-      return openNativePacer({ kind: 'file', path });
+      return openNativePacer({ kind: 'file', path }, CALM);
     },
     listen: async () => async () => readPcap(await readFile(path)).packets.map(({ data }) => data),
     largest: null,
-    intoInterface: false,
+    pair: null,
   });
 
   for (const kind of ['af_packet', 'af_xdp'] as const) {
     linkContract({
       name: kind,
       skip: noNamespaces,
-      open: async () => openNativePacer({ kind, interface: NEAR }),
-      listen,
+      open: async () => openNativePacer({ kind, interface: NEAR }, CALM),
+      listen: () => pair.listen(),
       largest: 1514,
-      intoInterface: true,
+      pair,
       knowsCarrier: true,
     });
   }
@@ -78,12 +74,11 @@ if (loadNative() === null) {
   test(
     'the link af_xdp refuses what is larger than its chunks, whatever the MTU',
     { skip: noNamespaces },
-    async (t) => {
-      await makePair();
-      t.after(removePair);
-      await setFar('mtu', '9000');
-      await setNear('mtu', '9000');
-      const pacer = openNativePacer({ kind: 'af_xdp', interface: NEAR });
+    async () => {
+      await pair.ready();
+      await pair.change(`link set dev ${FAR} mtu 9000`, `link set dev ${NEAR} mtu 9000`);
+      const before = arrived();
+      const pacer = openNativePacer({ kind: 'af_xdp', interface: NEAR }, CALM);
       const ring = new RingWriter(pacer);
       for (const length of [4096, 4097, 9014, 3200, 60]) {
         assert.ok(ring.frame(0, experimentalFrame(length, length), 0, length));
@@ -97,16 +92,23 @@ if (loadNative() === null) {
       );
       pacer.close();
       assert.deepEqual([sent, refused.oversize], [3, 2]);
-      assert.equal(await arrived(), 3);
+      assert.equal(arrived() - before, 3);
     },
   );
 
+  const noPcap = noNamespaces === false ? whyNoNpmPcap() : noNamespaces;
   linkContract({
     name: 'pcap',
-    skip: noNamespaces === false ? whyNoNpmPcap() : noNamespaces,
+    skip: noPcap,
     open: async () => openPcapPacer(NEAR),
-    listen,
+    listen: () => pair.listen(),
     largest: 1514,
-    intoInterface: true,
+    pair,
+  });
+
+  test('the link pcap does not keep its process alive once it is closed', { skip: noPcap }, async () => {
+    const module = import.meta.resolve('@capfleet/replayer/adapters/pcap-pacer');
+    const script = `import { openPcapPacer } from '${module}'; openPcapPacer('lo').close();`;
+    await run(process.execPath, ['--input-type=module', '-e', script], { timeout: 30_000 });
   });
 }

@@ -98,7 +98,7 @@ test('a disk that takes no more is a refusal with its errno, and the file ends a
   const path = newFile(t);
   process.env['CAPFLEET_TEST_FILE'] = path;
   t.after(() => delete process.env['CAPFLEET_TEST_FILE']);
-  const ended = await runCase(new URL('support/file-size-limit.ts', import.meta.url), 'run', {
+  const ended = await runCase(new URL('support/file-size-limit.ts', import.meta.url), [], {
     wrapper: ['bash', '-c', 'ulimit -f 8; exec "$@"', 'limited'],
   });
   assert.equal(ended.code, 0, ended.output);

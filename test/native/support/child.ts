@@ -1,4 +1,4 @@
-/** Runs one named case of a script in its own process and tells how that ended. */
+/** Runs a script in its own process and tells how that ended. */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
@@ -6,6 +6,7 @@ export interface Ended {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly output: string;
+  /** From its first output to its end. */
   readonly ms: number;
 }
 
@@ -16,26 +17,29 @@ export interface CaseOptions {
   readonly killAfterMs?: number;
 }
 
-export function runCase(script: URL, name: string, options: CaseOptions = {}): Promise<Ended> {
+export function runCase(script: URL, args: readonly string[], options: CaseOptions = {}): Promise<Ended> {
   const command = [
     ...(options.wrapper ?? []),
     process.execPath,
     ...(options.nodeOptions ?? []),
     fileURLToPath(script),
-    name,
+    ...args,
   ];
-  const started = performance.now();
   return new Promise((resolve, reject) => {
     const child = spawn(command[0]!, command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
     const timer = setTimeout(() => child.kill('SIGKILL'), options.killAfterMs ?? 20_000);
     let output = '';
+    let since = Number.NaN;
     for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', (text: string) => (output += text));
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        if (output === '') since = performance.now();
+        output += text;
+      });
     }
     child.on('error', reject);
     child.on('close', (code, signal) => {
       clearTimeout(timer);
-      resolve({ code, signal, output, ms: performance.now() - started });
+      resolve({ code, signal, output, ms: performance.now() - since });
     });
   });
 }

@@ -1,4 +1,7 @@
-/** The ways that a pacer's owner may end, each run as `node --expose-gc lifecycle-cases.ts <name>`. */
+/**
+ * The ways that a pacer's owner may end, run one after another by `node --expose-gc lifecycle-cases.ts <name>…`. Each says
+ * when its pacer is sending, and how many milliseconds after that it was over, where its process outlives it.
+ */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,6 +10,9 @@ import { PACER_STATE, type PacerHandle } from '../../../services/replayer/src/na
 import { createPacer, native } from './native.ts';
 import { statsOf, waitFor } from './pacer-stats.ts';
 import { ringWriter } from './ring-writer.ts';
+
+/** When the last pacer was sending, as far as this thread has seen. */
+let sendingSince = 0;
 
 /** A pacer in full flow for seconds, and waiting for a far-off frame after that. */
 async function sending(): Promise<PacerHandle> {
@@ -18,6 +24,7 @@ async function sending(): Promise<PacerHandle> {
   writer.commit();
   native.start(handle, native.monotonicNow());
   await waitFor(handle, (stats) => stats.sentPackets > 10n);
+  sendingSince = performance.now();
   return handle;
 }
 
@@ -46,6 +53,7 @@ async function until(wanted: () => boolean): Promise<void> {
 async function workerThatSends(then: 'stay' | 'end' | 'pause'): Promise<Worker> {
   const worker = new Worker(new URL(import.meta.url), { workerData: then });
   await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
+  sendingSince = performance.now();
   return worker;
 }
 
@@ -75,13 +83,16 @@ const CASES: Record<string, () => Promise<void>> = {
   },
   'exit-while-sending': async () => {
     await sending();
+    console.log('sending');
     process.exit(0);
   },
   'fall-off-the-end': async () => {
     await sending();
+    console.log('sending');
   },
   'uncaught-exception': async () => {
     await sending();
+    console.log('sending');
     throw new Error('on purpose');
   },
   'worker-terminated': async () => {
@@ -129,6 +140,7 @@ const CASES: Record<string, () => Promise<void>> = {
   },
   'exit-while-paused': async () => {
     native.pause(await sending());
+    console.log('sending');
     process.exit(0);
   },
   'stop-races-pause': async () => {
@@ -165,12 +177,17 @@ const CASES: Record<string, () => Promise<void>> = {
   },
   'many-dropped': async () => {
     for (let i = 0; i < 200; i++) dropOne();
+    sendingSince = performance.now();
     await until(() => threads() === 0);
   },
 };
 
 if (isMainThread) {
-  await CASES[process.argv[2]!]!();
+  for (const name of process.argv.slice(2)) {
+    sendingSince = performance.now();
+    await CASES[name]!();
+    console.log(`${name}: ${Math.round(performance.now() - sendingSince)} ms`);
+  }
 } else {
   const handle = await sending();
   if (workerData === 'pause') native.pause(handle);

@@ -2,7 +2,9 @@
 // loads only into the main thread of a process.
 import { createRequire } from 'node:module';
 
-export interface PcapSession {
+const require = createRequire(import.meta.url);
+
+export interface PcapSender {
   /** Throws without telling why. */
   inject(frame: Buffer): void;
 }
@@ -18,16 +20,6 @@ export interface PcapCapture {
 
 export interface NpmPcap {
   findalldevs(): { readonly name: string }[];
-  createSession(
-    device: string,
-    options: {
-      readonly filter: string;
-      readonly buffer_size: number;
-      readonly snap_length: number;
-      readonly promiscuous: boolean;
-    },
-  ): PcapSession;
-  /** What `createSession` makes, with what its types leave out. */
   readonly PcapSession: new (
     live: boolean,
     device: string,
@@ -43,10 +35,42 @@ export interface NpmPcap {
   warningHandler: (text: string) => void;
 }
 
+/** What the package is built on. */
+interface PcapBinding {
+  readonly PcapSession: new () => PcapSender & {
+    open_live(
+      device: string,
+      filter: string,
+      bufferBytes: number,
+      snapLength: number,
+      outFile: string,
+      onPacket: () => void,
+      monitor: boolean,
+      bufferTimeoutMs: number,
+      onWarning: (text: string) => void,
+      promiscuous: boolean,
+    ): void;
+  };
+}
+
 /** @throws where it is not installed, not built, or loaded in another thread of this process */
 export function loadNpmPcap(): NpmPcap {
-  const pcap = createRequire(import.meta.url)('pcap') as NpmPcap;
+  const pcap = require('pcap') as NpmPcap;
   // An interface without an address is none to complain about.
   pcap.warningHandler = () => undefined;
   return pcap;
+}
+
+/**
+ * A session that sends and never reads. The package's own read as well, and hold the event loop for as long as the
+ * process lives, closed or not; what is below it does so only when asked.
+ * @throws what libpcap says
+ */
+export function openPcapSender(device: string): PcapSender {
+  const { PcapSession } = require('pcap/build/Release/pcap_binding') as PcapBinding;
+  const ignore = (): void => undefined;
+  const sender = new PcapSession();
+  // A session always receives: this one, nothing.
+  sender.open_live(device, 'less 0', 65_536, 64, '', ignore, false, 1000, ignore, false);
+  return sender;
 }

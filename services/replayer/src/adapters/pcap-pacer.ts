@@ -12,7 +12,7 @@ import type { Pacer, PacerCounts } from '../ports/pacer.ts';
 import { RingReader } from '../ring-reader.ts';
 import { Slew } from '../slew.ts';
 import { requireNative } from './native-pacer.ts';
-import { loadNpmPcap, type NpmPcap, type PcapSession } from './npm-pcap.ts';
+import { loadNpmPcap, openPcapSender, type PcapSender } from './npm-pcap.ts';
 
 /** Read-ahead of a sensor, bytes. */
 const RING_BYTES = 8 * 1024 * 1024;
@@ -21,6 +21,8 @@ const WAKE_NS = 2_000_000;
 const SPIN_NS = 100_000;
 /** Without any progress. */
 const PATIENCE_NS = 2_000_000;
+/** Of a frame, however long they take: an interface that was down is told of once more when it is up. */
+const TRIES = 3;
 /** At once, before others get their turn. */
 const TURN_NS = 1_000_000;
 const EMPTY_PAUSE_MS = 1;
@@ -43,15 +45,12 @@ export function openPcapPacer(name: string, { realtime, cpu }: PacingOptions = p
       reason: 'packets through libpcap have no thread of their own',
     });
   }
-  return new PcapPacer(name, loadPackage());
-}
-
-function loadPackage(): NpmPcap {
   try {
-    return loadNpmPcap();
+    loadNpmPcap();
   } catch (error) {
     throw new Failure('pcap-missing', {}, { cause: error });
   }
+  return new PcapPacer(name);
 }
 
 /** Instants are ns after its making, on CLOCK_MONOTONIC. */
@@ -113,8 +112,8 @@ class PcapPacer implements Pacer {
   /** What is due before was missed while there was no lease. */
   #lostUntil = Number.NEGATIVE_INFINITY;
 
-  constructor(name: string, pcap: NpmPcap) {
-    this.#link = new PcapLink(name, pcap, this.#clock);
+  constructor(name: string) {
+    this.#link = new PcapLink(name, this.#clock);
   }
 
   commit(head: number): number {
@@ -311,18 +310,16 @@ class PcapPacer implements Pacer {
   }
 }
 
-/** The session, and the interface behind it. */
+/** The session that sends, and the interface behind it. */
 class PcapLink {
   readonly #name: string;
-  readonly #pcap: NpmPcap;
   readonly #clock: MonotonicClock;
   readonly #native = requireNative();
-  #session: PcapSession;
+  #sender: PcapSender;
   #index: number;
 
-  constructor(name: string, pcap: NpmPcap, clock: MonotonicClock) {
+  constructor(name: string, clock: MonotonicClock) {
     this.#name = name;
-    this.#pcap = pcap;
     this.#clock = clock;
     const facts = this.#facts();
     const fields = { interface: name, known: '' };
@@ -330,7 +327,7 @@ class PcapLink {
     if (!facts.up) throw new Failure('interface-down', fields);
     this.#index = facts.index;
     try {
-      this.#session = this.#open();
+      this.#sender = openPcapSender(this.#name);
     } catch (error) {
       const reason = reasonOf(error);
       const code = /permi|CAP_NET_RAW/i.test(reason) ? 'raw-socket-forbidden' : 'link-failed';
@@ -343,9 +340,9 @@ class PcapLink {
     if (length < SHORTEST_FRAME) return 'other';
     const frame = bytes.subarray(start, start + length);
     let giveUp = 0;
-    for (;;) {
+    for (let tries = 1; ; tries += 1) {
       try {
-        this.#session.inject(frame);
+        this.#sender.inject(frame);
         return null;
       } catch {
         const facts = this.#facts();
@@ -355,24 +352,18 @@ class PcapLink {
       }
       const now = this.#clock.now();
       if (giveUp === 0) giveUp = now + PATIENCE_NS;
-      if (now > giveUp) return 'no-buffers';
+      if (now > giveUp && tries >= TRIES) return 'no-buffers';
     }
   }
 
   #openAgain(index: number): boolean {
     try {
-      this.#session = this.#open();
+      this.#sender = openPcapSender(this.#name);
       this.#index = index;
       return true;
     } catch {
       return false;
     }
-  }
-
-  /** A session always receives as well: this one, nothing. */
-  #open(): PcapSession {
-    const nothing = { filter: 'less 0', buffer_size: 65_536, snap_length: 64, promiscuous: false };
-    return this.#pcap.createSession(this.#name, nothing);
   }
 
   #facts(): InterfaceFacts | null {

@@ -37,13 +37,17 @@ export async function writeReplay(
     throw new Failure('setting-invalid', { setting: '--write', reason, command: 'replay' });
   }
   await checkNoSource(path, plan);
-  await checkPlan(plan, {
-    link: { kind: 'file', path },
-    interfaces: { state: () => Promise.resolve(null), names: () => Promise.resolve([]) },
-    source,
-    openFileLimit: openFileLimit(),
-    roots: ['/'],
-  });
+  await checkPlan(
+    plan,
+    {
+      link: { kind: 'file', path },
+      interfaces: { state: () => Promise.resolve(null), names: () => Promise.resolve([]) },
+      source,
+      openFileLimit: openFileLimit(),
+      roots: ['/'],
+    },
+    signal,
+  );
   const output = createPcapOutput(path, BigInt(plan.timeline.base));
   const counts = emptyFeedCounts();
   const progress = setInterval(() => {

@@ -7,7 +7,7 @@ import { Command, CommanderError } from 'commander';
 import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
 import { asFailure } from '@capfleet/shared/errors/failure';
 import { allocatorEnvironment } from '@capfleet/shared/process/allocator';
-import { printable } from './show/text.ts';
+import { showFailure } from './show/failure.ts';
 import type { World } from './world.ts';
 
 const services = new Set(['mapper', 'replayer']);
@@ -82,8 +82,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     const failure = asFailure(thrown);
     if (argv.includes('--json'))
       process.stdout.write(`${JSON.stringify({ error: failure.toRecord() }, null, 2)}\n`);
-    process.stderr.write(`capfleet: ${printable(failure.message)}\n`);
-    if (failure.hint !== '') process.stderr.write(`          ${printable(failure.hint)}\n`);
+    process.stderr.write(showFailure(failure));
     sayLast(world);
     if (failure.code === 'internal' && thrown instanceof Error)
       process.stderr.write(`${thrown.stack ?? ''}\n`);

@@ -1,11 +1,13 @@
 // `capfleet edit`: captures written anew with edits, and what is not written told with its cause.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
+import { promisify } from 'node:util';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { editCommand } from '@capfleet/cli/commands/edit';
 import type { EditResult } from '../../services/cli/src/edit/edit-captures.ts';
 import { program, runCapfleet, type Ended } from '../support/capfleet.ts';
 import { assertChecksums } from '../support/edit-frames.ts';
@@ -14,6 +16,7 @@ import { host } from '../support/hosts.ts';
 import { readPcap, type ReadPcap } from '../support/pcap-reader.ts';
 import { cutAt, pcapFile, type PcapHeader, type PcapRecord } from '../support/pcap-writer.ts';
 import { tempDir } from '../support/temp-dir.ts';
+import { runCommand } from '../support/world.ts';
 
 const conversation = {
   from: host('02:00:00:00:00:01', '10.0.0.1'),
@@ -252,5 +255,30 @@ describe('capfleet edit', { concurrency: 2 }, () => {
     assert.ok(stoppedCode === 130 || stoppedCode === 0);
     const expected = ['in.pcap', ...(stoppedCode === 0 ? ['never.pcap'] : []), 'out.pcap'];
     assert.deepEqual((await readdir(dir)).sort(), expected);
+  });
+
+  test('writes over no capture that is still to be read, and over nothing that is no file', async (t) => {
+    const dir = await tempDir(t);
+    const [packed, plain, pipe] = ['a.pcap.gz', 'a.pcap', 'pipe'].map((name) => join(dir, name)) as [
+      string,
+      string,
+      string,
+    ];
+    await writeFile(packed, gzipSync(capture(frames)));
+    await writeFile(plain, capture(frames.slice(1)));
+    const before = await readFile(plain);
+    const args = ['--source', packed, plain, '--out-dir', dir, '--overwrite', '--ttl', '9', '--json'];
+    const { code, stdout } = await runCommand(editCommand, args);
+    const { files } = JSON.parse(stdout) as { readonly files: EditResult['captures'] };
+    assert.equal(code, 3);
+    const [first] = files;
+    assert.ok(first && 'error' in first);
+    assert.match(first.error.message, /a\.pcap.* it is a capture that is still to be read/);
+    assert.ok(before.equals(await readFile(plain)), 'it is read, and written elsewhere');
+
+    await promisify(execFile)('mkfifo', [pipe]);
+    const into = await runCommand(editCommand, ['--source', plain, '--out', pipe, '--overwrite']);
+    assert.equal(into.failure?.code, 'output-blocked');
+    assert.ok((await stat(pipe)).isFIFO());
   });
 });

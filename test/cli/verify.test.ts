@@ -6,9 +6,11 @@ import { gzipSync } from 'node:zlib';
 import { describe, test } from 'node:test';
 import type { Finding } from '@capfleet/shared/contract/report';
 import type { Comparison } from '@capfleet/shared/verify/comparison';
+import { verifyCommand } from '@capfleet/cli/commands/verify';
 import { runCapfleet } from '../support/capfleet.ts';
 import { pcapFile, type PcapRecord } from '../support/pcap-writer.ts';
 import { tempDir } from '../support/temp-dir.ts';
+import { runCommand, type Answered } from '../support/world.ts';
 
 const SECOND = 1_000_000_000;
 const START = 1_700_000_000;
@@ -41,6 +43,8 @@ interface Verified {
   readonly text: string;
 }
 
+const run = (args: readonly string[]): Promise<Answered> => runCommand(verifyCommand, args);
+
 async function verify(
   t: Parameters<typeof tempDir>[0],
   received: readonly Packet[],
@@ -50,10 +54,10 @@ async function verify(
   const [source, far] = [join(dir, 'source.pcap'), join(dir, 'far.pcap')];
   await writeFile(source, capture(packets));
   await writeFile(far, capture(received, START + 5000));
-  const command = ['verify', '--source', source, '--received', far, ...args];
-  const { code, stdout, stderr } = await runCapfleet([...command, '--json']);
-  assert.ok(code === 0 || code === 4, stderr);
-  const shown = await runCapfleet(command);
+  const command = ['--source', source, '--received', far, ...args];
+  const { code, stdout, stderr, failure } = await run([...command, '--json']);
+  assert.ok(code === 0 || code === 4, failure?.message ?? stderr);
+  const shown = await run(command);
   assert.equal(shown.code, code);
   return { code, found: JSON.parse(stdout) as Found, text: shown.stdout };
 }
@@ -124,8 +128,8 @@ describe('capfleet verify', { concurrency: 2 }, () => {
     const padded = [{ at: 0, data: Buffer.concat([Buffer.from('short'), Buffer.alloc(55)]) }];
     await writeFile(join(dir, 'a.pcap'), capture(short));
     await writeFile(join(dir, 'b.pcap'), capture(padded));
-    const args = ['verify', '--source', join(dir, 'a.pcap'), '--received', join(dir, 'b.pcap')];
-    assert.equal((await runCapfleet(args)).code, 0);
+    const args = ['--source', join(dir, 'a.pcap'), '--received', join(dir, 'b.pcap')];
+    assert.equal((await run(args)).code, 0);
   });
 
   test('names each limit that is not kept, and ends with 4', async (t) => {
@@ -204,11 +208,11 @@ describe('capfleet verify', { concurrency: 2 }, () => {
     }));
     await writeFile(join(dir, 'a.pcap'), capture(long));
     await writeFile(join(dir, 'b.pcap.gz'), gzipSync(pcapFile({ magic: 'ns', snaplen: 64 }, records)));
-    const args = ['verify', '--source', join(dir, 'a.pcap'), '--received', join(dir, 'b.pcap.gz')];
-    const { code, stdout } = await runCapfleet([...args, '--json']);
+    const args = ['--source', join(dir, 'a.pcap'), '--received', join(dir, 'b.pcap.gz')];
+    const { code, stdout } = await run([...args, '--json']);
     const found = JSON.parse(stdout) as Found;
     assert.deepEqual([code, found.matched, found.foreign, found.farEnd.kept], [0, 100, 0, 64]);
-    assert.match((await runCapfleet(args)).stdout, /note: the far end kept 64 bytes of a packet/);
+    assert.match((await run(args)).stdout, /note: the far end kept 64 bytes of a packet/);
   });
 
   test('says why nothing matches where a far end takes VLAN tags off or merges segments', async (t) => {
@@ -229,7 +233,7 @@ describe('capfleet verify', { concurrency: 2 }, () => {
       await writeFile(join(dir, 'a.pcap'), capture(sent));
       await writeFile(join(dir, 'b.pcap'), capture(received));
       const args = ['--source', join(dir, 'a.pcap'), '--received', join(dir, 'b.pcap'), '--json'];
-      const { code, stdout } = await runCapfleet(['verify', ...args]);
+      const { code, stdout } = await run(args);
       assert.equal(code, 4);
       return (JSON.parse(stdout) as Found).reasons;
     };
@@ -253,11 +257,59 @@ describe('capfleet verify', { concurrency: 2 }, () => {
     );
     const file = join(dir, 'a.pcap');
     await writeFile(file, capture(packets));
-    const args = ['verify', '--source', file, '--received', file, '--plots', join(file, 'x')];
-    const { code, stdout, stderr } = await runCapfleet(args);
-    assert.equal(code, 1);
-    assert.match(stdout, /100 of 100 packets arrived/);
+    const args = ['--source', file, '--received', file, '--plots', join(file, 'x')];
+    const shown = await run(args);
+    assert.equal(shown.code, 1);
+    assert.match(shown.stdout, /100 of 100 packets arrived/);
+    assert.match(shown.stderr, /cannot write plots into .*a\.pcap/);
+
+    const { code, stdout, stderr } = await runCapfleet(['verify', ...args, '--json']);
+    const { matched, error } = JSON.parse(stdout) as Found & { readonly error: { readonly code: string } };
+    assert.deepEqual([code, matched, error.code], [1, 100, 'plot-unwritable'], 'one document has both');
     assert.match(stderr, /cannot write plots into .*a\.pcap/);
+  });
+
+  test('judges completeness and order alone where nothing waited', async (t) => {
+    const fast = packets.map(({ data }, index) => ({ at: index * 1000, data }));
+    const { code, found, text } = await verify(t, fast, '--topspeed', '--started-at', '2023-11-14T23:36:40Z');
+    assert.deepEqual([code, found.timed, found.timing, found.lateness], [0, false, null, null]);
+    assert.deepEqual(found.consistency, { U: 0, O: 0, L: null, I: null, kappa: 1 });
+    assert.match(
+      text,
+      /arrived, in order\n\nthe plan has no times \(--topspeed\)[^]*κ 1.000000 \(U 0.0, O 0.0;/,
+    );
+    const late = await verify(t, fast, '--wait-disable', '--max-deviation', '1h');
+    assert.deepEqual([late.code, late.text.includes('deviation max: not measurable')], [4, true]);
+    assert.equal((await verify(t, fast.slice(1), '--topspeed')).found.lost, 1);
+  });
+
+  test('holds the far end of one of several sensors against the share of that sensor', async (t) => {
+    const dir = await tempDir(t);
+    const others = packets.map(({ at, data }) => ({
+      at: at + 1,
+      data: Buffer.from(data).reverse().fill(255, 0, 9),
+    }));
+    await writeFile(join(dir, 'a.pcap'), capture(packets));
+    await writeFile(join(dir, 'b.pcap'), capture(others));
+    // 50 packets of this sensor, at twice their rate.
+    const received = others.slice(0, 50).map(({ data }, index) => ({ at: index * 500_000, data }));
+    await writeFile(join(dir, 'far.pcap'), capture(received));
+    const args = ['--source', join(dir, 'a.pcap'), join(dir, 'b.pcap'), '--received', join(dir, 'far.pcap')];
+    const shared = ['--sensors', 'x,y', '--assign', 'x=a\\.pcap', '--assign', 'y=b\\.pcap'];
+    const { code, stdout } = await run([
+      ...[...args, ...shared, '--sensor', 'y', '--pps', '2000', '--limit', '50', '--json'],
+    ]);
+    const { sent, matched, timing } = JSON.parse(stdout) as Found;
+    assert.deepEqual([code, sent, matched, timing?.deviation.max], [0, 50, 50, 0]);
+    for (const [said, ...wrong] of [
+      [/--sensor is needed with --sensors/, ...shared],
+      [/it is none of --sensors: x, y/, ...shared, '--sensor', 'z'],
+      [/--sensors is needed with --sensor/, '--sensor', 'x'],
+    ] as const) {
+      const { failure } = await run([...args, ...wrong]);
+      assert.equal(failure?.exit, 2);
+      assert.match(failure.message, said);
+    }
   });
 
   test('refuses what it cannot use, and names it', async (t) => {
@@ -265,16 +317,10 @@ describe('capfleet verify', { concurrency: 2 }, () => {
     const path = join(dir, 'no capture');
     await writeFile(path, 'no capture');
     await writeFile(join(dir, 'a.pcap'), capture(packets));
-    const { code, stderr } = await runCapfleet([
-      'verify',
-      '--source',
-      join(dir, 'a.pcap'),
-      '--received',
-      path,
-    ]);
+    const args = ['--source', join(dir, 'a.pcap'), '--received', path];
+    const { code, failure } = await run(args);
     assert.equal(code, 1);
-    assert.match(stderr, /no capture cannot be used: .*not a capture/);
-    const endless = ['--source', join(dir, 'a.pcap'), '--received', path, '--loop-infinite'];
-    assert.equal((await runCapfleet(['verify', ...endless])).code, 2);
+    assert.match(failure?.message ?? '', /no capture cannot be used: .*not a capture/);
+    assert.equal((await run([...args, '--loop-infinite'])).code, 2);
   });
 });

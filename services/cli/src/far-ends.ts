@@ -4,13 +4,14 @@ import { interfaceOf, parseLink } from '@capfleet/replayer/link';
 import { Option, type Command } from 'commander';
 import { captureFarEnd } from '@capfleet/replayer/adapters/far-end-capture';
 import type { FarEndCapture } from '@capfleet/replayer/ports/far-end';
-import type { FarEndReport, Finding, RunReport, SensorReport } from '@capfleet/shared/contract/report';
+import type { FarEndReport, Finding, RunReport } from '@capfleet/shared/contract/report';
 import type { SensorPlan } from '@capfleet/shared/dataset/replay-plan';
-import { Failure } from '@capfleet/shared/errors/failure';
+import { asFailure, Failure } from '@capfleet/shared/errors/failure';
 import type { Source } from '@capfleet/shared/source/source';
 import { parseInstant } from '@capfleet/shared/time/nanos';
 import type { Series } from '@capfleet/shared/verify/series';
 import { defaultLimits, judge } from '@capfleet/shared/verify/thresholds';
+import { checkFiles } from './feed-plan.ts';
 import { parsePath } from './settings.ts';
 import { verifyReplay } from './verify-replay.ts';
 
@@ -66,6 +67,27 @@ export function checkFarEnds(
   if (plan && isEndless(plan.timeline)) refuse(setting, 'not with a replay without end');
 }
 
+/**
+ * The plan of a sensor on another host is made anew here, out of the captures.
+ * @throws Failure `setting-invalid`; the signal's reason
+ */
+export async function checkFilesHere(
+  plans: readonly SensorPlan[],
+  source: Source,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const plan of plans) {
+    try {
+      await checkFiles(plan, { kind: 'null' }, source, signal);
+    } catch (thrown) {
+      if (!(thrown instanceof Failure)) throw thrown;
+      const reason = `this host reads the captures, too, where they were mapped: ${thrown.message}`;
+      const fields = { setting: '--verify-interface', reason, command: 'replay' };
+      throw new Failure('setting-invalid', fields, { cause: thrown });
+    }
+  }
+}
+
 /** Listens on every interface, or on none. @throws Failure `far-end-…` */
 export async function captureFarEnds(interfaces: readonly string[]): Promise<FarEndCapture[]> {
   const tried = await Promise.allSettled(interfaces.map(captureFarEnd));
@@ -99,8 +121,26 @@ export interface VerifiedRun {
   readonly series: ReadonlyMap<string, Series | null>;
 }
 
-/** The report with its far ends, which are part of the verdict. @throws Failure of capturing and reading */
-export async function verifyFarEnds(report: RunReport, request: FarEndRequest): Promise<VerifiedRun> {
+/**
+ * The report with its far ends, which are part of the verdict. Where they cannot be compared, that is a finding; after
+ * an interruption the report is as it was.
+ */
+export async function compareFarEnds(report: RunReport, request: FarEndRequest): Promise<VerifiedRun> {
+  try {
+    return await verifyFarEnds(report, request);
+  } catch (thrown) {
+    // The replay itself is over, and its report is not to be lost.
+    return { report: request.signal.aborted ? report : notCompared(report, thrown), series: new Map() };
+  }
+}
+
+function notCompared(report: RunReport, thrown: unknown): RunReport {
+  const finding = { check: 'far end', sensor: null, holds: false, text: asFailure(thrown).message };
+  return { ...report, verdict: { holds: false, findings: [...report.verdict.findings, finding] } };
+}
+
+async function verifyFarEnds(report: RunReport, request: FarEndRequest): Promise<VerifiedRun> {
+  request.signal.throwIfAborted();
   const farEnds: FarEndReport[] = [];
   const findings: Finding[] = [...report.verdict.findings];
   const series = new Map<string, Series | null>();
@@ -113,7 +153,8 @@ export async function verifyFarEnds(report: RunReport, request: FarEndRequest): 
     if (!capture || !result) continue;
     const startedAt = request.oneClock && report.start !== null ? parseInstant(report.start) : null;
     const found = await verifyReplay({
-      plan: playedPart(plan, result),
+      plan,
+      frames: result.outcome === 'done' ? null : result.paced,
       source: request.source,
       received: [capture.path],
       mtu: request.mtu,
@@ -130,6 +171,7 @@ export async function verifyFarEnds(report: RunReport, request: FarEndRequest): 
         resolution: found.received.resolutions.join(', '),
       },
       comparison,
+      paused: result.pauses.total,
       clockBound: startedAt === null ? null : result.clock.bound,
       reasons,
     });
@@ -155,15 +197,4 @@ export async function verifyFarEnds(report: RunReport, request: FarEndRequest): 
   }
   const verdict = { holds: findings.every(({ holds }) => holds), findings };
   return { report: { ...report, farEnds, verdict }, series };
-}
-
-/** Of a run that was ended, only what it came to can have arrived. */
-function playedPart(
-  plan: SensorPlan,
-  { outcome, accounts }: NonNullable<SensorReport['result']>,
-): SensorPlan {
-  if (outcome === 'done') return plan;
-  const played = accounts.read - accounts.refused.stopped;
-  const limit = Math.min(plan.timeline.limit ?? Number.POSITIVE_INFINITY, played);
-  return { ...plan, timeline: { ...plan.timeline, limit } };
 }

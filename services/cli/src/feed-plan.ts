@@ -7,6 +7,9 @@ import { feed } from '@capfleet/replayer/feed';
 import { smallerMtu } from '@capfleet/replayer/frame-limit';
 import { emptyFeedCounts, type FeedCounts } from '@capfleet/replayer/feed-counts';
 import { plannedFiles, type FileError } from '@capfleet/replayer/merge-file';
+import type { LinkChoice } from '@capfleet/replayer/link';
+import { openFileLimit } from '@capfleet/replayer/open-file-limit';
+import { checkPlan } from '@capfleet/replayer/prepare';
 import type { FrameSink } from '@capfleet/replayer/ports/frame-sink';
 
 export interface FedPlan {
@@ -22,14 +25,30 @@ export interface FeedPlanOptions {
   /** Of the interface that sends; null: none, or one that takes any frame that the plan lets go. */
   readonly mtu: number | null;
   readonly signal: AbortSignal;
+  /** Asked where the sink has no room: whether it has enough. */
+  readonly enough?: () => boolean;
   /** Follows what was fed. */
   readonly counts?: FeedCounts;
+}
+
+/**
+ * Whether the files of a plan are what was mapped, and can go into the link, which is none of this host's interfaces.
+ * @throws Failure as `checkPlan`; the signal's reason
+ */
+export async function checkFiles(
+  plan: SensorPlan,
+  link: LinkChoice,
+  source: Source,
+  signal: AbortSignal,
+): Promise<void> {
+  const interfaces = { state: () => Promise.resolve(null), names: () => Promise.resolve([]) };
+  await checkPlan(plan, { link, interfaces, source, openFileLimit: openFileLimit(), roots: ['/'] }, signal);
 }
 
 /** @throws what the sink throws, or the signal's reason */
 export async function feedPlan(
   plan: SensorPlan,
-  { source, sink, mtu, signal, counts = emptyFeedCounts() }: FeedPlanOptions,
+  { source, sink, mtu, signal, enough = () => false, counts = emptyFeedCounts() }: FeedPlanOptions,
 ): Promise<FedPlan> {
   const errors: FileError[] = [];
   await feed({
@@ -43,7 +62,7 @@ export async function feedPlan(
     sink,
     counts,
     onPrefilled: () => undefined,
-    stopped: () => signal.aborted,
+    stopped: () => signal.aborted || enough(),
   });
   signal.throwIfAborted();
   return { counts, errors };

@@ -2,7 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
 import { asFailure } from '@capfleet/shared/errors/failure';
-import { printable } from './show/text.ts';
+import { showFailure } from './show/failure.ts';
 import type { World } from './world.ts';
 
 type Run = (action: (world: World) => Promise<ExitCode>) => Promise<void>;
@@ -65,8 +65,7 @@ export async function runProgram(argv: readonly string[], world: World): Promise
     const failure = asFailure(thrown);
     if (argv.includes('--json'))
       world.stdout.write(`${JSON.stringify({ error: failure.toRecord() }, null, 2)}\n`);
-    world.stderr.write(`capfleet: ${printable(failure.message)}\n`);
-    if (failure.hint !== '') world.stderr.write(`          ${printable(failure.hint)}\n`);
+    world.stderr.write(showFailure(failure));
     sayLast(world);
     if (failure.code === 'internal' && thrown instanceof Error)
       world.stderr.write(`${thrown.stack ?? ''}\n`);

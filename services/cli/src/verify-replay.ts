@@ -1,5 +1,4 @@
 // Holds what a far end received against what a replay was to send, packet by packet, whoever sent it.
-import { disk } from '@capfleet/shared/source/disk';
 import { buildDataSet, type DataSet } from '@capfleet/shared/dataset/dataset';
 import type { FileMap, MappedFile } from '@capfleet/shared/dataset/file-map';
 import { plainReplay, planReplay, type SensorPlan } from '@capfleet/shared/dataset/replay-plan';
@@ -19,6 +18,9 @@ import { feedPlan, type FedPlan } from './feed-plan.ts';
 export interface VerifyRequest {
   /** Of all that was to be played, as of one sensor. */
   readonly plan: SensorPlan;
+  /** Frames of the plan that went out, where the run ended before all had; null: all. */
+  readonly frames: number | null;
+  /** Of what was played, and of what was received. */
   readonly source: Source;
   /** Captures of the far ends, whose stamps are of one clock. */
   readonly received: readonly string[];
@@ -50,6 +52,7 @@ export interface ReceivedFacts {
 /** @throws Failure of reading, `capture-…`, `received-damaged`, or the signal's reason */
 export async function verifyReplay({
   plan,
+  frames,
   source,
   received,
   mtu,
@@ -57,21 +60,23 @@ export async function verifyReplay({
   signal,
 }: VerifyRequest): Promise<Verification> {
   // The far end first: it decides how much of a packet can be compared.
-  const maps = await mapCaptures(received);
+  const maps = await mapCaptures(received, source);
   const facts = factsOf(maps);
   const digest = await createDigest(facts.kept ?? undefined);
   const comparison = new ReplayComparison();
   const [planned, arrived] = [new FrameTally(), new FrameTally()];
+  const enough = (): boolean => planned.frames === frames;
   const fed = await feedPlan(plan, {
     source,
     mtu,
-    sink: comparisonSink(comparison, digest, planned),
+    sink: comparisonSink(comparison, digest, planned, enough),
     signal,
+    enough,
   });
   const set = buildDataSet(maps);
-  await addReceived(comparison, digest, arrived, set, signal);
+  await addReceived(comparison, digest, arrived, set, source, signal);
   const clockOffset = startedAt === null || !set.span ? null : Number(startedAt - baseOf(set.span));
-  const { comparison: found, series } = comparison.conclude(clockOffset);
+  const { comparison: found, series } = comparison.conclude(clockOffset, plan.timeline.pace.kind !== 'top');
   return {
     comparison: found,
     series,
@@ -82,10 +87,10 @@ export async function verifyReplay({
 }
 
 /** Maps captures in this process, for who gives files instead of a mapping. @throws Failure */
-export async function mapCaptures(paths: readonly string[]): Promise<FileMap[]> {
+export async function mapCaptures(paths: readonly string[], source: Source): Promise<FileMap[]> {
   const maps: FileMap[] = [];
   for (const path of paths) {
-    const map = await mapFile(disk, await disk.stat(path));
+    const map = await mapFile(source, await source.stat(path));
     if (map.status === 'failed') throw new Failure('capture-unreadable', { path, reason: map.error.message });
     maps.push(map);
   }
@@ -105,7 +110,12 @@ function factsOf(maps: readonly FileMap[]): ReceivedFacts {
   };
 }
 
-function comparisonSink(comparison: ReplayComparison, digest: DigestOf, tally: FrameTally): FrameSink {
+function comparisonSink(
+  comparison: ReplayComparison,
+  digest: DigestOf,
+  tally: FrameTally,
+  enough: () => boolean,
+): FrameSink {
   let base = 0;
   return {
     origin(origin: Nanos) {
@@ -113,6 +123,7 @@ function comparisonSink(comparison: ReplayComparison, digest: DigestOf, tally: F
       return true;
     },
     frame(due, bytes, start, length) {
+      if (enough()) return false;
       tally.add(bytes, start, length, length);
       comparison.addPlanned(digest(bytes, start, length, length), base + due);
       return true;
@@ -127,13 +138,14 @@ async function addReceived(
   digest: DigestOf,
   tally: FrameTally,
   set: DataSet,
+  source: Source,
   signal: AbortSignal,
 ): Promise<void> {
   // Nothing came: everything is lost, which is a result.
   if (!set.span) return;
   const [plan] = planReplay(set, { ...plainReplay, sensors: ['far end'], rule: { by: 'lane' } }, 'received');
   const errors: FileError[] = [];
-  const merge = new Merge((plan?.files ?? []).map((file) => mergeFileOf(file, disk, 0, errors)));
+  const merge = new Merge((plan?.files ?? []).map((file) => mergeFileOf(file, source, 0, errors)));
   const base = Number(baseOf(set.span) / SECOND);
   try {
     for (;;) {

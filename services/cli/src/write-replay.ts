@@ -5,9 +5,7 @@ import { Failure } from '@capfleet/shared/errors/failure';
 import type { Source } from '@capfleet/shared/source/source';
 import type { Nanos } from '@capfleet/shared/time/nanos';
 import { emptyFeedCounts, type FeedCounts } from '@capfleet/replayer/feed-counts';
-import { openFileLimit } from '@capfleet/replayer/open-file-limit';
-import { checkPlan } from '@capfleet/replayer/prepare';
-import { feedPlan, type FedPlan } from './feed-plan.ts';
+import { checkFiles, feedPlan, type FedPlan } from './feed-plan.ts';
 import { createPcapOutput } from './pcap-output.ts';
 
 const PROGRESS_MS = 200;
@@ -21,7 +19,7 @@ export interface WrittenReplay extends FedPlan {
 
 /**
  * @param plan of all that would be sent, as of one sensor
- * @throws Failure `capture-unwritable`, `stamp-unwritable`, those of `checkPlan`, or the signal's reason; an old file
+ * @throws Failure `capture-unwritable`, `stamp-unwritable`, those of `checkFiles`, or the signal's reason; an old file
  *   at the path is unchanged then
  */
 export async function writeReplay(
@@ -37,13 +35,7 @@ export async function writeReplay(
     throw new Failure('setting-invalid', { setting: '--write', reason, command: 'replay' });
   }
   await checkNoSource(path, plan);
-  await checkPlan(plan, {
-    link: { kind: 'file', path },
-    interfaces: { state: () => Promise.resolve(null), names: () => Promise.resolve([]) },
-    source,
-    openFileLimit: openFileLimit(),
-    roots: ['/'],
-  });
+  await checkFiles(plan, { kind: 'file', path }, source, signal);
   const output = createPcapOutput(path, BigInt(plan.timeline.base));
   const counts = emptyFeedCounts();
   const progress = setInterval(() => {

@@ -10,6 +10,8 @@ export interface PlayHost {
   say(message: unknown): void;
   /** To be called once, at once. */
   listen(listener: PlayListener): void;
+  /** Ends it where it stands, whatever it waits for. `failed` tells when it is gone, and its link with it. */
+  end(): void;
 }
 
 interface PlayListener {
@@ -36,6 +38,9 @@ function inThread(workerData: unknown): PlayHost {
     listen: (listener) => {
       listenTo(thread, listener);
     },
+    end: () => {
+      void thread.terminate();
+    },
   };
 }
 
@@ -50,6 +55,9 @@ function inProcess(data: object): PlayHost {
     say,
     listen: (listener) => {
       listenTo(child, listener);
+    },
+    end: () => {
+      child.kill('SIGKILL');
     },
   };
 }

@@ -168,6 +168,7 @@ function outcomeOf(
       segmented: counts.segmented,
       segments: counts.segments,
     },
+    paced: sent + total(refused),
     lateness,
     startError: first && String(first.sent - first.due),
     endDrift: isTimed && last ? String(last.sent - last.due) : null,

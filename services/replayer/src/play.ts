@@ -38,7 +38,7 @@ export interface Play {
   pause(): void;
   resume(): void;
   readonly progress: PlayProgress;
-  /** Rejects where the thread itself failed. */
+  /** Rejects where the thread itself failed, and with the reason of a signal that gave it up; the link is free then. */
   readonly ended: Promise<PlayOutcome>;
 }
 
@@ -52,9 +52,15 @@ export interface PlayData {
   readonly pacing: PacingOptions;
 }
 
-/** Opens and fills. @throws FailureRecord-carrying Failure where the link or the thread fails */
-export async function preparePlay(data: PlayData): Promise<Play> {
+/**
+ * Opens and fills.
+ * @param signal aborted before the start: the play ends where it stands, and tells nothing more
+ * @throws PlayFailed, Failure `internal`; the signal's reason, once the link is free
+ */
+export async function preparePlay(data: PlayData, signal: AbortSignal): Promise<Play> {
+  signal.throwIfAborted();
   const thread = startPlayHost(data);
+  signal.addEventListener('abort', thread.end, { once: true });
   let progress: PlayProgress = { sent: 0, sentBytes: 0, refused: 0, lastDue: null, loops: 0 };
   let onPrepared: () => void = () => undefined;
   const prepared = new Promise<void>((resolve) => (onPrepared = resolve));
@@ -68,7 +74,7 @@ export async function preparePlay(data: PlayData): Promise<Play> {
         else reject(new PlayFailed(message.error));
       },
       failed: (reason, cause) => {
-        reject(new Failure('internal', { reason }, { cause }));
+        reject(signal.aborted ? (signal.reason as Error) : new Failure('internal', { reason }, { cause }));
       },
     });
   });

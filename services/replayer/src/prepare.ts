@@ -35,15 +35,20 @@ export interface PrepareContext {
 /**
  * @throws Failure `interface-missing`, `interface-down`, `interface-default-route`, `interface-link-type`,
  *   `frame-too-large`, `too-many-open-files`, `file-missing`, `file-forbidden`, `file-changed`,
- *   `file-outside-roots`, `tarball-compressed`, those of `openCapture`
+ *   `file-outside-roots`, `tarball-compressed`, those of `openCapture`; the signal's reason
  * @returns the MTU that frames are held against; null where any frame goes
  */
-export async function checkPlan(plan: SensorPlan, context: PrepareContext): Promise<number | null> {
+export async function checkPlan(
+  plan: SensorPlan,
+  context: PrepareContext,
+  signal?: AbortSignal,
+): Promise<number | null> {
   const mtu = smallerMtu(await checkLink(plan, context), plan.policies.mtu);
   // Which frames a filter leaves over is known only when they are read.
   const refusedOver = plan.policies.oversize === 'fail' && !plan.filter ? mtu : null;
   checkOverlap(plan, context.openFileLimit);
   for (let start = 0; start < plan.files.length; start += FILES_AT_ONCE) {
+    signal?.throwIfAborted();
     await Promise.all(
       plan.files
         .slice(start, start + FILES_AT_ONCE)

@@ -55,6 +55,10 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
   const link = { interface: linkName(world.prepare.link), kind: world.prepare.link.kind };
   let state: AgentState = { phase: 'idle' };
   let play: Play | null = null;
+  /** Gives up what is prepared. */
+  let preparation = new AbortController();
+  /** Resolves when the play before has given its link back. */
+  let linkFree: Promise<unknown> = Promise.resolve();
   let clock: ClockFacts | null = null;
   let origin: Nanos = 0n;
   let isPaused = false;
@@ -69,12 +73,14 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
 
   function carryOut(effect: AgentEffect): void {
     switch (effect.do) {
-      case 'prepare':
-        prepare(effect.job).catch((thrown: unknown) => {
-          const { run, epoch } = effect.job;
-          if (isAt(run, epoch)) handle({ type: 'failed', error: recordOf(thrown) });
+      case 'prepare': {
+        preparation = new AbortController();
+        const { signal } = preparation;
+        prepare(effect.job, signal).catch((thrown: unknown) => {
+          if (!signal.aborted) handle({ type: 'failed', error: recordOf(thrown) });
         });
         return;
+      }
       case 'say':
         log.info({ run: effect.run, word: effect.what.type }, 'to the coordinator');
         channel.say(effect.run, toMessage(effect, sensor, link)).catch((error: unknown) => {
@@ -90,22 +96,20 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
         play?.stop();
         return;
       case 'abandon':
-        play?.ended.catch(() => undefined);
-        play?.stop();
         play = null;
+        preparation.abort();
     }
   }
 
-  async function prepare(job: PrepareJob): Promise<void> {
+  /** @param signal aborted when the run is given up, and another one may be prepared */
+  async function prepare(job: PrepareJob, signal: AbortSignal): Promise<void> {
     const { run, epoch, plan } = job;
     log.info({ run, files: plan.files.length }, 'preparing');
-    // Meanwhile the run may be cancelled and another one prepared.
-    const isCurrent = (): boolean => isAt(run, epoch);
     if (!(await channel.claim(run))) throw new Failure('run-fenced', { run, sensor });
-    if (!isCurrent()) return;
+    signal.throwIfAborted();
     channel.follow(run, (message) => {
       log.info({ run, word: message.type }, 'from the coordinator');
-      if (!isCurrent()) return;
+      if (!isAt(run, epoch)) return;
       if (message.type === 'commit') {
         const start = BigInt(message.start);
         const lead = start - BigInt(clock?.offset ?? 0) - world.monotonicNow();
@@ -113,29 +117,17 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
       } else handle({ type: message.type, epoch: message.epoch });
     });
     giveUpWhenExpired(job, await world.measureClock());
-    const mtu = await checkPlan(plan, world.prepare);
-    if (!isCurrent()) return;
-    const prepared = await preparePlay({
-      plan,
-      link: world.prepare.link,
-      mtu,
-      s3: world.s3,
-      pacing: world.pacing,
-    });
-    const giveUp = (): void => {
-      prepared.ended.catch(() => undefined);
-      prepared.stop();
-    };
-    const measured = isCurrent()
-      ? await world.measureClock().catch((error: unknown) => {
-          giveUp();
-          throw error;
-        })
-      : null;
-    if (!measured || !isCurrent()) {
-      giveUp();
-      return;
-    }
+    const mtu = await checkPlan(plan, world.prepare, signal);
+    // Some links are there once only.
+    await linkFree;
+    const preparing = preparePlay(
+      { plan, link: world.prepare.link, mtu, s3: world.s3, pacing: world.pacing },
+      signal,
+    );
+    linkFree = preparing.then(({ ended }) => ended).catch(() => undefined);
+    const prepared = await preparing;
+    const measured = await world.measureClock();
+    signal.throwIfAborted();
     play = prepared;
     clock = measured;
     watch(prepared, measured, run, epoch);

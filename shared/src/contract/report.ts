@@ -69,6 +69,8 @@ export const playResultSchema = z.object({
   outcome: z.enum(['done', 'stopped', 'failed']),
   error: failureSchema.nullable(),
   accounts: accountsSchema,
+  /** Frames that were dealt with in the order of the plan: sent, or refused by the pacer or the link. */
+  paced: count,
   /** Due → handed to the kernel, of every packet sent; null where none was. */
   lateness: latenessSchema.nullable(),
   /** First packet: handed over − due by this agent's clock; null where none was sent. */
@@ -144,6 +146,8 @@ export interface FarEndReport {
   /** Packets captured, those that came while there was no room for them, and the unit of their stamps. */
   readonly capture: { readonly packets: number; readonly dropped: number; readonly resolution: string };
   readonly comparison: Comparison;
+  /** By how long the run was paused, ns; the plan knows of no pauses, so that the times of the comparison contain them. */
+  readonly paused: string;
   /** How well the start is known by the clock of the stamps, for lateness; null where no one clock tells. */
   readonly clockBound: string | null;
   /** Why packets that arrived may not be known again, likeliest first. */

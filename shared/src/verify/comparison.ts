@@ -19,7 +19,9 @@ export interface Comparison {
   /** Received, with bytes that were never sent. */
   readonly foreign: number;
   readonly order: { readonly inversions: number; readonly displaced: number };
-  /** Over the packets that were matched; null under two. */
+  /** Whether the plan has times; without them only completeness and order are told. */
+  readonly timed: boolean;
+  /** Over the packets that were matched; null under two, and without times. */
   readonly timing: Timing | null;
   /** How late packets were by a clock that both ends share; null where they do not, or nothing was matched. */
   readonly lateness: Lateness | null;
@@ -30,7 +32,7 @@ export interface Comparison {
 
 export interface Conclusion {
   readonly comparison: Comparison;
-  /** For plots; null where fewer than two packets were matched. */
+  /** For plots; null where fewer than two packets were matched, and without times. */
   readonly series: Series | null;
 }
 
@@ -55,8 +57,11 @@ export class ReplayComparison {
     if (this.#matching.receive(digest)) this.#at.push(at);
   }
 
-  /** @param clockOffset ns from a due time to the arrival of a packet that is on time; null where no one clock tells */
-  conclude(clockOffset: number | null = null): Conclusion {
+  /**
+   * @param clockOffset ns from a due time to the arrival of a packet that is on time; null where no one clock tells
+   * @param timed whether the due times are times, rather than that nothing waits
+   */
+  conclude(clockOffset: number | null = null, timed = true): Conclusion {
     const due = this.#due.view();
     const at = this.#at.view();
     const partners = this.#matching.pair(due, at);
@@ -70,6 +75,7 @@ export class ReplayComparison {
     const order = disorder(places);
     const matched = planned.length;
     const errors = errorsOf(planned, received);
+    const hasTiming = timed && matched > 1;
     const comparison: Comparison = {
       sent: due.length,
       received: this.#received,
@@ -78,9 +84,10 @@ export class ReplayComparison {
       duplicated: at.length - matched,
       foreign: this.#received - at.length,
       order,
-      timing: matched < 2 ? null : timing(planned, errors),
+      timed,
+      timing: hasTiming ? timing(planned, errors) : null,
       lateness:
-        clockOffset === null || first === null
+        !timed || clockOffset === null || first === null
           ? null
           : lateness(errors.deviations, first.received - first.planned - clockOffset),
       duration: { planned: planned.at(-1) ?? 0, received: received.at(-1) ?? 0 },
@@ -88,11 +95,12 @@ export class ReplayComparison {
         sent: due.length,
         received: this.#received,
         displaced: order.displaced,
+        timed,
         planned,
         arrived: received,
       }),
     };
-    const series = first === null || matched < 2 ? null : seriesOf(due, first.planned, planned, errors);
+    const series = first !== null && hasTiming ? seriesOf(due, first.planned, planned, errors) : null;
     return { comparison, series };
   }
 }

@@ -41,7 +41,7 @@ async function makeCapture(t: TestContext): Promise<string> {
 
 /** Packets sent, and when the last one is due. */
 async function played(path: string, how: Partial<ReplayRequest>): Promise<{ packets: number; last: bigint }> {
-  const set = buildDataSet(await mapCaptures([path]));
+  const set = buildDataSet(await mapCaptures([path], disk));
   const [plan] = planReplay(set, { ...plainReplay, sensors: ['one'], rule: { by: 'lane' }, ...how }, path);
   assert.ok(plan);
   const pacer = recordingPacer({ ringBytes: 1 << 20 });

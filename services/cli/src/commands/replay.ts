@@ -6,11 +6,10 @@ import { Command, Option } from 'commander';
 import { redisSensorChannel } from '@capfleet/coordinator/adapters/redis-sensor-channel';
 import { replayRun, SHORTEST_LEAD } from '@capfleet/coordinator/usecases/replay-run';
 import type { RunReport } from '@capfleet/shared/contract/report';
-import type { AssignmentRule, SensorPattern } from '@capfleet/shared/dataset/assignment';
 import { planReplay, runDuration, type SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import { moveRoots, type RootMove } from '@capfleet/shared/dataset/roots';
 import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
-import { asFailure, Failure } from '@capfleet/shared/errors/failure';
+import { Failure } from '@capfleet/shared/errors/failure';
 import { createLogger } from '@capfleet/shared/log/logger';
 import { checkReachable } from '@capfleet/shared/redis/connect';
 import { sources } from '@capfleet/shared/source/sources';
@@ -23,8 +22,9 @@ import {
   addFarEndOptions,
   captureFarEnds,
   checkFarEnds,
+  checkFilesHere,
   closeFarEnds,
-  verifyFarEnds,
+  compareFarEnds,
   type FarEndOptions,
   type VerifiedRun,
 } from '../far-ends.ts';
@@ -33,16 +33,15 @@ import { startLocal, type LocalService } from '../local/children.ts';
 import { startPrivateRedis } from '../local/private-redis.ts';
 import { addPacingOptions, pacingArgs, pacingOptions, type PacingCommandOptions } from '../pacing-options.ts';
 import { addReplayOptions, onlyFiles, requestOf, type ReplayOptions } from '../replay-options.ts';
+import { addSensorOptions, ruleOf, type SensorOptions } from '../sensor-options.ts';
 import {
   addS3Options,
   jsonOption,
   logLevelOption,
-  parseAssignments,
   parsePath,
   parsePositive,
   parsePositiveSpan,
   parseRoots,
-  parseSensorNames,
   parseSize,
   redisOption,
   s3Args,
@@ -51,6 +50,7 @@ import {
 } from '../settings.ts';
 import { replayProgressBar, writeProgressBar } from '../show/progress.ts';
 import { writePlots } from '../show/plots.ts';
+import { showFailure } from '../show/failure.ts';
 import { showReport } from '../show/report.ts';
 import { statsLines } from '../show/stats.ts';
 import { printable } from '../show/text.ts';
@@ -59,15 +59,12 @@ import type { CommonOptions, World } from '../world.ts';
 import { writeReplay } from '../write-replay.ts';
 
 interface CommandOptions
-  extends CommonOptions, S3CommandOptions, ReplayOptions, PacingCommandOptions, FarEndOptions {
+  extends CommonOptions, S3CommandOptions, ReplayOptions, SensorOptions, PacingCommandOptions, FarEndOptions {
   readonly dumpJson: string;
   readonly outInterface?: string;
   readonly write?: string;
   readonly stats?: number;
   readonly config?: string;
-  readonly sensors?: readonly string[];
-  readonly assignBy: 'lane' | 'folder' | 'size';
-  readonly assign?: readonly SensorPattern[];
   readonly root?: readonly RootMove[];
   readonly redis?: string;
   readonly lead: bigint;
@@ -119,28 +116,13 @@ export function replayCommand(run: (action: (world: World) => Promise<ExitCode>)
         .argParser(parsePath)
         .conflicts(['outInterface', 'sensors', 'redis', 'assign', 'preload', 'stats'])
         .conflicts(['verifyInterface', 'spin', 'realtime', 'cpu', 'txStamps']),
-    )
-    .addOption(
-      new Option('--sensors <names>', 'play from these sensors, comma-separated')
-        .argParser(parseSensorNames)
-        .conflicts('outInterface'),
-    )
-    .addOption(
-      new Option('--assign-by <rule>', 'what stays together on one sensor')
-        .choices(['lane', 'folder', 'size'])
-        .default('lane'),
-    )
-    .addOption(
-      new Option('--assign <sensor=regexp>', 'files of a sensor by their path; repeatable').argParser(
-        parseAssignments,
-      ),
-    )
-    .addOption(
-      new Option(
-        '--root <old=new>',
-        'where the files lie that were mapped below old: a folder or s3://…; repeatable',
-      ).argParser(parseRoots),
     );
+  addSensorOptions(command, 'play from these sensors, comma-separated').addOption(
+    new Option(
+      '--root <old=new>',
+      'where the files lie that were mapped below old: a folder or s3://…; repeatable',
+    ).argParser(parseRoots),
+  );
   addConfigOption(addReplayOptions(command))
     .addOption(
       new Option(
@@ -178,61 +160,72 @@ function span(flags: string, meaning: string, value: bigint, text: string): Opti
 
 async function replay(options: CommandOptions, world: World): Promise<ExitCode> {
   const sensors = chooseSensors(options);
-  const { dumpJson, assign, assignBy, allowDefaultRouteInterface } = options;
-  const set = onlyFiles(await loadDump(dumpJson, sources(s3Options(options))), options, dumpJson);
-  const rule: AssignmentRule = assign ? { by: 'pattern', patterns: assign } : { by: assignBy };
-  const plans = planReplay(set, requestOf(options, sensors, rule, allowDefaultRouteInterface), dumpJson);
+  const { dumpJson, allowDefaultRouteInterface } = options;
+  const source = sources(s3Options(options));
+  const set = onlyFiles(await loadDump(dumpJson, source), options, dumpJson);
+  const request = requestOf(options, sensors, ruleOf(options), allowDefaultRouteInterface);
+  const plans = planReplay(set, request, dumpJson);
   const moved = moveFiles(plans, options.root ?? []);
   const [first] = moved;
   if (options.write !== undefined && first) return write(options.write, first, options, world);
   checkFarEnds(options, plans, options.outInterface);
+  const isLocal = options.outInterface !== undefined;
+  if (options.verifyInterface && !isLocal) await checkFilesHere(plans, source, world.interrupted);
   const captures = await captureFarEnds(options.verifyInterface ?? []);
   try {
     const played = await play(moved, options, world);
-    if (captures.length === 0 || played.outcome === 'cancelled' || world.interrupted.aborted) {
-      if (captures.length > 0) world.stderr.write('what the far end received was not compared\n');
-      show(played, options, world);
-      return exitOf(played, world);
-    }
-    const isLocal = options.outInterface !== undefined;
-    const verified = await verifyFarEnds(played, {
-      // The sensors' --root is about the sensors' hosts.
-      plans: isLocal ? moved : plans,
-      captures,
-      source: sources(s3Options(options)),
-      mtu: await mtuOf(options.outInterface),
-      oneClock: isLocal && options.redis === undefined,
-      signal: world.interrupted,
-    }).catch((thrown: unknown) => {
-      // The replay itself is over, and its report is not to be lost.
-      show(world.interrupted.aborted ? played : notCompared(played, thrown), options, world);
-      return null;
-    });
-    if (!verified) return exitOf({ ...played, verdict: { ...played.verdict, holds: false } }, world);
-    const { report, series } = verified;
-    show(report, options, world);
-    if (options.verifyPlots !== undefined) await drawFarEnds(options.verifyPlots, dumpJson, series);
-    return exitOf(report, world);
+    if (captures.length === 0) return tell(played, options, world);
+    const { report, series } =
+      played.outcome === 'cancelled'
+        ? { report: played, series: noSeries }
+        : await compareFarEnds(played, {
+            // The sensors' --root is about the sensors' hosts.
+            plans: isLocal ? moved : plans,
+            captures,
+            source,
+            mtu: await mtuOf(options.outInterface),
+            oneClock: isLocal && options.redis === undefined,
+            signal: world.interrupted,
+          });
+    if (!report.farEnds) world.stderr.write('what the far end received was not compared\n');
+    return tell(report, options, world, await drawFarEnds(options, series));
   } finally {
     await closeFarEnds(captures);
   }
 }
 
-function notCompared(played: RunReport, thrown: unknown): RunReport {
-  const finding = { check: 'far end', sensor: null, holds: false, text: asFailure(thrown).message };
-  return { ...played, verdict: { holds: false, findings: [...played.verdict.findings, finding] } };
-}
+const noSeries: VerifiedRun['series'] = new Map();
 
-/** Of several sensors each has a folder. */
-async function drawFarEnds(dir: string, name: string, series: VerifiedRun['series']): Promise<void> {
+/** Of several sensors each has a folder. @returns why they could not be drawn; null where they are, or need not be */
+async function drawFarEnds(
+  { verifyPlots: dir, dumpJson }: CommandOptions,
+  series: VerifiedRun['series'],
+): Promise<Failure | null> {
+  if (dir === undefined) return null;
   for (const [sensor, each] of series) {
-    if (series.size === 1) await writePlots(dir, name, each);
-    else await writePlots(join(dir, sensor), `${name}, ${sensor}`, each);
+    const failure =
+      series.size === 1
+        ? await writePlots(dir, dumpJson, each)
+        : await writePlots(join(dir, sensor), `${dumpJson}, ${sensor}`, each);
+    if (failure) return failure;
   }
+  return null;
 }
 
-function show(report: RunReport, { json }: CommandOptions, world: World): void {
-  world.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : showReport(report));
+/** @param unplotted why there are no plots; null where nothing is amiss */
+function tell(
+  report: RunReport,
+  { json }: CommandOptions,
+  { stdout, stderr, interrupted }: World,
+  unplotted: Failure | null = null,
+): ExitCode {
+  const document = unplotted ? { ...report, error: unplotted.toRecord() } : report;
+  stdout.write(json ? `${JSON.stringify(document, null, 2)}\n` : showReport(report));
+  if (unplotted) stderr.write(showFailure(unplotted));
+  if (interrupted.aborted) return exitCode.interrupted;
+  if (report.outcome === 'cancelled') return exitCode.failed;
+  if (unplotted) return unplotted.exit;
+  return report.verdict.holds ? exitCode.ok : exitCode.verdict;
 }
 
 /** Null where any frame goes, or nobody here knows. */
@@ -379,10 +372,4 @@ function followPause(isPause: boolean, agent: LocalService | null, { stderr }: W
   }
   agent.tell(isPause ? 'pause' : 'resume');
   if (isPause) stderr.write('capfleet: paused; SIGCONT lets it go on\n');
-}
-
-function exitOf(report: RunReport, world: World): ExitCode {
-  if (world.interrupted.aborted) return exitCode.interrupted;
-  if (report.outcome === 'cancelled') return exitCode.failed;
-  return report.verdict.holds ? exitCode.ok : exitCode.verdict;
 }

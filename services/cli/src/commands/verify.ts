@@ -1,9 +1,10 @@
 // capfleet verify: how near a replay, by Capfleet or any other tool, came to what it was to send.
 import { Command, Option } from 'commander';
 import { buildDataSet, type DataSet } from '@capfleet/shared/dataset/dataset';
-import { isEndless, planReplay } from '@capfleet/shared/dataset/replay-plan';
+import { isEndless, planReplay, type SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
 import { Failure } from '@capfleet/shared/errors/failure';
+import type { Source } from '@capfleet/shared/source/source';
 import { sources } from '@capfleet/shared/source/sources';
 import { addConfigOption } from '../config-file.ts';
 import type { Nanos } from '@capfleet/shared/time/nanos';
@@ -11,6 +12,7 @@ import { judge } from '@capfleet/shared/verify/thresholds';
 import { loadDump } from '../load-dump.ts';
 import { writePlots } from '../show/plots.ts';
 import { addReplayOptions, onlyFiles, requestOf, type ReplayOptions } from '../replay-options.ts';
+import { addSensorOptions, ruleOf, type SensorOptions } from '../sensor-options.ts';
 import {
   addS3Options,
   jsonOption,
@@ -20,21 +22,24 @@ import {
   s3Options,
   type S3CommandOptions,
 } from '../settings.ts';
+import { showFailure } from '../show/failure.ts';
 import { showVerification } from '../show/verification.ts';
 import { addLimitOptions, limitsOf, type LimitOptions } from '../verify-limits.ts';
 import { mapCaptures, verifyReplay } from '../verify-replay.ts';
 import type { CommonOptions, World } from '../world.ts';
 
-interface CommandOptions extends CommonOptions, S3CommandOptions, ReplayOptions, LimitOptions {
+interface CommandOptions extends CommonOptions, S3CommandOptions, ReplayOptions, SensorOptions, LimitOptions {
   readonly source: readonly string[];
   readonly received: readonly string[];
+  readonly sensor?: string;
   readonly startedAt?: Nanos;
   readonly plots?: string;
 }
 
 const examples = `Examples:
   capfleet verify --source meta.json --received far-end.pcap
-  capfleet verify --source a.pcap b.pcap --received far-end.pcap --time-modifier 2
+  capfleet verify --source a.pcap b.pcap --received s3://captures/far-end.pcap --time-modifier 2
+  capfleet verify --source meta.json --sensors a,b --sensor a --received far-end-of-a.pcap --pps 1000
   capfleet verify --source meta.json --received far-end.pcap --max-deviation-p99 1ms --max-drift 5ppm --plots DIR
 
 Packets are known again by their bytes. Give the options that the replay was given, those that edit frames included;
@@ -54,8 +59,14 @@ export function verifyCommand(run: (action: (world: World) => Promise<ExitCode>)
       ).makeOptionMandatory(),
     )
     .addOption(
-      new Option('--received <captures...>', 'captures of the far ends, by one clock').makeOptionMandatory(),
+      new Option(
+        '--received <captures...>',
+        'captures of the far ends, by one clock; also s3://BUCKET/KEY',
+      ).makeOptionMandatory(),
     );
+  addSensorOptions(command, 'the sensors that played, comma-separated').addOption(
+    new Option('--sensor <name>', 'the one of them whose far end was captured').argParser(parsePath),
+  );
   addConfigOption(addReplayOptions(command))
     .addOption(
       new Option(
@@ -78,8 +89,10 @@ export function verifyCommand(run: (action: (world: World) => Promise<ExitCode>)
 
 async function verify(options: CommandOptions, world: World): Promise<ExitCode> {
   const [path = ''] = options.source;
-  const set = onlyFiles(await loadSet(options), options, path);
-  const request = requestOf(options, ['all'], { by: 'lane' }, false);
+  const source = sources(s3Options(options));
+  const set = onlyFiles(await loadSet(options, source), options, path);
+  const sensors = sensorsOf(options);
+  const request = requestOf(options, sensors, ruleOf(options), false);
   if (isEndless(request)) {
     const reason = 'a plan without end cannot be held against anything';
     throw new Failure('setting-invalid', { setting: '--loop-count', reason, command: 'verify' });
@@ -88,11 +101,11 @@ async function verify(options: CommandOptions, world: World): Promise<ExitCode> 
     const why = 'with --mtu-policy: what the interface takes that was played into';
     throw new Failure('setting-missing', { setting: '--mtu', why, command: 'verify' });
   }
-  const [plan] = planReplay(set, request, path);
-  if (!plan) throw new Failure('set-empty', { path });
+  const plan = planOf(planReplay(set, request, path), options);
   const { comparison, series, reasons, received, counts, errors } = await verifyReplay({
     plan,
-    source: sources(s3Options(options)),
+    frames: null,
+    source,
     received: options.received,
     mtu: null,
     startedAt: options.startedAt ?? null,
@@ -101,25 +114,49 @@ async function verify(options: CommandOptions, world: World): Promise<ExitCode> 
   const findings = judge(comparison, limitsOf(options), null);
   for (const { path: file, message } of errors)
     findings.push({ check: 'plan', sensor: null, holds: false, text: `${file}: ${message}` });
+  const unplotted = options.plots === undefined ? null : await writePlots(options.plots, path, series);
   const verdict = { holds: findings.every(({ holds }) => holds), findings };
   if (options.json) {
     const planned = { ...counts, shortened: String(counts.shortened), errors };
-    const document = { ...comparison, planned, farEnd: received, reasons, verdict };
+    const error = unplotted ? { error: unplotted.toRecord() } : {};
+    const document = { ...comparison, planned, farEnd: received, reasons, verdict, ...error };
     world.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
   } else world.stdout.write(showVerification({ comparison, received, reasons, findings }));
-  if (options.plots !== undefined) await writePlots(options.plots, path, series);
+  if (unplotted) {
+    world.stderr.write(showFailure(unplotted));
+    return unplotted.exit;
+  }
   return verdict.holds ? exitCode.ok : exitCode.verdict;
 }
 
+/** Who does not name them had one, or lets each of several play its share at its times. */
+function sensorsOf({ sensors, sensor }: CommandOptions): readonly string[] {
+  if (sensor === undefined) return sensors ?? ['all'];
+  if (!sensors) {
+    const why = 'with --sensor: all that the set was shared by';
+    throw new Failure('setting-missing', { setting: '--sensors', why, command: 'verify' });
+  }
+  if (sensors.includes(sensor)) return sensors;
+  const reason = `it is none of --sensors: ${sensors.join(', ')}`;
+  throw new Failure('setting-invalid', { setting: '--sensor', reason, command: 'verify' });
+}
+
+function planOf(plans: readonly SensorPlan[], { sensor }: CommandOptions): SensorPlan {
+  const plan = plans.length === 1 ? plans[0] : plans.find((each) => each.sensor === sensor);
+  if (plan) return plan;
+  const why = 'with --sensors: the one whose far end was captured';
+  throw new Failure('setting-missing', { setting: '--sensor', why, command: 'verify' });
+}
+
 /** One file that is no capture is a mapping. */
-async function loadSet(options: CommandOptions): Promise<DataSet> {
+async function loadSet(options: CommandOptions, source: Source): Promise<DataSet> {
   const [path = '', ...more] = options.source;
   if (more.length === 0) {
     try {
-      return await loadDump(path, sources(s3Options(options)));
+      return await loadDump(path, source);
     } catch (thrown) {
       if (!(thrown instanceof Failure) || thrown.code !== 'dump-invalid') throw thrown;
     }
   }
-  return buildDataSet(await mapCaptures(options.source));
+  return buildDataSet(await mapCaptures(options.source, source));
 }

@@ -20,16 +20,17 @@ const LONGEST_NAME = 70;
  * Writes `deviation.svg`, `gap-error.svg` and `packet-rate.svg`.
  * @param dir is made where it is missing
  * @param name of the set, for the titles
- * @param series null where too little arrived: the pictures then say so
- * @throws Failure `plot-unwritable`
+ * @param series null where there is nothing to draw: the pictures then say so
+ * @returns `plot-unwritable`; null where they are written
  */
-export async function writePlots(dir: string, name: string, series: Series | null): Promise<void> {
+export async function writePlots(dir: string, name: string, series: Series | null): Promise<Failure | null> {
   const plots = await drawPlots(name, series);
   try {
     await mkdir(dir, { recursive: true });
     for (const [file, svg] of Object.entries(plots)) await writeFile(join(dir, file), svg);
+    return null;
   } catch (error) {
-    throw new Failure('plot-unwritable', { path: dir, reason: reasonOf(error) }, { cause: error });
+    return new Failure('plot-unwritable', { path: dir, reason: reasonOf(error) }, { cause: error });
   }
 }
 
@@ -188,7 +189,7 @@ function rateChart(set: string, { width, start, planned, actual }: Rates): EChar
 }
 
 function emptyChart(text: string): EChartsCoreOption {
-  return { title: title(text, 'too few packets arrived to draw anything') };
+  return { title: title(text, 'nothing to draw: too few packets arrived, or the plan has no times') };
 }
 
 function title(text: string, subtext: string): object {

@@ -69,10 +69,16 @@ function skewLine({ startSkew }: RunReport): string {
 
 function farEnds({ farEnds = [] }: RunReport): string {
   return farEnds
-    .map(({ sensor, interface: name, capture, comparison, clockBound, reasons }) => {
+    .map(({ sensor, interface: name, capture, comparison, paused, clockBound, reasons }) => {
       const stamps = capture.resolution === 'us' ? ['stamps of 1 µs: errors below that are its own'] : [];
       const clock = clockBound === null ? [] : [`lateness known to ±${formatDuration(BigInt(clockBound))}`];
-      return `far end of ${sensor}, ${name}: ${showComparison(comparison, [...stamps, ...clock, ...reasons])}`;
+      const pause =
+        paused === '0'
+          ? []
+          : [
+              `paused for ${formatDuration(BigInt(paused))}, which the plan does not know: all times contain it`,
+            ];
+      return `far end of ${sensor}, ${name}: ${showComparison(comparison, [...stamps, ...pause, ...clock, ...reasons])}`;
     })
     .join('\n');
 }

@@ -19,8 +19,10 @@ export function showVerification({ comparison, received, reasons, findings }: Sh
 
 /** @param notes lines that a reader of the figures should know */
 export function showComparison(comparison: Comparison, notes: readonly string[]): string {
-  const { timing, lateness, duration, consistency } = comparison;
+  const { timed, timing, lateness, duration, consistency } = comparison;
   const lines = [`${accounts(comparison)}\n`];
+  if (!timed)
+    lines.push('the plan has no times (--topspeed): completeness and order are all that is judged\n');
   if (timing) {
     lines.push(
       formatTable(
@@ -37,7 +39,9 @@ export function showComparison(comparison: Comparison, notes: readonly string[])
     if (lateness && lateness.earliest < 0) lines.push(`earliest packet ${span(-lateness.earliest)} early\n`);
   }
   const { U, O, L, I, kappa } = consistency;
-  const parts = Object.entries({ U, O, L, I }).map(([name, value]) => `${name} ${value.toPrecision(2)}`);
+  const parts = Object.entries({ U, O, L, I }).flatMap(([name, value]) =>
+    value === null ? [] : [`${name} ${value.toPrecision(2)}`],
+  );
   lines.push(`consistency κ ${kappa.toFixed(6)} (${parts.join(', ')}; our reconstruction of Choir)\n`);
   if (notes.length > 0) lines.push(notes.map((note) => `note: ${printable(note)}\n`).join(''));
   return lines.join('\n');

@@ -1,7 +1,10 @@
 // The process that captures a far end through the npm package `pcap`, which can run on no other thread than a main
 // one. libpcap itself writes the packets to a file, so that none costs memory here. The package asks libpcap for no
-// finer stamps than its default, 1 µs.
+// finer stamps than its default, 1 µs. It stays until whoever wanted the capture ends it, or is gone, however that ended:
+// then nobody else is there to remove the capture.
+import { rmSync } from 'node:fs';
 import { setPriority } from 'node:os';
+import { dirname } from 'node:path';
 import { reasonOf } from '@capfleet/shared/errors/failure';
 import { loadNpmPcap, type NpmPcap, type PcapCapture } from './npm-pcap.ts';
 
@@ -31,18 +34,11 @@ function say(message: FromFarEndProcess): void {
   process.send?.(message);
 }
 
-/** What is said last must be sent before the channel closes. */
-function sayAndEnd(message: FromFarEndProcess): void {
-  process.send?.(message, () => {
-    process.disconnect();
-  });
-}
-
 function loadPcap(): NpmPcap | null {
   try {
     return loadNpmPcap();
   } catch (error) {
-    sayAndEnd({ type: 'failed', reason: reasonOf(error), library: true });
+    say({ type: 'failed', reason: reasonOf(error), library: true });
     return null;
   }
 }
@@ -72,7 +68,7 @@ function capture(pcap: NpmPcap): void {
     if (session.link_type !== 'LINKTYPE_ETHERNET')
       throw new Error(`it is no Ethernet but ${session.link_type}`);
   } catch (error) {
-    sayAndEnd({ type: 'failed', reason: reasonOf(error), library: false });
+    say({ type: 'failed', reason: reasonOf(error), library: false });
     return;
   }
   try {
@@ -95,7 +91,7 @@ function capture(pcap: NpmPcap): void {
     if (now - since < QUIET_MS && now - stopAsked < LONGEST_SETTLE_MS) return;
     clearInterval(reading);
     session.close();
-    sayAndEnd({ type: 'ended', packets, dropped });
+    say({ type: 'ended', packets, dropped });
   }, READ_EVERY_MS);
   process.on('message', () => {
     stopAsked = performance.now();
@@ -103,9 +99,14 @@ function capture(pcap: NpmPcap): void {
   say({ type: 'listening' });
 }
 
-// Whoever wanted the capture is gone, or has it.
-process.on('disconnect', () => {
+/** The folder is the capture's own. */
+function leave(): void {
+  rmSync(dirname(file), { recursive: true, force: true });
   process.exit(0);
-});
+}
+
+process.on('disconnect', leave);
+// It may be gone already.
+if (!process.connected) leave();
 const pcap = loadPcap();
 if (pcap) capture(pcap);

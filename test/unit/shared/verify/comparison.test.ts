@@ -153,7 +153,7 @@ describe('a comparison', () => {
           I: Math.min(1, sum(gapErrors) / (durationA + durationB) || 0),
         };
         for (const part of ['U', 'O', 'L', 'I'] as const)
-          assert.ok(Math.abs(found.consistency[part] - expected[part]) < 1e-9, part);
+          assert.ok(Math.abs(found.consistency[part]! - expected[part]) < 1e-9, part);
         const { U, O, L, I } = expected;
         const kappa = 1 - Math.sqrt(U ** 2 + O ** 2 + L ** 2 + I ** 2) / 2;
         assert.ok(Math.abs(found.consistency.kappa - kappa) < 1e-9);

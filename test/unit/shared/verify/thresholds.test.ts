@@ -12,6 +12,7 @@ const comparison: Comparison = {
   lost: 1,
   duplicated: 2,
   foreign: 3,
+  timed: true,
   order: { inversions: 4, displaced: 5 },
   timing: {
     deviation: quantiles,

@@ -29,8 +29,10 @@ export interface Receiver {
   stop(): Promise<Received>;
 }
 
+/** Nothing came for so long: what was on its way has arrived. */
+const SETTLED_MS = 200;
 /** The kernel hands over a block that is not full after one second; this is some more. */
-const QUIET_TIME = 1300;
+const QUIET_MS = 1300;
 const DEADLINE = 15_000;
 
 export async function startReceiver(options: ReceiverOptions): Promise<Receiver> {
@@ -59,14 +61,20 @@ export async function startReceiver(options: ReceiverOptions): Promise<Receiver>
     if (isOver()) refuse();
     let size = -1;
     let since = performance.now();
+    let heard = said.length;
     await waitFor(
       'the received file to be complete',
       async () => {
+        const account = said.slice(heard);
+        heard = said.length;
+        // It tells its counts for that.
+        tcpdump.kill('SIGUSR1');
         const now = performance.now();
         const grown = (await stat(file)).size;
         if (grown !== size) since = now;
         size = grown;
-        return now - since >= QUIET_TIME;
+        // Packets of the other direction are received and not captured.
+        return now - since >= (isComplete(account) ? SETTLED_MS : QUIET_MS);
       },
       { timeout: DEADLINE, every: 50 },
     );
@@ -74,15 +82,23 @@ export async function startReceiver(options: ReceiverOptions): Promise<Receiver>
     await ended;
     return {
       path: file,
-      packets: countOf(said, /(\d+) packets? captured/),
-      droppedByKernel: countOf(said, /(\d+) packets? dropped by kernel/),
+      packets: countOf(said, 'captured'),
+      droppedByKernel: countOf(said, 'dropped by kernel'),
     };
   };
   return { stop };
 }
 
-function countOf(said: string, pattern: RegExp): number {
-  const count = pattern.exec(said)?.[1];
+/** Whether all that the kernel has received is written, by what tcpdump said of it. */
+function isComplete(account: string): boolean {
+  return (
+    account.includes('captured') && countOf(account, 'captured') === countOf(account, 'received by filter')
+  );
+}
+
+/** The latest that it told. */
+function countOf(said: string, what: string): number {
+  const count = [...said.matchAll(new RegExp(`(\\d+) packets? ${what}`, 'g'))].at(-1)?.[1];
   if (count === undefined) throw new Error(`tcpdump did not tell its count: ${said.trim()}`);
   return Number(count);
 }

@@ -8,6 +8,8 @@ import { runProgram } from '@capfleet/cli/program';
 import { program, type Ended } from './capfleet.ts';
 
 export async function runHere(args: readonly string[]): Promise<Ended> {
+  // Services would be started with the options of the test runner.
+  process.execArgv = [];
   let stdout = '';
   let stderr = '';
   // No terminal.

@@ -14,7 +14,7 @@ import { makeMapPlace, runMap, type MapPlace } from '../support/map-cli.ts';
 import { arrived, listenFar, makeFarNamespace, makePair, NEAR, removePair } from '../support/near-and-far.ts';
 import { patterned } from '../support/patterned.ts';
 import { pcapFile, type PcapRecord } from '../support/pcap-writer.ts';
-import { playedReport, SHORT_LEAD } from '../support/replay-cli.ts';
+import { playedReport, runReplay } from '../support/replay-cli.ts';
 import { runHere } from '../support/run-here.ts';
 
 const skip = await enterNamespaces(import.meta);
@@ -175,8 +175,8 @@ before(async () => {
 
 /** Plays the files of that name. */
 function replay(files: string, ...args: readonly string[]): Promise<Ended> {
-  const what = ['--dump-json', place.dump, '--file-regexp', `/(${files}).pcap`];
-  return runHere(['replay', ...what, '--out-interface', NEAR, ...SHORT_LEAD, '--json', ...args]);
+  const only = ['--file-regexp', `/(${files}).pcap`];
+  return runReplay(place, [...only, '--out-interface', NEAR, '--json', ...args]);
 }
 
 interface Played {

@@ -1,10 +1,12 @@
 // `capfleet replay` through the links that a person names before an interface, over a veth pair: what arrives, what
-// the report calls the link, and that the process which the link pcap needs ends with the run.
+// the report calls the link, that the process which the link pcap needs ends with the run, and what is said without
+// libpcap.
 import assert from 'node:assert/strict';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
 import type { RunReport } from '@capfleet/shared/contract/report';
-import { runCapfleet, type Ended } from '../support/capfleet.ts';
+import { runCapfleet } from '../support/capfleet.ts';
 import { enterNamespaces } from '../support/enter-namespaces.ts';
 import { lastFirst } from '../support/last-first.ts';
 import type { MapPlace } from '../support/map-cli.ts';
@@ -47,7 +49,7 @@ for (const kind of ['af_packet', 'af_xdp', 'pcap']) {
   test(`--out-interface ${kind}:IF sends all, in order, and says by what`, { skip }, async (t) => {
     await setUp(t);
     const received = await listenFar(join(set.dir, 'far.pcap'));
-    const ended: Ended = await runReplay(set, ['--out-interface', `${kind}:${NEAR}`, '--json']);
+    const ended = await runReplay(set, ['--out-interface', `${kind}:${NEAR}`, '--json']);
     const { sensors, totals } = playedReport(ended);
     assert.deepEqual([sensors[0]?.link, sensors[0]?.interface, totals.sent], [kind, NEAR, 200]);
     const numbers = (await received()).map((frame) => frame.readUInt32BE(PAYLOAD));
@@ -71,7 +73,7 @@ test(
       '--json',
     ];
     const running = startCapfleet(t, args);
-    await waitFor('frames at the far end', async () => (await arrived()) > 20);
+    await waitFor('frames at the far end', async () => (await arrived()) > 20, { timeout: 60_000 });
     const [play, ...more] = await processesMentioning(PLAY);
     assert.ok(play !== undefined && more.length === 0);
     // To all of them, as a terminal does.
@@ -96,17 +98,39 @@ test('an interface that is not there is refused by its name, whatever the link',
 
 test('the filter is in force on every link', { skip }, async (t) => {
   await setUp(t);
-  const { code, stdout, stderr } = await runCapfleet([
-    'replay',
-    '--dump-json',
-    set.dump,
-    ...SHORT_LEAD,
-    '--out-interface',
-    `af_xdp:${NEAR}`,
-    '--json',
-    '--out-bpf',
-    'udp[8:4] < 50',
+  const ended = await runReplay(set, [
+    ...['--out-interface', `af_xdp:${NEAR}`, '--json'],
+    ...['--out-bpf', 'udp[8:4] < 50'],
   ]);
-  assert.ok(code === 0 || code === 4, stderr);
-  assert.deepEqual([(JSON.parse(stdout) as RunReport).totals.sent, await arrived()], [50, 50]);
+  assert.deepEqual([playedReport(ended).totals.sent, await arrived()], [50, 50]);
+});
+
+test('without libpcap, what needs it says so and sends nothing', { skip }, async (t) => {
+  await setUp(t);
+  // Files of its names that are no libraries are found first.
+  const hiding = join(set.dir, 'hiding');
+  await mkdir(hiding);
+  for (const name of ['libpcap.so.0.8', 'libpcap.so.1']) await writeFile(join(hiding, name), '');
+  const env = { ...process.env, LD_LIBRARY_PATH: hiding };
+  const needs: [args: string[], said: RegExp][] = [
+    [
+      ['--out-interface', NEAR, '--out-bpf', 'udp'],
+      /libpcap, which compiles filter expressions, cannot be loaded: .*libpcap[^]*leave out --out-bpf/,
+    ],
+    [
+      ['--out-interface', `pcap:${NEAR}`],
+      /the npm package pcap is not built, which the link pcap needs[^]*leave out `pcap:`/,
+    ],
+    [
+      ['--out-interface', NEAR, '--verify-interface', 'lo'],
+      /the npm package pcap, which captures, is not built: .*libpcap/,
+    ],
+  ];
+  for (const [args, said] of needs) {
+    const ended = await runCapfleet(['replay', '--dump-json', set.dump, ...SHORT_LEAD, ...args], { env });
+    assert.equal(ended.code, 1, ended.stderr);
+    assert.match(ended.stdout + ended.stderr, said);
+    assert.doesNotMatch(ended.stdout + ended.stderr, /internal error| {4}at /);
+  }
+  assert.equal(await arrived(), 0);
 });

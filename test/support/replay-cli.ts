@@ -5,9 +5,10 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { addsUp, type RunReport } from '@capfleet/shared/contract/report';
-import { runCapfleet, type Ended, type RunOptions } from './capfleet.ts';
+import type { Ended } from './capfleet.ts';
 import { makeMapPlace, runMap, type MapPlace } from './map-cli.ts';
 import { numbersIn, type SetShape } from './numbered-set.ts';
+import { runHere } from './run-here.ts';
 import type { AfterHook } from './temp-dir.ts';
 
 export const SHORT_LEAD = ['--lead', '500ms'];
@@ -20,12 +21,9 @@ export async function makeMappedSet(t: AfterHook, shape: SetShape): Promise<MapP
   return place;
 }
 
-export async function runReplay(
-  { dump }: Pick<MapPlace, 'dump'>,
-  args: readonly string[],
-  options: RunOptions = {},
-): Promise<Ended> {
-  return runCapfleet(['replay', '--dump-json', dump, ...SHORT_LEAD, ...args], options);
+/** Without a process of its own; its agent has one. */
+export async function runReplay({ dump }: Pick<MapPlace, 'dump'>, args: readonly string[]): Promise<Ended> {
+  return runHere(['replay', '--dump-json', dump, ...SHORT_LEAD, ...args]);
 }
 
 /**

@@ -15,7 +15,7 @@ import { enterNamespaces } from '../test/support/enter-namespaces.ts';
 import { createNamespace, linkCounters, runIn, spawnIn, vethPair } from '../test/support/netns.ts';
 import { readPcap } from '../test/support/pcap-reader.ts';
 import { startReceiver } from '../test/support/receive.ts';
-import { inTurn, type Contender } from './support/in-turn.ts';
+import { inTurn, median, medianOf, type Contender } from './support/in-turn.ts';
 import { bursty, even, writeSet } from './support/paced-set.ts';
 import { isInstalled, PROGRAM, ROOT } from './support/processes.ts';
 import { Verdicts } from './support/verdicts.ts';
@@ -38,7 +38,7 @@ async function capfleetTo(out: string, set: string, ...args: readonly string[]):
   return JSON.parse(await program(command)) as RunReport;
 }
 
-/** Largest resident size of the program that ran last, bytes. */
+/** Largest resident size of the program that ran last, or of one process that it started, bytes. */
 let largest = 0;
 
 /** Runs the program in the sensor's namespace; a verdict that does not hold is a result too. */
@@ -56,7 +56,7 @@ async function program(args: readonly string[]): Promise<string> {
   return output;
 }
 
-/** What a process or one that it started has held at most, bytes; 0 once it is gone. */
+/** What a process has held at most, or one that it started if that is more, bytes; 0 once it is gone. */
 function peakOf(pid: number): number {
   try {
     const own = Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0);
@@ -124,6 +124,11 @@ function bareLoop(): string {
   return compiled;
 }
 
+const OURS = 'capfleet --topspeed';
+const XDP = 'capfleet --topspeed, af_xdp';
+const THEIRS = 'tcpreplay -t';
+const BARE = 'bare loop';
+
 /** As fast as it goes, from a page-cached file. */
 async function top(): Promise<void> {
   for (const [length, count] of [
@@ -145,7 +150,7 @@ async function top(): Promise<void> {
     };
     const contenders: Contender[] = [
       {
-        name: 'capfleet --topspeed',
+        name: OURS,
         run: () =>
           arrived(async () => {
             const seconds = await topspeed(set, OUT);
@@ -154,43 +159,41 @@ async function top(): Promise<void> {
           }),
       },
       {
-        name: 'tcpreplay -t',
+        name: THEIRS,
         run: () => arrived(async () => secondsOf(await tcpreplay('-t', set))),
       },
-      { name: 'bare loop', run: () => arrived(async () => (await bare(set, 'top', '1')).seconds) },
+      { name: BARE, run: () => arrived(async () => (await bare(set, 'top', '1')).seconds) },
       {
-        name: 'capfleet --topspeed, af_xdp',
+        name: XDP,
         run: () => arrived(() => topspeed(set, `af_xdp:${OUT}`)),
       },
     ];
     let memory = 0;
     const runs = await inTurn(contenders, 5);
     verdicts.measured(`top ${length}`, runs);
-    const rates = runs.map(({ median }) => count / median);
-    console.log(
-      `  packets per second: ${rates.map((rate) => Math.round(rate).toLocaleString('en')).join(', ')}`,
-    );
-    const [ours = 0, theirs = 0, least = 0, xdp = 0] = rates;
+    const rates = runs.map(({ median }) => Math.round(count / median).toLocaleString('en'));
+    console.log(`  packets per second: ${rates.join(', ')}`);
+    const rateOf = (name: string): number => count / medianOf(runs, name);
     verdicts.figure({
-      name: 'rate to that of tcpreplay -t',
-      value: ours / theirs,
+      name: `rate to that of ${THEIRS}`,
+      value: rateOf(OURS) / rateOf(THEIRS),
       unit: '×',
       bound: { least: 1.4 },
     });
     verdicts.figure({
-      name: 'rate to that of the bare loop',
-      value: ours / least,
+      name: `rate to that of the ${BARE}`,
+      value: rateOf(OURS) / rateOf(BARE),
       unit: '×',
       bound: { least: 0.9 },
     });
     verdicts.figure({
       name: 'rate of af_xdp to that of af_packet',
-      value: xdp / ours,
+      value: rateOf(XDP) / rateOf(OURS),
       unit: '×',
       ...(length === 64 && { bound: { least: 1.3 } }),
     });
     verdicts.figure({
-      name: 'resident size',
+      name: 'resident size of its largest process',
       value: memory / 1e6,
       unit: 'MB',
       bound: { most: 250 },
@@ -209,13 +212,15 @@ async function topspeed(set: string, out: string): Promise<number> {
 /** From gzip a replay is as fast as inflating allows. */
 async function compressed(set: string, count: number): Promise<void> {
   const packed = `${set}.gz`;
+  const ours = 'capfleet --topspeed, gzip';
+  const gunzip = "Node's gunzip to nowhere";
   await pipeline(createReadStream(set), createGzip({ level: 1 }), createWriteStream(packed));
   await program(['map', '--source', packed, '--dump-json', `${packed}.json`, '--json']);
   const runs = await inTurn(
     [
-      { name: 'capfleet --topspeed, gzip', run: () => topspeed(packed, OUT) },
+      { name: ours, run: () => topspeed(packed, OUT) },
       {
-        name: "Node's gunzip to nowhere",
+        name: gunzip,
         run: async () => {
           const started = performance.now();
           const nowhere = new Writable({
@@ -231,8 +236,8 @@ async function compressed(set: string, count: number): Promise<void> {
     3,
   );
   verdicts.measured(`gzip ${count}`, runs);
-  const [ours, theirs] = runs.map(({ median }) => median);
-  verdicts.figure({ name: "time to that of Node's gunzip", value: (ours ?? 0) / (theirs ?? 0), unit: '×' });
+  const value = medianOf(runs, ours) / medianOf(runs, gunzip);
+  verdicts.figure({ name: "time to that of Node's gunzip", value, unit: '×' });
   rmSync(packed);
 }
 
@@ -261,56 +266,49 @@ async function verified(
   return comparison;
 }
 
-interface Timed {
-  readonly name: string;
-  readonly send: () => Promise<unknown>;
-}
-
 const ROUNDS = 3;
+const QUANTILES = ['p50', 'p90', 'p99'] as const;
+type Quantile = (typeof QUANTILES)[number];
 
 async function gaps(): Promise<void> {
   const set = join(folder, 'gaps.pcap');
   const count = writeSet(set, bursty(10, 20_000, 5));
   await map(set);
   verdicts.section(`gaps: ${count} packets in 10 s, with bursts`);
-  const contenders: Timed[] = [
-    { name: 'capfleet', send: () => capfleet(set) },
-    { name: 'tcpreplay -K', send: () => tcpreplay('-K', set) },
-    { name: 'bare loop', send: () => bare(set, 'paced', '1') },
-  ];
-  const runs = contenders.map((): Comparison[] => []);
+  const send = {
+    capfleet: () => capfleet(set),
+    'tcpreplay -K': () => tcpreplay('-K', set),
+    'bare loop': () => bare(set, 'paced', '1'),
+  };
+  type Name = keyof typeof send;
+  const names = Object.keys(send) as Name[];
+  const runs: Record<Name, Comparison[]> = { capfleet: [], 'tcpreplay -K': [], 'bare loop': [] };
   for (let round = 0; round < ROUNDS; round += 1) {
-    for (const [index, { send }] of contenders.entries()) runs[index]?.push(await verified(set, send));
+    for (const name of names) runs[name].push(await verified(set, send[name]));
   }
-  const medianOf = (index: number, of: (comparison: Comparison) => number): number =>
-    (runs[index] ?? []).map(of).sort((a, b) => a - b)[ROUNDS >> 1] ?? Number.NaN;
   verdicts.raw('gaps', runs);
-  const us = (ns: number): string => (ns / 1000).toFixed(1).padStart(9);
+  const medianIn = (name: Name, of: (comparison: Comparison) => number): number => median(runs[name].map(of));
+  const gapError = (name: Name, q: Quantile): number =>
+    medianIn(name, ({ timing }) => timing?.gapError[q] ?? 0);
+  const deviation = (name: Name, q: Quantile): number =>
+    medianIn(name, ({ timing }) => timing?.deviation[q] ?? 0);
   console.log(
     `  ${''.padEnd(14)} gap p50       p90       p99   schedule p50       p90       p99 µs   arrived`,
   );
-  const figures = contenders.map(({ name }, index) => {
-    const [p50, p90, p99] = (['p50', 'p90', 'p99'] as const).map((q) =>
-      medianOf(index, ({ timing }) => timing?.gapError[q] ?? 0),
-    );
-    const [s50, s90, s99] = (['p50', 'p90', 'p99'] as const).map((q) =>
-      medianOf(index, ({ timing }) => timing?.deviation[q] ?? 0),
-    );
-    const arrived = medianOf(index, ({ matched }) => matched);
-    console.log(
-      `  ${name.padEnd(14)}${[p50, p90, p99].map((v) => us(v ?? 0)).join(' ')}    ${[s50, s90, s99].map((v) => us(v ?? 0)).join(' ')}   ${arrived}`,
-    );
-    return { p50: p50 ?? 0, p90: p90 ?? 0, s99: s99 ?? 0 };
-  });
-  const [ours, theirs, least] = figures;
-  if (!ours || !theirs || !least) return;
+  const us = (ns: number): string => (ns / 1000).toFixed(1).padStart(9);
+  for (const name of names) {
+    const gap = QUANTILES.map((q) => us(gapError(name, q))).join(' ');
+    const schedule = QUANTILES.map((q) => us(deviation(name, q))).join(' ');
+    console.log(`  ${name.padEnd(14)}${gap}    ${schedule}   ${medianIn(name, ({ matched }) => matched)}`);
+  }
   const figure = (name: string, value: number, most: number): void => {
     verdicts.figure({ name, value, unit: '×', bound: { most } });
   };
-  figure('gap error p50 to that of the bare loop', ours.p50 / least.p50, 1.3);
-  figure('gap error p50 to that of tcpreplay -K', ours.p50 / theirs.p50, 1);
-  figure('gap error p90 to that of tcpreplay -K', ours.p90 / theirs.p90, 1.2);
-  figure('schedule deviation p99 to that of tcpreplay -K', ours.s99 / theirs.s99, 0.1);
+  const ratio = (of: typeof gapError, q: Quantile, to: Name): number => of('capfleet', q) / of(to, q);
+  figure('gap error p50 to that of the bare loop', ratio(gapError, 'p50', 'bare loop'), 1.3);
+  figure('gap error p50 to that of tcpreplay -K', ratio(gapError, 'p50', 'tcpreplay -K'), 1);
+  figure('gap error p90 to that of tcpreplay -K', ratio(gapError, 'p90', 'tcpreplay -K'), 1.2);
+  figure('schedule deviation p99 to that of tcpreplay -K', ratio(deviation, 'p99', 'tcpreplay -K'), 0.1);
 }
 
 async function drift(): Promise<void> {

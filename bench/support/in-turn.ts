@@ -25,7 +25,14 @@ export async function inTurn(contenders: readonly Contender[], rounds: number): 
   });
 }
 
-function median(values: readonly number[]): number {
+/** @throws RangeError where there is none of the name */
+export function medianOf(runs: readonly Measured[], name: string): number {
+  const found = runs.find((run) => run.name === name);
+  if (!found) throw new RangeError(`no contender ${name}`);
+  return found.median;
+}
+
+export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   const upper = sorted[middle] ?? Number.NaN;

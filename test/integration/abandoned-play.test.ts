@@ -18,7 +18,7 @@ import { silentLogger } from '@capfleet/shared/log/logger';
 import { disk } from '@capfleet/shared/source/disk';
 import type { Source } from '@capfleet/shared/source/source';
 import { enterNamespaces } from '../support/enter-namespaces.ts';
-import { makeFarNamespace, makePair, NEAR, removePair } from '../support/near-and-far.ts';
+import { NEAR, nearAndFar } from '../support/near-and-far.ts';
 import { goodClock, planFile, prepareJob, sensorPlan } from '../support/play-results.ts';
 import { captureOf } from '../support/read-capture.ts';
 import { testOptions } from '../support/s3-bucket.ts';
@@ -29,7 +29,7 @@ import { waitFor } from '../support/wait-for.ts';
 for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY']) process.env[name] ??= 'none';
 
 const skip = await enterNamespaces(import.meta);
-if (skip === false) await makeFarNamespace();
+const pair = nearAndFar();
 
 /** Raw sockets of this network namespace. */
 async function rawSockets(): Promise<number> {
@@ -41,8 +41,7 @@ for (const kind of ['af_packet', 'af_xdp', 'pcap'] as const) {
     `a play into ${kind} that is given up while it fills leaves the link to the next`,
     { skip },
     async (t) => {
-      await makePair();
-      t.after(removePair);
+      await pair.ready();
       let reads = 0;
       const silent = createServer(() => (reads += 1)).listen(0, '127.0.0.1');
       await once(silent, 'listening');

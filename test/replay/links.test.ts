@@ -1,9 +1,12 @@
 // `capfleet replay` through the links that a person names before an interface, over a veth pair: what arrives, what
-// the report calls the link, and that the process which the link pcap needs ends with the run.
+// the report calls the link, and that the process which the link pcap needs ends with the run, and what is said without
+// libpcap.
 import assert from 'node:assert/strict';
-import { resolve } from 'node:path';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { RunReport } from '@capfleet/shared/contract/report';
+import { runCapfleet } from '../support/capfleet.ts';
 import { enterNamespaces } from '../support/enter-namespaces.ts';
 import { lastFirst } from '../support/last-first.ts';
 import type { MapPlace } from '../support/map-cli.ts';
@@ -95,4 +98,34 @@ test('an interface that is not there is refused by its name, whatever the link',
   const { code, stderr, stdout } = await runReplay(set, ['--out-interface', 'af_xdp:nosuch']);
   assert.equal(code, 1);
   assert.match(stdout + stderr, /no interface nosuch; there are: .*near/);
+});
+
+test('without libpcap, what needs it says so and sends nothing', { skip }, async () => {
+  const before = arrived();
+  // Files of its names that are no libraries are found first.
+  const hiding = join(set.dir, 'hiding');
+  await mkdir(hiding);
+  for (const name of ['libpcap.so.0.8', 'libpcap.so.1']) await writeFile(join(hiding, name), '');
+  const env = { ...process.env, LD_LIBRARY_PATH: hiding };
+  const needs: [args: string[], said: RegExp][] = [
+    [
+      ['--out-interface', NEAR, '--out-bpf', 'udp'],
+      /libpcap, which compiles filter expressions, cannot be loaded: .*libpcap[^]*leave out --out-bpf/,
+    ],
+    [
+      ['--out-interface', `pcap:${NEAR}`],
+      /the npm package pcap is not built, which the link pcap needs[^]*leave out `pcap:`/,
+    ],
+    [
+      ['--out-interface', NEAR, '--verify-interface', 'lo'],
+      /the npm package pcap, which captures, is not built: .*libpcap/,
+    ],
+  ];
+  for (const [args, said] of needs) {
+    const ended = await runCapfleet(['replay', '--dump-json', set.dump, ...SHORT_LEAD, ...args], { env });
+    assert.equal(ended.code, 1, ended.stderr);
+    assert.match(ended.stdout + ended.stderr, said);
+    assert.doesNotMatch(ended.stdout + ended.stderr, /internal error| {4}at /);
+  }
+  assert.equal(arrived(), before);
 });

@@ -19,6 +19,8 @@ export interface UdpContent {
   payload: Uint8Array;
   /** IPv4 identification; 0 when left out. */
   identification?: number;
+  /** TTL or hop limit; 64 when left out. */
+  ttl?: number;
 }
 
 export interface TcpContent extends UdpContent {
@@ -147,7 +149,7 @@ function internetFrame(
     frame[ip] = 0x45;
     frame.writeUInt16BE(20 + segment, ip + 2);
     frame.writeUInt16BE(content.identification ?? 0, ip + 4);
-    frame[ip + 8] = 64;
+    frame[ip + 8] = content.ttl ?? 64;
     frame[ip + 9] = protocol;
     frame.set(from.ip, ip + 12);
     frame.set(to.ip, ip + 16);
@@ -157,7 +159,7 @@ function internetFrame(
     frame[ip] = 0x60;
     frame.writeUInt16BE(segment, ip + 4);
     frame[ip + 6] = protocol;
-    frame[ip + 7] = 64;
+    frame[ip + 7] = content.ttl ?? 64;
     frame.set(from.ip, ip + 8);
     frame.set(to.ip, ip + 24);
   }

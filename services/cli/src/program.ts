@@ -67,8 +67,7 @@ export async function runProgram(argv: readonly string[], world: World): Promise
       world.stdout.write(`${JSON.stringify({ error: failure.toRecord() }, null, 2)}\n`);
     world.stderr.write(showFailure(failure));
     sayLast(world);
-    if (failure.code === 'internal' && thrown instanceof Error)
-      world.stderr.write(`${thrown.stack ?? ''}\n`);
+    if (failure.code === 'internal' && thrown instanceof Error) world.stderr.write(`${thrown.stack ?? ''}\n`);
     return failure.exit;
   }
 }

@@ -62,7 +62,10 @@ function play(seconds: number, offsetAt: (at: bigint) => bigint, seed: number): 
 function assertWithin({ errors, bounds }: Played, slack: number): void {
   errors.forEach((error, index) => {
     const bound = bounds[index]! + slack;
-    assert.ok(Math.abs(error) <= bound, `packet ${String(index)}: ${String(error)} ns, bound ${String(bound)}`);
+    assert.ok(
+      Math.abs(error) <= bound,
+      `packet ${String(index)}: ${String(error)} ns, bound ${String(bound)}`,
+    );
   });
 }
 
@@ -87,7 +90,8 @@ test('two hosts 30 ppm apart stay together for an hour within what is printed, w
 test('a rate that wanders with the temperature is followed', () => {
   // 5 ppm up and down, once in half an hour.
   const wander = (at: bigint): bigint =>
-    OFFSET + BigInt(Math.round((5000 * 1800 * Math.sin((Number(at) / 1800e9) * 2 * Math.PI)) / (2 * Math.PI)));
+    OFFSET +
+    BigInt(Math.round((5000 * 1800 * Math.sin((Number(at) / 1800e9) * 2 * Math.PI)) / (2 * Math.PI)));
   const played = play(3600, wander, 7);
   // What is printed takes the rate for even; it changes by 1 ppm in a minute.
   assertWithin(played, 10_000);

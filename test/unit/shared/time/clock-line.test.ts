@@ -34,7 +34,8 @@ function measure(at: bigint, offsetAt: (at: bigint) => bigint, random: () => num
 function follow(seconds: number, every: number, offsetAt: (at: bigint) => bigint, seed = 1): ClockLine {
   const prng = createPrng(seed);
   const line = new ClockLine();
-  for (let at = 0; at < seconds; at += every) line.add(measure(BigInt(at) * SECOND, offsetAt, () => prng.uint32() / 2 ** 32));
+  for (let at = 0; at < seconds; at += every)
+    line.add(measure(BigInt(at) * SECOND, offsetAt, () => prng.uint32() / 2 ** 32));
   return line;
 }
 

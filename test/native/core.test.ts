@@ -1,36 +1,39 @@
-/** Builds and runs the plain C test of ring, histogram, margin, departures and slew. */
+/** Builds and runs the plain C tests of the core: what it does without Node, on a made clock where time matters. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { execFile } from 'node:child_process';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { tempDir } from '../support/temp-dir.ts';
 
 const NATIVE = fileURLToPath(new URL('../../services/replayer/native/', import.meta.url));
 const FLAGS = ['-std=gnu11', '-O1', '-Wall', '-Wextra', '-Werror', '-pthread', '-Iinclude'];
 
-test('the C core keeps its promises without Node', (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'capfleet-core-'));
-  t.after(() => rmSync(folder, { recursive: true }));
-  const program = join(folder, 'core-test');
-  const built = spawnSync(
-    process.env['CC'] ?? 'cc',
-    [
-      ...FLAGS,
-      '-o',
-      program,
-      'test/core-test.c',
-      'core/ring.c',
-      'core/histogram.c',
-      'core/margin.c',
-      'core/departure.c',
-      'core/slew.c',
-      '-lm',
-    ],
-    { cwd: NATIVE, encoding: 'utf8' },
-  );
-  assert.equal(built.status, 0, built.error?.message ?? built.stderr);
-  const run = spawnSync(program, { encoding: 'utf8', timeout: 60_000 });
-  assert.equal(run.status, 0, run.stdout);
-});
+const run = promisify(execFile);
+
+/** Each with the sources that it is built with. */
+const PROGRAMS = {
+  'core-test': [
+    'core/ring.c',
+    'core/histogram.c',
+    'core/margin.c',
+    'core/departure.c',
+    'core/slew.c',
+    '-lm',
+    'core/priority.c',
+  ],
+  'af-xdp-test': [],
+};
+
+for (const [name, sources] of Object.entries(PROGRAMS)) {
+  test(`the C core keeps its promises without Node: ${name}`, async (t) => {
+    const program = join(await tempDir(t), name);
+    await run(process.env['CC'] ?? 'cc', [...FLAGS, '-o', program, `test/${name}.c`, ...sources], {
+      cwd: NATIVE,
+    });
+    await run(program, [], { timeout: 60_000 }).catch((error: { stdout: string }) => {
+      assert.fail(error.stdout);
+    });
+  });
+}

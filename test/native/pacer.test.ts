@@ -213,6 +213,22 @@ test('whether the real-time class is allowed is told without a change of the ask
   assert.equal(policy(), before);
 });
 
+test(
+  'a real-time thread that finds no time to sleep leaves the class for a while, and sends on',
+  { skip: !native.realtimeAllowed() && 'a thread may not be real-time here' },
+  async () => {
+    const { handle, writer } = setUp({ realtime: true, spin: 'max', ringBytes: 1 << 23 });
+    for (let i = 0; i < 60_000; i++) assert.ok(writer.frame(FRAME, i * 20_000));
+    writer.commit();
+    native.end(handle);
+    native.start(handle, native.monotonicNow());
+    await waitFor(handle, ({ realtime }) => realtime === 1n);
+    const stats = await waitForState(handle, 'done');
+    assert.equal(stats.sentPackets, 60_000n);
+    assert.ok(stats.yielded >= 1n, `${stats.yielded}`);
+  },
+);
+
 test('stop ends a far-off wait soon, and the wait cost next to no CPU', async () => {
   const { handle, writer } = setUp({ spin: 'max' });
   writer.frame(FRAME, 3600 * 1000 * MS);

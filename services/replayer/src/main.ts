@@ -12,11 +12,12 @@ import { redisCoordinatorChannel } from './adapters/redis-coordinator-channel.ts
 import { parseLink } from './link.ts';
 import { openFileLimit } from './open-file-limit.ts';
 import type { PacingOptions } from './pacing-options.ts';
-import { runAgent } from './run-agent.ts';
+import { AGENT_CLOSE_LIMIT_MS, runAgent } from './run-agent.ts';
 
 /** TIME_ERROR of adjtimex: nothing disciplines the clock. */
 const CLOCK_UNSYNCHRONISED = 5;
-const CLOSE_DEADLINE_MS = 5000;
+/** Without Redis there is nobody to say goodbye to. */
+const CLOSE_DEADLINE_MS = AGENT_CLOSE_LIMIT_MS + 2000;
 
 export interface ReplayerProcessOptions {
   readonly redis: string;
@@ -66,6 +67,5 @@ export async function runReplayer(options: ReplayerProcessOptions): Promise<void
     else if (word === 'resume') agent?.resume();
   });
   await told;
-  // Without Redis there is nobody to say goodbye to.
   await Promise.race([agent?.close(), sleep(CLOSE_DEADLINE_MS)]);
 }

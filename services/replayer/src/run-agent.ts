@@ -13,6 +13,7 @@ import { asFailure, Failure, type FailureRecord } from '@capfleet/shared/errors/
 import type { Logger } from '@capfleet/shared/log/logger';
 import type { S3Options } from '@capfleet/shared/source/s3/s3-options';
 import type { Nanos } from '@capfleet/shared/time/nanos';
+import { COUNTERS_SETTLE_MS } from './adapters/interface-counters.ts';
 import { step, toMessage, type AgentEffect, type AgentEvent, type AgentState } from './agent.ts';
 import { interfaceOf, linkName } from './link.ts';
 import type { PacingOptions } from './pacing-options.ts';
@@ -21,6 +22,12 @@ import type { CoordinatorChannel } from './ports/coordinator-channel.ts';
 import { checkPlan, type PrepareContext } from './prepare.ts';
 
 const PROGRESS_MS = 1000;
+/** From the word to stop to the report, which tells the interface's counters; the rest takes well below a second. */
+const STOP_LIMIT_MS = COUNTERS_SETTLE_MS + 1500;
+/** The report is on its way for so long; the channel closes behind it. */
+const REPORT_MS = 50;
+/** What `close` takes at most, beside the channel's own. */
+export const AGENT_CLOSE_LIMIT_MS = STOP_LIMIT_MS + REPORT_MS;
 /** What setTimeout can count. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
@@ -238,9 +245,8 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
       if (state.phase !== 'idle') {
         const ended = new Promise<void>((resolve) => (onIdle = resolve));
         handle({ type: 'stop', epoch: state.epoch });
-        await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 3000).unref())]);
-        // The report is on its way; the channel closes behind it.
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, STOP_LIMIT_MS).unref())]);
+        await new Promise((resolve) => setTimeout(resolve, REPORT_MS));
       }
       await channel.close();
       log.info('replayer ended');

@@ -2,7 +2,8 @@
  * The af_xdp link hands whole frames to a device through a transmit ring that it shares with the kernel (AF_XDP, the
  * kernel's Documentation/networking/af_xdp.rst), in copy mode, which every driver has. Frames are copied into chunks
  * of registered memory; a chunk is used again when the kernel has completed it. In copy mode the kernel takes
- * descriptors only inside of sendto, so between two calls the ring is ours alone.
+ * descriptors only inside of sendto, so between two calls the ring is ours alone. Before Linux 6.17 a call that ends with
+ * an error does not tell how many it took; what that matters for is looked for among what was completed.
  *
  * An interface that is down or away costs the frames of that time: the socket, which keeps no descriptor that way, is
  * closed, and opened again when the interface is back under its name. The kernel does not hold frames against the MTU
@@ -46,6 +47,8 @@
 #ifndef XDP_MAX_TX_SKB_BUDGET
 #define XDP_MAX_TX_SKB_BUDGET 9 /* Linux 6.17 */
 #endif
+/* Frames that every kernel takes in one call; from 5.13 on it is 32. At that many a call ends with an error. */
+#define BUDGET_MIN 16u
 
 struct ring {
     void *map;
@@ -64,6 +67,8 @@ struct link {
     char interface[IFNAMSIZ];
     uint8_t *memory;
     struct ring tx, completion;
+    uint32_t budget; /* frames for one call */
+    bool tells;      /* after every call what it took */
     uint32_t free_count;
     uint32_t free[CHUNKS]; /* numbers of chunks */
 };
@@ -126,8 +131,9 @@ static int set_up_rings(struct link *link, const char **syscall) {
     if (error == 0) error = set_ring_size(link->fd, XDP_UMEM_COMPLETION_RING, CHUNKS);
     if (error == 0) error = set_ring_size(link->fd, XDP_TX_RING, CHUNKS);
     if (error != 0) return error;
-    /* Where the kernel knows it: a whole batch in one call, not 32 frames. */
-    set_ring_size(link->fd, XDP_MAX_TX_SKB_BUDGET, LINK_BATCH_MAX);
+    /* The same kernels tell at once what they took. */
+    link->tells = set_ring_size(link->fd, XDP_MAX_TX_SKB_BUDGET, LINK_BATCH_MAX) == 0;
+    link->budget = link->tells ? LINK_BATCH_MAX : BUDGET_MIN;
 
     struct xdp_mmap_offsets offsets;
     socklen_t length = sizeof offsets;
@@ -272,7 +278,7 @@ struct queued {
     uint32_t before; /* the ring's producer before the first of them */
 };
 
-/* Puts frames into the ring up to the first that there is no chunk for; returns how many it has looked at. */
+/* Puts frames into the ring, those of one call at most and as far as there are chunks; returns how many it has looked at. */
 static size_t enqueue(struct link *link, struct link_frame *frames, size_t from, size_t count, struct queued *queued) {
     struct xdp_desc *descriptors = link->tx.entries;
     uint32_t producer = atomic_load_explicit(link->tx.producer, memory_order_relaxed);
@@ -283,7 +289,7 @@ static size_t enqueue(struct link *link, struct link_frame *frames, size_t from,
         struct link_frame *frame = &frames[place];
         frame->error = refusal(link, frame);
         if (frame->error != 0) continue;
-        if (link->free_count == 0) break;
+        if (link->free_count == 0 || queued->count == link->budget) break;
         uint64_t address = (uint64_t)link->free[--link->free_count] * CHUNK;
         if (frame->length <= STAGGER_BELOW) address += STAGGER * (queued->count % STAGGERS);
         memcpy(link->memory + address, frame->bytes, frame->length);
@@ -299,6 +305,28 @@ static void pause_for_room(void) {
     nanosleep(&pause, NULL);
 }
 
+/* Of the frames queued, how many come up to the last whose chunk has come back: the kernel took them all. */
+static uint32_t completed(const struct link *link, const struct queued *queued) {
+    const struct xdp_desc *descriptors = link->tx.entries;
+    for (uint32_t count = queued->count; count > 0; count--) {
+        uint64_t chunk = descriptors[(queued->before + count - 1) & (CHUNKS - 1)].addr / CHUNK;
+        for (uint32_t i = 0; i < link->free_count; i++)
+            if (link->free[i] == chunk) return count;
+    }
+    return 0;
+}
+
+/* For a kernel that does not tell: a frame that it has taken is completed soon, sent or not. */
+static uint32_t taken_by_completion(struct link *link, const struct queued *queued, uint32_t taken) {
+    for (int64_t give_up = monotonic_now() + FAREWELL; taken < queued->count && monotonic_now() < give_up;) {
+        collect_completed(link);
+        uint32_t count = completed(link, queued);
+        if (count > taken) taken = count;
+        pause_for_room();
+    }
+    return taken;
+}
+
 /*
  * Lets the kernel take what is in the ring. Returns how many it has taken, with the error of each set: all of them,
  * unless stop was seen or the socket is of no more use, for which *lost is set.
@@ -306,17 +334,18 @@ static void pause_for_room(void) {
 static uint32_t hand_over(struct link *link, struct link_frame *frames, const struct queued *queued,
                           const atomic_bool *stop, int *lost) {
     uint32_t taken = 0;
+    bool sure = true; /* that it is not more */
     int64_t give_up = 0; /* 0: not stalled */
     *lost = 0;
     while (taken < queued->count && !atomic_load_explicit(stop, memory_order_relaxed)) {
         int error = sendto(link->fd, NULL, 0, MSG_DONTWAIT, NULL, 0) < 0 ? errno : 0;
         if (error == EINTR) continue;
-        /* What the kernel tells may lag behind by the frames that EBUSY was for. */
         uint32_t told = load(link->tx.consumer) - queued->before;
         bool progress = told <= queued->count && told > taken;
         if (progress) taken = told;
+        if (error != 0 && !link->tells) sure = false;
         if (error == EBUSY) {
-            /* The device dropped exactly one frame, the last taken. */
+            /* The device dropped exactly one frame, the last taken. Where that is not told, an earlier one stands for it. */
             if (!progress) taken++;
             bool carrier = interface_has_carrier(link->control, link->interface);
             frames[queued->places[taken - 1]].error = carrier ? ENOBUFS : ENETDOWN;
@@ -339,7 +368,7 @@ static uint32_t hand_over(struct link *link, struct link_frame *frames, const st
         if (*lost != 0) break;
         give_up = 0;
     }
-    return taken;
+    return sure ? taken : taken_by_completion(link, queued, taken);
 }
 
 static size_t af_xdp_send_batch(struct link *link, struct link_frame *frames, size_t count, const atomic_bool *stop) {

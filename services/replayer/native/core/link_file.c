@@ -1,12 +1,14 @@
 /*
  * The file link writes a classic pcap with nanosecond stamps in host byte order (draft-ietf-opsawg-pcap), each frame
  * stamped with CLOCK_REALTIME when it is handed over. A frame that can't be written whole is refused with the
- * error of the write and leaves no trace: the file ends after the last whole frame.
+ * error of the write and leaves no trace: the file ends after the last whole frame. What is neither a regular file nor a
+ * character device is refused: a pipe would block the pacing thread for as long as nobody reads.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -51,15 +53,29 @@ static int write_fully(int fd, const void *bytes, size_t length) {
     return 0;
 }
 
+static bool is_writable_kind(int fd) {
+    struct stat facts;
+    return fstat(fd, &facts) == 0 && (S_ISREG(facts.st_mode) || S_ISCHR(facts.st_mode));
+}
+
+/* Returns 0 and the descriptor, or an errno; ENXIO: it is no file in this sense. Never waits for the other end of a FIFO. */
+static int open_for_writing(const char *path, int *fd) {
+    *fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);
+    if (*fd < 0) return errno;
+    int error = is_writable_kind(*fd) ? 0 : ENXIO;
+    if (error == 0 && fcntl(*fd, F_SETFL, 0) < 0) error = errno;
+    if (error != 0) close(*fd);
+    return error;
+}
+
 static int file_open(const struct link_options *options, struct link **out, const char **syscall) {
     struct link *link = malloc(sizeof *link);
     if (link == NULL) {
         *syscall = "malloc";
         return ENOMEM;
     }
-    link->fd = open(options->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
-    if (link->fd < 0) {
-        int error = errno;
+    int error = open_for_writing(options->path, &link->fd);
+    if (error != 0) {
         *syscall = "open";
         free(link);
         return error;
@@ -71,7 +87,7 @@ static int file_open(const struct link_options *options, struct link **out, cons
         .snaplen = PCAP_SNAPLEN,
         .link_type = options->link_type,
     };
-    int error = write_fully(link->fd, &header, sizeof header);
+    error = write_fully(link->fd, &header, sizeof header);
     if (error != 0) {
         *syscall = "write";
         close(link->fd);

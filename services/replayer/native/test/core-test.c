@@ -1,9 +1,11 @@
 /*
- * The ring, the histogram, the margin, the departures and the slew on their own. Prints one line per behaviour and exits with 1 at the first that fails.
+ * The ring, the histogram, the margin, the departures, the priority and the slew on their own. Prints one line per
+ * behaviour and exits with 1 at the first that fails.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +14,7 @@
 #include "histogram.h"
 #include "margin.h"
 #include "monotonic.h"
+#include "priority.h"
 #include "ring.h"
 #include "slew.h"
 
@@ -451,6 +454,48 @@ static void no_course_is_steeper_than_the_limit_nor_changes_the_order(void) {
     check(slew_at(&slew, 5 * NS_PER_S) == slew_at(&slew, NS_PER_S));
 }
 
+static bool is_realtime(const struct priority *priority) {
+    int policy;
+    struct sched_param parameter;
+    check(pthread_getschedparam(pthread_self(), &policy, &parameter) == 0);
+    check(atomic_load(&priority->realtime) == (policy == SCHED_FIFO));
+    return policy == SCHED_FIFO;
+}
+
+static void a_thread_that_hardly_sleeps_leaves_the_real_time_class_for_a_tenth_of_a_second(void) {
+    bool allowed = priority_allowed();
+    if (!allowed) puts("no real-time class here: that it is not entered is all that is looked at");
+    struct priority priority = {0};
+    priority_init(&priority, true, 0);
+    check(is_realtime(&priority) == allowed);
+    int64_t slept = 30 * NS_PER_MS;
+    priority_follow(&priority, 900 * NS_PER_MS, slept);
+    check(is_realtime(&priority) == allowed);
+    slept += 29 * NS_PER_MS;
+    priority_follow(&priority, 1799 * NS_PER_MS, slept);
+    check(is_realtime(&priority) == allowed);
+    priority_follow(&priority, 1800 * NS_PER_MS, slept);
+    check(!is_realtime(&priority));
+    priority_follow(&priority, 1899 * NS_PER_MS, slept);
+    check(!is_realtime(&priority));
+    priority_follow(&priority, 1900 * NS_PER_MS, slept);
+    check(is_realtime(&priority) == allowed);
+    priority_follow(&priority, 2799 * NS_PER_MS, slept);
+    check(is_realtime(&priority) == allowed);
+    priority_follow(&priority, 2800 * NS_PER_MS, slept);
+    check(!is_realtime(&priority));
+    check(atomic_load(&priority.yielded) == (allowed ? 2 : 0));
+}
+
+static void a_thread_that_is_to_be_ordinary_stays_so(void) {
+    struct priority priority = {0};
+    priority_init(&priority, false, 0);
+    for (int64_t now = 0; now < 5 * NS_PER_S; now += 50 * NS_PER_MS) {
+        priority_follow(&priority, now, now / 2);
+        check(!is_realtime(&priority));
+    }
+}
+
 #define RUN(behaviour) (behaviour(), printf("ok %s\n", #behaviour))
 
 int main(void) {
@@ -476,6 +521,8 @@ int main(void) {
     RUN(a_stamp_is_held_against_the_due_time_of_its_frame);
     RUN(after_a_refused_question_none_is_asked_until_the_count_begins_anew);
     RUN(what_was_asked_around_a_step_of_the_wall_clock_is_not_counted);
+    RUN(a_thread_that_is_to_be_ordinary_stays_so);
+    RUN(a_thread_that_hardly_sleeps_leaves_the_real_time_class_for_a_tenth_of_a_second);
     RUN(due_times_head_for_a_shift_and_go_on_at_that_rate);
     RUN(a_new_course_begins_where_the_old_one_is_and_leaves_what_is_due_before_alone);
     RUN(no_course_is_steeper_than_the_limit_nor_changes_the_order);

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { InterfaceCounts } from '@capfleet/shared/contract/report';
 
 /** Some drivers bring their counters up to date only once a second. */
-const SETTLE_MS = 1500;
+export const COUNTERS_SETTLE_MS = 1500;
 const SETTLE_PAUSE_MS = 50;
 
 /** Since the interface was made; null where there is none. */
@@ -43,7 +43,7 @@ export async function countersSince(
   sent: number,
 ): Promise<InterfaceCounts | null> {
   if (before === null) return null;
-  const deadline = performance.now() + SETTLE_MS;
+  const deadline = performance.now() + COUNTERS_SETTLE_MS;
   for (;;) {
     const now = interfaceCounters(name);
     if (now === null || now.packets < before.packets) return null;

@@ -28,7 +28,7 @@ type NativeLink = Exclude<LinkChoice, { readonly kind: 'pcap' }>;
 
 /**
  * @throws Failure `native-missing`, `raw-socket-forbidden`, `interface-missing`, `interface-down`, `link-failed`,
- *   `realtime-forbidden`, `cpu-unavailable`
+ *   `link-file-kind`, `realtime-forbidden`, `cpu-unavailable`
  */
 export function openNativePacer(link: NativeLink, pacing: PacingOptions = plainPacing): Pacer {
   const native = requireNative();
@@ -169,9 +169,12 @@ function create(
         });
       case 'ENETDOWN':
         throw new Failure('interface-down', fields, { cause: error });
-      default:
-        throw new Failure('link-failed', fields, { cause: error });
+      case 'ENXIO':
+      case 'EISDIR':
+        if (link.kind === 'file') throw new Failure('link-file-kind', { path: link.path }, { cause: error });
+        break;
     }
+    throw new Failure('link-failed', fields, { cause: error });
   }
 }
 

@@ -67,7 +67,7 @@ export function loadNpmPcap(): NpmPcap {
  * @throws what libpcap says
  */
 export function openPcapSender(device: string): PcapSender {
-  const { PcapSession } = require('pcap/build/Release/pcap_binding') as PcapBinding;
+  const { PcapSession } = require('pcap/build/Release/pcap_binding.node') as PcapBinding;
   const ignore = (): void => undefined;
   const sender = new PcapSession();
   // A session always receives: this one, nothing.

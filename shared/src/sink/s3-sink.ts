@@ -6,12 +6,8 @@ import { lazyS3, type S3Connection } from '../source/s3/s3-connection.ts';
 import { answerOf, s3Failure } from '../source/s3/s3-failure.ts';
 import type { S3Options } from '../source/s3/s3-options.ts';
 import { formatS3Path, parseS3Path, prefixOf } from '../source/s3/s3-path.ts';
-import type { Sink, SinkFile, SinkOptions } from './sink.ts';
-
-/** Twice a part is what a file that is being written holds. S3 takes so many parts of one. */
-const LEAST_PART_BYTES = 8 * 1024 * 1024;
-const MOST_PARTS = 9000;
-const PARTS_AT_ONCE = 2;
+import { uploadObject, type UploadTarget } from './s3-upload.ts';
+import type { Sink, SinkFile } from './sink.ts';
 
 /**
  * @param place `s3://bucket/prefix`
@@ -24,38 +20,20 @@ export function s3Sink(place: string, options: S3Options): Sink {
   const pathOf = (name: string): string => formatS3Path({ bucket, key: prefix + name });
   return {
     pathOf,
-    async create(name, { overwrite, size = 0 }) {
+    async create(name, { overwrite }) {
       const connection = await connected();
       const target = { Bucket: bucket, Key: prefix + name };
       if (!overwrite && (await isThere(connection, target, pathOf(name))))
         throw new Failure('output-exists', { path: pathOf(name) });
-      return upload(connection, target, overwrite, size, pathOf(name));
+      return upload(connection, overwrite ? target : { ...target, IfNoneMatch: '*' }, pathOf(name));
     },
   };
 }
 
-interface Target {
-  readonly Bucket: string;
-  readonly Key: string;
-}
-
-async function upload(
-  { client }: S3Connection,
-  target: Target,
-  overwrite: SinkOptions['overwrite'],
-  size: number,
-  path: string,
-): Promise<SinkFile> {
-  const { Upload } = await import('@aws-sdk/lib-storage');
+function upload(connection: S3Connection, target: UploadTarget, path: string): SinkFile {
   const writable = new PassThrough();
-  const condition = overwrite ? {} : { IfNoneMatch: '*' };
-  const sending = new Upload({
-    client,
-    params: { ...target, ...condition, Body: writable },
-    partSize: Math.max(LEAST_PART_BYTES, Math.ceil(size / MOST_PARTS)),
-    queueSize: PARTS_AT_ONCE,
-  });
-  const sent = sending.done().then(
+  const aborted = new AbortController();
+  const sent = uploadObject(connection, target, writable, aborted.signal).then(
     () => null,
     (error: unknown) => {
       const failure = failureOf(error, path);
@@ -72,7 +50,7 @@ async function upload(
     },
     async abort() {
       writable.destroy();
-      await sending.abort().catch(() => undefined);
+      aborted.abort();
       await sent;
     },
   };
@@ -83,7 +61,11 @@ function failureOf(error: unknown, path: string): Failure {
   return s3Failure(error, path);
 }
 
-async function isThere({ sdk, client }: S3Connection, target: Target, path: string): Promise<boolean> {
+async function isThere(
+  { sdk, client }: S3Connection,
+  target: Pick<UploadTarget, 'Bucket' | 'Key'>,
+  path: string,
+): Promise<boolean> {
   try {
     await client.send(new sdk.HeadObjectCommand(target));
     return true;

@@ -62,7 +62,7 @@ export async function editCapture(
     const [linkType] = linkTypes;
     if (linkType !== undefined && !linkTypes.some((type) => canGoOut(type, plan)))
       throw new Failure('edit-link-type', { path: file.path, linkType });
-    const output = await sink.create(name, { mtime: null, overwrite, size: file.size });
+    const output = await sink.create(name, { mtime: null, overwrite });
     const counts = emptyEditCounts();
     try {
       await pipeline(editedChunks(reader, counts, request), output.writable, { signal });

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { showReport } from '@capfleet/cli/show/report';
 import type { Comparison } from '@capfleet/shared/verify/comparison';
-import { runCapfleet } from '../support/capfleet.ts';
 import { tcpFrame, TCP_ACK, udpFrame } from '../support/frames.ts';
 import { lastFirst } from '../support/last-first.ts';
 import { makeMapPlace, runMap, type MapPlace } from '../support/map-cli.ts';
@@ -13,6 +13,7 @@ import { numberedConversation } from '../support/numbered-set.ts';
 import { readPcap } from '../support/pcap-reader.ts';
 import { pcapFile } from '../support/pcap-writer.ts';
 import { playedReport, runReplay } from '../support/replay-cli.ts';
+import { runHere } from '../support/run-here.ts';
 
 const LARGE = 40_000;
 const MTU = ['--mtu', '1500'];
@@ -51,10 +52,9 @@ describe('capfleet replay --mtu-policy segment', () => {
     const sentFrames = readPcap(await readFile(out)).packets.slice(1);
     assert.deepEqual(Buffer.concat(sentFrames.map(({ data }) => data.subarray(54))), payload);
 
-    const shown = await runReplay(place, args);
-    assert.match(shown.stdout, /1 frame split into 28 segments/);
+    assert.match(showReport(report), /1 frame split into 28 segments/);
 
-    const held = await runCapfleet([
+    const held = await runHere([
       'verify',
       '--source',
       place.dump,
@@ -71,7 +71,7 @@ describe('capfleet replay --mtu-policy segment', () => {
 
   test('without an MTU to hold frames against is refused by verify', async () => {
     const args = ['verify', '--source', place.dump, '--received', place.dump, '--mtu-policy', 'segment'];
-    const { code, stderr } = await runCapfleet(args);
+    const { code, stderr } = await runHere(args);
     assert.equal(code, 2);
     assert.match(stderr, /--mtu is needed with --mtu-policy/);
   });

@@ -6,12 +6,13 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { parseRational } from '@capfleet/shared/time/rational';
 import { dueOf } from '@capfleet/shared/time/timeline';
-import { runCapfleet, type Ended } from '../support/capfleet.ts';
+import type { Ended } from '../support/capfleet.ts';
 import { lastFirst } from '../support/last-first.ts';
 import type { MapPlace } from '../support/map-cli.ts';
 import { numbersIn, stamps, type SetShape } from '../support/numbered-set.ts';
 import { readPcap } from '../support/pcap-reader.ts';
 import { makeMappedSet, numberingOf, timelineOf } from '../support/replay-cli.ts';
+import { runHere } from '../support/run-here.ts';
 
 const SHAPE: SetShape = { 'a.pcap': stamps(0, 20, 7), 'b.pcap': stamps(3, 20, 5) };
 const ORDER = timelineOf(SHAPE, numberingOf(SHAPE));
@@ -35,7 +36,7 @@ interface Written {
 }
 async function write(...args: readonly string[]): Promise<Written> {
   const out = join(set.dir, `written-${outputs++}.pcap`);
-  const ended = await runCapfleet(['replay', '--dump-json', set.dump, '--write', out, ...args]);
+  const ended = await runHere(['replay', '--dump-json', set.dump, '--write', out, ...args]);
   assert.equal(ended.code, 0, ended.stderr);
   const bytes = await readFile(out);
   const numbers = numbersIn(bytes);
@@ -102,8 +103,8 @@ describe('capfleet replay --write', { concurrency: 2 }, () => {
   test('is what verify expects', async () => {
     const out = join(set.dir, 'expected.pcap');
     const args = ['--time-modifier', '0.37', '--loop-count', '2'];
-    assert.equal((await runCapfleet(['replay', '--dump-json', set.dump, '--write', out, ...args])).code, 0);
-    const held = await runCapfleet(['verify', '--source', set.dump, '--received', out, ...args, '--json']);
+    assert.equal((await runHere(['replay', '--dump-json', set.dump, '--write', out, ...args])).code, 0);
+    const held = await runHere(['verify', '--source', set.dump, '--received', out, ...args, '--json']);
     assert.equal(held.code, 0, held.stderr);
     const { timing } = JSON.parse(held.stdout) as { timing: { deviation: { max: number } } };
     assert.equal(timing.deviation.max, 0);
@@ -117,7 +118,7 @@ describe('capfleet replay --write', { concurrency: 2 }, () => {
   ] as const) {
     test(`with ${args.join(' ')} is refused as usage`, async () => {
       const command = ['replay', '--dump-json', set.dump, '--write', join(set.dir, 'refused.pcap')];
-      const { code, stderr } = await runCapfleet([...command, ...args]);
+      const { code, stderr } = await runHere([...command, ...args]);
       assert.equal(code, 2);
       assert.match(stderr, said);
     });
@@ -128,7 +129,7 @@ describe('capfleet replay --write', { concurrency: 2 }, () => {
     const play = async (...args: readonly string[]): Promise<[numbers: number[], stdout: string]> => {
       const out = join(other.dir, 'out.pcap');
       const command = ['replay', '--dump-json', other.dump, '--write', out, ...args];
-      const { code, stdout, stderr } = await runCapfleet(command);
+      const { code, stdout, stderr } = await runHere(command);
       assert.equal(code, 0, stderr);
       return [numbersIn(await readFile(out)), stdout];
     };
@@ -147,7 +148,7 @@ describe('capfleet replay --write', { concurrency: 2 }, () => {
     await rm(join(other.captures, 'a.pcap'));
     const out = join(other.dir, 'out.pcap');
     await writeFile(out, 'old');
-    const { code, stderr } = await runCapfleet(['replay', '--dump-json', other.dump, '--write', out]);
+    const { code, stderr } = await runHere(['replay', '--dump-json', other.dump, '--write', out]);
     assert.equal(code, 1);
     assert.match(stderr, /no such file: .*a\.pcap/);
     assert.equal(await readFile(out, 'utf8'), 'old');

@@ -1,6 +1,7 @@
 // `replay --verify-interface`: the program captures its own far end through libpcap, holds what arrived against the
 // plan and makes that part of the verdict. Over real links: a veth pair, and a bridge that loses what is too large.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { access, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
@@ -9,11 +10,20 @@ import type { RunReport } from '@capfleet/shared/contract/report';
 import { program, runCapfleet, type Ended, type RunOptions } from '../support/capfleet.ts';
 import { enterNamespaces } from '../support/enter-namespaces.ts';
 import { numberedFrame } from '../support/frames.ts';
-import { createNamespace, removeNamespace, runIn, spawnIn, vethPair } from '../support/netns.ts';
+import {
+  createNamespace,
+  linkCounters,
+  removeNamespace,
+  runIn,
+  spawnIn,
+  vethPair,
+} from '../support/netns.ts';
 import { numberedConversation } from '../support/numbered-set.ts';
 import { pcapFile } from '../support/pcap-writer.ts';
+import { processesMentioning } from '../support/processes.ts';
 import { end } from '../support/sensor-hosts.ts';
 import { tempDir } from '../support/temp-dir.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const skip = await enterNamespaces(import.meta);
 const NS = 'far-end';
@@ -160,6 +170,35 @@ test('a frame that is left out for its size is not missed at the far end', { ski
   const [farEnd] = report.farEnds ?? [];
   assert.deepEqual([farEnd?.comparison.sent, farEnd?.comparison.lost], [PACKETS - PACKETS / 10, 0]);
   assert.deepEqual(broken(report), []);
+});
+
+test('Ctrl-C ends the capture too: what was sent is reported, and nothing is left', { skip }, async (t) => {
+  await namespaces(t, NS);
+  await vethPair({ a: { ns: NS, name: 'out0' }, b: { ns: NS, name: 'far0' } });
+  const { dump, temporary } = await makePlace(t);
+  const where = ['--dump-json', dump, '--out-interface', 'out0', '--verify-interface', 'far0'];
+  const slowly = ['--time-modifier', '0.01', '--json'];
+  const running = spawnIn(NS, process.execPath, [program, 'replay', ...where, ...slowly], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, TMPDIR: temporary },
+  });
+  let [stdout, stderr] = ['', ''];
+  running.stdout?.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+  running.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  const ended = once(running, 'close');
+  await waitFor('frames at the far end', async () => (await linkCounters(NS, 'far0')).rxPackets > 5, {
+    timeout: 60_000,
+  });
+  assert.notDeepEqual(await readdir(temporary), [], 'the capture is there meanwhile');
+  running.kill('SIGINT');
+  const [code] = (await ended) as [number | null];
+  assert.equal(code, 130, stderr);
+  const report = JSON.parse(stdout) as RunReport;
+  assert.equal(report.outcome, 'stopped');
+  assert.equal((await linkCounters(NS, 'far0')).rxPackets, report.totals.sent);
+  assert.match(stderr, /what the far end received was not compared/);
+  assert.deepEqual(await readdir(temporary), []);
+  assert.deepEqual(await processesMentioning(temporary), []);
 });
 
 test('each of two sensors is held against its own far end', { skip }, async (t) => {

@@ -1,22 +1,26 @@
 // The options of `capfleet replay` that choose packets and times, by their effect on what goes out. Exact due times are
-// held in test/unit/replayer/feed-options.test.ts; here the clock is real, and bounds are loose.
+// held in test/unit/replayer/feed-options.test.ts; here the clock is real, and bounds are loose. One agent plays it all.
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { RunReport } from '@capfleet/shared/contract/report';
+import { runCapfleet } from '../support/capfleet.ts';
 import { lastFirst } from '../support/last-first.ts';
 import type { MapPlace } from '../support/map-cli.ts';
 import { stamps, type SetShape } from '../support/numbered-set.ts';
 import { readPcap } from '../support/pcap-reader.ts';
+import { startRedis } from '../support/redis-server.ts';
 import {
   makeMappedSet,
   numberingOf,
   numbersOf,
   playedReport,
   runReplay,
+  SHORT_LEAD,
   timelineOf,
 } from '../support/replay-cli.ts';
+import { startReplayer } from '../support/start-capfleet.ts';
 
 /** Two files side by side, half a second each, then nothing for two seconds, then ten packets more. */
 const SHAPE: SetShape = {
@@ -30,11 +34,16 @@ const ALL = 112;
 const NOISE_MS = 200;
 
 let set: MapPlace;
+/** What the agent sends, written anew by each run. */
+let out: string;
+let redis: string;
 const cleanUp = lastFirst({ after });
-let outputs = 0;
 
 before(async () => {
   set = await makeMappedSet(cleanUp, SHAPE);
+  out = join(set.dir, 'out.pcap');
+  redis = (await startRedis(cleanUp)).url;
+  await startReplayer(cleanUp, redis, 'a', ['--interface', `file:${out}`]);
 });
 
 interface Played {
@@ -45,9 +54,12 @@ interface Played {
 }
 
 async function play(...args: readonly string[]): Promise<Played> {
-  const out = join(set.dir, `out-${outputs++}.pcap`);
-  const ended = await runReplay(set, ['--out-interface', `file:${out}`, '--json', ...args]);
-  const report = playedReport(ended);
+  return playFrom(set, ...args);
+}
+
+async function playFrom({ dump }: MapPlace, ...args: readonly string[]): Promise<Played> {
+  const where = ['--dump-json', dump, '--sensors', 'a', '--redis', redis, ...SHORT_LEAD];
+  const report = playedReport(await runCapfleet(['replay', ...where, '--json', ...args]));
   const times = readPcap(await readFile(out)).packets.map(({ time }) => time);
   return {
     report,
@@ -60,7 +72,7 @@ function assertLasts({ milliseconds }: Played, wanted: number): void {
   assert.ok(Math.abs(milliseconds - wanted) < NOISE_MS, `${milliseconds} ms, not ${wanted}`);
 }
 
-describe('capfleet replay', { concurrency: 2 }, () => {
+describe('capfleet replay', () => {
   test('--time-from and --time-to cut the set to the packet, in the middle of files, with a time zone', async () => {
     // 2023-11-14T22:13:20Z is the start.
     const played = await play(
@@ -90,14 +102,19 @@ describe('capfleet replay', { concurrency: 2 }, () => {
     assertLasts(await play('--time-scale-duration', '400ms'), 400);
   });
 
-  for (const option of ['--topspeed', '--wait-disable']) {
-    test(`${option} waits for nothing, and no lateness is told`, async () => {
-      const played = await play(option);
-      assert.equal(played.numbers.length, ALL);
-      assertLasts(played, 0);
-      assert.equal(played.report.sensors[0]?.result?.lateness, null);
-    });
-  }
+  test('--time-scale-enabled plays one pass in an hour', async (t) => {
+    const twoHours = await makeMappedSet(t, { 'a.pcap': [...stamps(0, 11, 100), 7_200_000] });
+    const played = await playFrom(twoHours, '--time-scale-enabled', '--limit', '11');
+    assert.equal(played.numbers.length, 11);
+    assertLasts(played, 500);
+  });
+
+  test('--topspeed waits for nothing, and no lateness is told', async () => {
+    const played = await play('--topspeed');
+    assert.equal(played.numbers.length, ALL);
+    assertLasts(played, 0);
+    assert.equal(played.report.sensors[0]?.result?.lateness, null);
+  });
 
   test('--pps and --mbps give the rate, --limit ends it', async () => {
     assertLasts(await play('--pps', '100', '--limit', '51'), 500);
@@ -119,10 +136,12 @@ describe('capfleet replay', { concurrency: 2 }, () => {
     assertLasts(await play(...limited), 90 + 500 + 90);
   });
 
-  test('--skip-ooo leaves out what runs backwards, counted, and the verdict knows that it was asked for', async () => {
-    const { numbers, report } = await play('--skip-ooo', '--topspeed');
-    assert.equal(numbers.length, ALL - 2);
-    assert.equal(report.totals.refused.backwards, 2);
+  test('--skip-ooo leaves out what runs backwards, counted, and --wait-disable waits for nothing', async () => {
+    const played = await play('--skip-ooo', '--wait-disable');
+    assert.equal(played.numbers.length, ALL - 2);
+    assert.equal(played.report.totals.refused.backwards, 2);
+    assertLasts(played, 0);
+    assert.equal(played.report.sensors[0]?.result?.lateness, null);
   });
 
   test('--file-regexp plays the files that match, from their own begin', async () => {

@@ -18,9 +18,17 @@ import { writeDump } from '../support/dump.ts';
 import { enterNamespaces } from '../support/enter-namespaces.ts';
 import { numberedFrame } from '../support/frames.ts';
 import { lastFirst } from '../support/last-first.ts';
-import { createNamespace, removeNamespace, runIn, spawnIn, vethPair } from '../support/netns.ts';
+import {
+  createNamespace,
+  linkCounters,
+  removeNamespace,
+  runIn,
+  spawnIn,
+  vethPair,
+} from '../support/netns.ts';
 import { numberedConversation } from '../support/numbered-set.ts';
 import { pcapFile } from '../support/pcap-writer.ts';
+import { processesMentioning } from '../support/processes.ts';
 import { end } from '../support/sensor-hosts.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -180,6 +188,41 @@ test(
     assert.equal(report.verdict.holds, false);
   },
 );
+
+test('Ctrl-C ends the capture too: what was sent is reported, and nothing is left', { skip }, async (t) => {
+  await namespaces(t, NS);
+  await vethPair({ a: { ns: NS, name: 'out0' }, b: { ns: NS, name: 'far0' } });
+  const where = [
+    '--dump-json',
+    await dumpOf('set.pcap'),
+    '--out-interface',
+    'out0',
+    '--verify-interface',
+    'far0',
+  ];
+  const slowly = ['--time-modifier', '0.01', '--json'];
+  const running = spawnIn(NS, process.execPath, [program, 'replay', ...where, ...slowly], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, TMPDIR: temporary },
+  });
+  let [stdout, stderr] = ['', ''];
+  running.stdout?.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+  running.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  const ended = once(running, 'close');
+  await waitFor('frames at the far end', async () => (await linkCounters(NS, 'far0')).rxPackets > 5, {
+    timeout: 60_000,
+  });
+  assert.notDeepEqual(await readdir(temporary), [], 'the capture is there meanwhile');
+  running.kill('SIGINT');
+  const [code] = (await ended) as [number | null];
+  assert.equal(code, 130, stderr);
+  const report = JSON.parse(stdout) as RunReport;
+  assert.equal(report.outcome, 'stopped');
+  assert.equal((await linkCounters(NS, 'far0')).rxPackets, report.totals.sent);
+  assert.match(stderr, /what the far end received was not compared/);
+  assert.deepEqual(await readdir(temporary), []);
+  assert.deepEqual(await processesMentioning(temporary), []);
+});
 
 test(
   'what cannot be captured is refused, and nothing is left of a capture whose owner is killed',

@@ -1,5 +1,6 @@
 // What the replay refuses before anything is sent: interfaces that cannot take the set, and privileges that are
-// missing. Each refusal names the thing and the way out, ends with exit code 1, and leaves the wire silent.
+// missing. Each refusal names the thing and the way out, ends with exit code 1, and leaves the wire silent. (Link types:
+// edits.test.ts.)
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { program, runCapfleet, type Ended } from '../support/capfleet.ts';
@@ -15,18 +16,17 @@ import { playedReport, runReplay } from '../support/replay-cli.ts';
 const skip = await enterNamespaces(import.meta);
 const pair = nearAndFar();
 const OUT = ['--out-interface', NEAR];
-/** Of the set's files: one that fits any interface, one with a frame that is too large, one of another link type. */
+/** Of the set's files: one that fits any interface, and one with a frame that is too large. */
 const SMALL = ['--file-regexp', 'small'];
 const LARGE = ['--file-regexp', 'large'];
-const COOKED = ['--file-regexp', 'cooked'];
 
 let set: MapPlace;
 const cleanUp = lastFirst({ after });
 before(async () => {
   if (skip !== false) return;
-  const capture = (linkType: number, ...lengths: readonly number[]): Buffer =>
+  const capture = (...lengths: readonly number[]): Buffer =>
     pcapFile(
-      { linkType },
+      {},
       lengths.map((length, number) => ({
         seconds: 1_700_000_000,
         fraction: number,
@@ -34,9 +34,8 @@ before(async () => {
       })),
     );
   const files = {
-    'small.pcap': capture(1, 60, 1000),
-    'large.pcap': capture(1, 60, 3000),
-    'cooked.pcap': capture(113, 60, 1000),
+    'small.pcap': capture(60, 1000),
+    'large.pcap': capture(60, 3000),
   };
   set = await makeMapPlace(cleanUp, {}, files);
   const mapped = await runMap(set, ['--file-suffix', '.pcap']);
@@ -99,15 +98,6 @@ test('an interface with the default route is refused unless it is allowed', { sk
   );
   playedReport(await runReplay(set, [...SMALL, ...OUT, '--allow-default-route-interface', '--json']));
   assert.equal(arrived(), arrivedBefore + 2);
-});
-
-test('a capture of another link type is refused with the type named', { skip }, async () => {
-  await setUp();
-  await assertRefused(
-    await runReplay(set, [...COOKED, ...OUT]),
-    /cooked\.pcap has link type 113/,
-    /Ethernet/,
-  );
 });
 
 test(

@@ -106,6 +106,25 @@ if (loadNative() === null) {
     pair,
   });
 
+  test('the link pcap refuses what the queue of its interface does not take', { skip: noPcap }, async (t) => {
+    await pair.ready();
+    await run('tc', `qdisc add dev ${NEAR} root tbf rate 1mbit burst 2000 limit 3000`.split(' '));
+    t.after(() => run('tc', ['qdisc', 'delete', 'dev', NEAR, 'root']));
+    const pacer = openPcapPacer(NEAR);
+    const ring = new RingWriter(pacer);
+    for (let i = 0; i < 30; i += 1) assert.ok(ring.frame(0, experimentalFrame(1000, i), 0, 1000));
+    ring.commit();
+    pacer.end();
+    pacer.start(process.hrtime.bigint());
+    const { sent, refused } = await waitFor(
+      'the end',
+      () => pacer.counts().state === 'done' && pacer.counts(),
+    );
+    pacer.close();
+    assert.ok(sent > 0 && refused['no-buffers'] > 0);
+    assert.equal(sent + refused['no-buffers'], 30);
+  });
+
   test('the link pcap does not keep its process alive once it is closed', { skip: noPcap }, async () => {
     const module = import.meta.resolve('@capfleet/replayer/adapters/pcap-pacer');
     const script = `import { openPcapPacer } from '${module}'; openPcapPacer('lo').close();`;

@@ -12,7 +12,7 @@ import { statsOf, waitFor } from './pacer-stats.ts';
 import { ringWriter } from './ring-writer.ts';
 
 /** When the last pacer was sending, as far as this thread has seen. */
-let sendingSince = 0;
+let sendingSince: number;
 
 /** A pacer in full flow for seconds, and waiting for a far-off frame after that. */
 async function sending(): Promise<PacerHandle> {

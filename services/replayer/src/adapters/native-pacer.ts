@@ -1,4 +1,5 @@
 // The native pacing core as a Pacer.
+import type { ErrorCode } from '@capfleet/shared/errors/codes';
 import { Failure, errnoOf, reasonOf } from '@capfleet/shared/errors/failure';
 import {
   HISTOGRAM_BUCKETS,
@@ -153,7 +154,7 @@ function create(
     });
   } catch (error) {
     const name = link.kind === 'file' ? link.path : linkName(link);
-    const fields = { interface: name, reason: reasonOf(error), known: '' };
+    const fields = { interface: name, path: name, reason: reasonOf(error), known: '' };
     if (pacing.cpu !== null && syscallOf(error) === 'sched_setaffinity') {
       throw new Failure(
         'cpu-unavailable',
@@ -161,21 +162,14 @@ function create(
         { cause: error },
       );
     }
-    switch (errnoOf(error)) {
-      case 'EPERM':
-      case 'EACCES':
-        throw new Failure(link.kind === 'file' ? 'link-failed' : 'raw-socket-forbidden', fields, {
-          cause: error,
-        });
-      case 'ENETDOWN':
-        throw new Failure('interface-down', fields, { cause: error });
-      case 'ENXIO':
-      case 'EISDIR':
-        if (link.kind === 'file') throw new Failure('link-file-kind', { path: link.path }, { cause: error });
-        break;
-    }
-    throw new Failure('link-failed', fields, { cause: error });
+    throw new Failure(codeOf(link.kind, errnoOf(error)), fields, { cause: error });
   }
+}
+
+function codeOf(kind: NativeLink['kind'], errno: string | undefined): ErrorCode {
+  if (kind === 'file') return errno === 'ENXIO' || errno === 'EISDIR' ? 'link-file-kind' : 'link-failed';
+  if (errno === 'EPERM' || errno === 'EACCES') return 'raw-socket-forbidden';
+  return errno === 'ENETDOWN' ? 'interface-down' : 'link-failed';
 }
 
 function syscallOf(error: unknown): string {

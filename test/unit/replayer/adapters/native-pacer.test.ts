@@ -21,7 +21,7 @@ function assertRefused(path: string): void {
     () => openNativePacer({ kind: 'file', path }),
     (error) => {
       assert.ok(error instanceof Failure && error.code === 'link-file-kind', String(error));
-      assert.ok(error.message.includes(path) && error.hint?.includes('path of a file'));
+      assert.ok(error.message.includes(path) && error.hint.includes('path of a file'));
       return true;
     },
   );

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { hostInterfaces } from '@capfleet/replayer/adapters/host-interfaces';
 import { requireNative } from '@capfleet/replayer/adapters/native-pacer';
+import { ClockWatch } from '@capfleet/replayer/clock-watch';
 import type { LinkChoice } from '@capfleet/replayer/link';
 import { plainPacing } from '@capfleet/replayer/pacing-options';
 import type { CoordinatorChannel } from '@capfleet/replayer/ports/coordinator-channel';
@@ -19,7 +20,7 @@ import { disk } from '@capfleet/shared/source/disk';
 import type { Source } from '@capfleet/shared/source/source';
 import { enterNamespaces } from '../support/enter-namespaces.ts';
 import { NEAR, nearAndFar } from '../support/near-and-far.ts';
-import { goodClock, planFile, prepareJob, sensorPlan } from '../support/play-results.ts';
+import { planFile, prepareJob, sensorPlan } from '../support/play-results.ts';
 import { captureOf } from '../support/read-capture.ts';
 import { testOptions } from '../support/s3-bucket.ts';
 import { tempDir } from '../support/temp-dir.ts';
@@ -65,6 +66,17 @@ for (const kind of ['af_packet', 'af_xdp', 'pcap'] as const) {
         close: async () => undefined,
       };
       const native = requireNative();
+      const monotonicNow = (): bigint => native.monotonicNow();
+      const reference = {
+        measure: async (probes: number) => ({
+          at: monotonicNow(),
+          offset: 0n,
+          bound: 1n,
+          roundTrip: 1n,
+          probes,
+        }),
+        close: async () => undefined,
+      };
       const link: LinkChoice = { kind, interface: NEAR };
       const s3 = testOptions({ endpoint: `http://127.0.0.1:${port}` });
       const agent = await runAgent({
@@ -75,9 +87,9 @@ for (const kind of ['af_packet', 'af_xdp', 'pcap'] as const) {
         prepare: { link, interfaces: hostInterfaces(native), source, openFileLimit: 1024, roots: ['/'] },
         s3,
         pacing: plainPacing,
-        measureClock: async () => goodClock,
+        clocks: new ClockWatch(reference, { monotonicNow, wallNow: monotonicNow }),
         systemClock: () => null,
-        monotonicNow: () => native.monotonicNow(),
+        monotonicNow,
         log: silentLogger(),
       });
       const prepare = (epoch: number, file: PlanFile): void => {

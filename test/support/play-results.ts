@@ -3,12 +3,22 @@ import type { PrepareJob } from '@capfleet/shared/contract/agent-messages';
 import {
   emptyAccounts,
   type Accounts,
+  type ClockCourse,
   type ClockFacts,
   type PlayResult,
 } from '@capfleet/shared/contract/report';
 import { plainReplay, type PlanFile, type SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 
 export const goodClock: ClockFacts = { offset: '1000', bound: '50000', roundTrip: '100000', probes: 40 };
+
+const unset = { count: 0, total: '0' };
+const goodCourse: ClockCourse = {
+  drift: { ppb: 0, bound: 1000 },
+  worstBound: '50000',
+  slewed: '0',
+  referenceSet: unset,
+  wallSet: unset,
+};
 
 export function accounts(change: Partial<Accounts> = {}): Accounts {
   return { ...emptyAccounts(), ...change };
@@ -47,6 +57,7 @@ export function playResult(change: Partial<PlayResult> = {}): PlayResult {
     files: [],
     clock: goodClock,
     clockAfter: goodClock,
+    clockCourse: goodCourse,
     ...change,
   };
 }

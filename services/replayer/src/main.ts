@@ -4,11 +4,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createLogger, type LogLevel } from '@capfleet/shared/log/logger';
 import { untilTold } from '@capfleet/shared/process/lifetime';
 import type { S3Options } from '@capfleet/shared/source/s3/s3-options';
+import { MILLISECOND } from '@capfleet/shared/time/nanos';
 import { sources } from '@capfleet/shared/source/sources';
 import { hostInterfaces } from './adapters/host-interfaces.ts';
 import { requireNative } from './adapters/native-pacer.ts';
-import { measureRedisClock } from './adapters/redis-clock.ts';
+import { redisClock } from './adapters/redis-clock.ts';
 import { redisCoordinatorChannel } from './adapters/redis-coordinator-channel.ts';
+import { ClockWatch } from './clock-watch.ts';
 import { parseLink } from './link.ts';
 import { openFileLimit } from './open-file-limit.ts';
 import type { PacingOptions } from './pacing-options.ts';
@@ -52,7 +54,10 @@ export async function runReplayer(options: ReplayerProcessOptions): Promise<void
     },
     s3: options.s3,
     pacing: options.pacing,
-    measureClock: () => measureRedisClock(redis, log),
+    clocks: new ClockWatch(redisClock(redis), {
+      monotonicNow: () => native.monotonicNow(),
+      wallNow: () => BigInt(Date.now()) * MILLISECOND,
+    }),
     systemClock: () => {
       const { state, maxErrorUs, taiOffset } = native.clockFacts();
       return { synchronised: state !== CLOCK_UNSYNCHRONISED, maxErrorUs, taiOffset };

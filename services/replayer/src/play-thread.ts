@@ -67,6 +67,9 @@ async function play(): Promise<void> {
       case 'resume':
         pacer.resume();
         return;
+      case 'steer':
+        pacer.steer(BigInt(message.at), BigInt(message.shift));
+        return;
     }
     started();
   });

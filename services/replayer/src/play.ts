@@ -8,9 +8,10 @@ import type { Nanos } from '@capfleet/shared/time/nanos';
 import type { LinkChoice } from './link.ts';
 import { startPlayHost } from './play-host.ts';
 import type { PacingOptions } from './pacing-options.ts';
+import type { Course } from './steering.ts';
 
 /** What the thread knows of its play; the agent adds what it knows of clocks. */
-export type PlayOutcome = Omit<PlayResult, 'clock' | 'clockAfter'>;
+export type PlayOutcome = Omit<PlayResult, 'clock' | 'clockAfter' | 'clockCourse'>;
 
 export interface PlayProgress {
   readonly sent: number;
@@ -21,7 +22,9 @@ export interface PlayProgress {
 }
 
 export type ToPlayThread =
-  { readonly type: 'start'; readonly at: string } | { readonly type: 'stop' | 'pause' | 'resume' };
+  | { readonly type: 'start'; readonly at: string }
+  | { readonly type: 'steer'; readonly at: string; readonly shift: string }
+  | { readonly type: 'stop' | 'pause' | 'resume' };
 
 export type FromPlayThread =
   | { readonly type: 'prepared' }
@@ -37,6 +40,8 @@ export interface Play {
   /** Sends nothing more until resume(), which moves all that comes after by exactly the time between. */
   pause(): void;
   resume(): void;
+  /** Has due times head evenly for a shift of `shift` ns at the instant `at`. */
+  steer(course: Course): void;
   readonly progress: PlayProgress;
   /** Rejects where the thread itself failed, and with the reason of a signal that gave it up; the link is free then. */
   readonly ended: Promise<PlayOutcome>;
@@ -94,6 +99,9 @@ export async function preparePlay(data: PlayData, signal: AbortSignal): Promise<
     },
     resume: () => {
       thread.say({ type: 'resume' });
+    },
+    steer: ({ at, shift }) => {
+      send({ type: 'steer', at: String(at), shift: String(shift) });
     },
     get progress() {
       return progress;

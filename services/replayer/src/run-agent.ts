@@ -15,6 +15,7 @@ import type { S3Options } from '@capfleet/shared/source/s3/s3-options';
 import type { Nanos } from '@capfleet/shared/time/nanos';
 import { COUNTERS_SETTLE_MS } from './adapters/interface-counters.ts';
 import { step, toMessage, type AgentEffect, type AgentEvent, type AgentState } from './agent.ts';
+import type { ClockWatch } from './clock-watch.ts';
 import { interfaceOf, linkName } from './link.ts';
 import type { PacingOptions } from './pacing-options.ts';
 import { PlayFailed, preparePlay, type Play } from './play.ts';
@@ -39,7 +40,7 @@ export interface AgentWorld {
   readonly prepare: PrepareContext;
   readonly s3: S3Options;
   readonly pacing: PacingOptions;
-  readonly measureClock: () => Promise<ClockFacts>;
+  readonly clocks: ClockWatch;
   readonly systemClock: () => Registration['systemClock'];
   readonly monotonicNow: () => Nanos;
   readonly log: Logger;
@@ -97,6 +98,7 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
       case 'start':
         origin = effect.start - BigInt(clock?.offset ?? 0);
         play?.start(origin);
+        world.clocks.begin(origin, BigInt(clock?.offset ?? 0));
         if (isPaused) play?.pause();
         return;
       case 'stop':
@@ -123,7 +125,8 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
         handle({ type: 'commit', epoch: message.epoch, start, lead });
       } else handle({ type: message.type, epoch: message.epoch });
     });
-    giveUpWhenExpired(job, await world.measureClock());
+    world.clocks.forget();
+    giveUpWhenExpired(job, await world.clocks.facts());
     const mtu = await checkPlan(plan, world.prepare, signal);
     // Some links are there once only.
     await linkFree;
@@ -133,7 +136,7 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
     );
     linkFree = preparing.then(({ ended }) => ended).catch(() => undefined);
     const prepared = await preparing;
-    const measured = await world.measureClock();
+    const measured = await world.clocks.facts();
     signal.throwIfAborted();
     play = prepared;
     clock = measured;
@@ -166,6 +169,9 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
       channel
         .say(run, { type: 'progress', sensor, epoch, sent, sentBytes, refused, position, loops })
         .catch(() => undefined);
+      void world.clocks.follow().then((course) => {
+        if (course && play === prepared) prepared.steer(course);
+      });
     }, PROGRESS_MS);
     const onReference = (instant: string | null): string | null =>
       instant === null ? null : String(BigInt(instant) + BigInt(before.offset));
@@ -182,7 +188,14 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
         const after = play === prepared ? await clockAfter() : null;
         settle({
           type: 'ended',
-          result: { ...outcome, firstSent, lastSent, clock: before, clockAfter: after },
+          result: {
+            ...outcome,
+            firstSent,
+            lastSent,
+            clock: before,
+            clockAfter: after,
+            clockCourse: world.clocks.course(),
+          },
         });
       })
       .catch((thrown: unknown) => {
@@ -197,7 +210,7 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
         resolve(null);
       }, 2000).unref(),
     );
-    return Promise.race([world.measureClock().catch(() => null), late]);
+    return Promise.race([world.clocks.facts().catch(() => null), late]);
   }
 
   async function register(): Promise<void> {
@@ -248,6 +261,7 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
         await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, STOP_LIMIT_MS).unref())]);
         await new Promise((resolve) => setTimeout(resolve, REPORT_MS));
       }
+      await world.clocks.close();
       await channel.close();
       log.info('replayer ended');
     },

@@ -29,6 +29,21 @@ export const clockFactsSchema = z.object({
   probes: count,
 });
 
+const clockSetSchema = z.object({ count, total: nanos });
+
+/** How the clocks went during a play. */
+export const clockCourseSchema = z.object({
+  /** Of the reference clock against this host's, in parts per billion, ± bound. */
+  drift: z.object({ ppb: z.int(), bound: count }),
+  /** How far from the reference clock packets went out at most, by what was known at the time, ns. */
+  worstBound: nanos,
+  /** By how much due times were moved by the end, to keep with the reference clock, ns. */
+  slewed: nanos,
+  /** How often a clock was set meanwhile, and by how much in all, ns: nothing on the wire followed it. */
+  referenceSet: clockSetSchema,
+  wallSet: clockSetSchema,
+});
+
 const latenessSchema = z.object({
   p50: nanos,
   p90: nanos,
@@ -115,9 +130,11 @@ export const playResultSchema = z.object({
   clock: clockFactsSchema,
   /** The clock measured again after the play. */
   clockAfter: clockFactsSchema.nullable(),
+  clockCourse: clockCourseSchema,
 });
 
 export type ClockFacts = z.infer<typeof clockFactsSchema>;
+export type ClockCourse = z.infer<typeof clockCourseSchema>;
 export type Accounts = z.infer<typeof accountsSchema>;
 export type InterfaceCounts = z.infer<typeof interfaceCountsSchema>;
 export type PlayWarning = z.infer<typeof playWarningSchema>;

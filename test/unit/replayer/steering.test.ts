@@ -2,8 +2,7 @@
 // measurements with the noise of a network.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Slew } from '@capfleet/replayer/slew';
-import { courseOf } from '@capfleet/replayer/steering';
+import { Steering } from '@capfleet/replayer/steering';
 import { ClockLine } from '@capfleet/shared/time/clock-line';
 import { estimateOffset, type ClockProbe } from '@capfleet/shared/time/clock-offset';
 import { createPrng } from '../../support/prng.ts';
@@ -11,21 +10,20 @@ import { createPrng } from '../../support/prng.ts';
 const SECOND = 1_000_000_000n;
 const OFFSET = 1_700_000_000_000_000_000n;
 const START = 30n * SECOND;
-/** A course takes effect this long after it was chosen. */
-const LEAD = SECOND / 10n;
 
 interface Played {
   /** Of each packet, one every 100 ms: reference clock − when it should have gone out, ns. */
   readonly errors: readonly number[];
   /** Known bound at that time, ns. */
   readonly bounds: readonly number[];
+  /** How often due times were given another course. */
+  readonly courses: number;
 }
 
-/** @param rate of the reference clock against this host's, at a local instant, in parts per billion */
+/** @param offsetAt reference − monotonic, in truth, at a local instant */
 function play(seconds: number, offsetAt: (at: bigint) => bigint, seed: number): Played {
   const prng = createPrng(seed);
   const line = new ClockLine();
-  const slew = new Slew();
   const delay = (): bigint => 25_000n + BigInt(Math.round((prng.uint32() / 2 ** 32) ** 6 * 2e6));
   const measure = (at: bigint): void => {
     const probes: ClockProbe[] = [];
@@ -41,22 +39,22 @@ function play(seconds: number, offsetAt: (at: bigint) => bigint, seed: number): 
   for (let second = 0n; second < START; second += SECOND) measure(second);
   const { offset } = line.offsetAt(START);
   const t0 = START + offset;
+  const steering = new Steering(line, START, offset);
   const errors: number[] = [];
   const bounds: number[] = [];
+  let courses = 0;
   for (let second = 0; second < seconds; second += 1) {
     const now = START + BigInt(second) * SECOND;
     measure(now);
-    const { at, shift } = courseOf(line, offset, now);
-    slew.steer(Number(now + LEAD), Number(at), Number(shift));
-    const bound = Number(line.offsetAt(now).bound);
+    if (steering.next(now)) courses += 1;
     for (let tenth = 1n; tenth <= 10n; tenth += 1n) {
       const due = BigInt(second) * SECOND + (tenth * SECOND) / 10n;
-      const local = START + due + BigInt(slew.at(Number(START + due)));
+      const local = START + due + steering.shiftAt(START + due);
       errors.push(Number(local + offsetAt(local) - (t0 + due)));
-      bounds.push(bound);
+      bounds.push(Number(steering.boundAt(START + due)));
     }
   }
-  return { errors, bounds };
+  return { errors, bounds, courses };
 }
 
 function assertWithin({ errors, bounds }: Played, slack: number): void {
@@ -70,7 +68,7 @@ function assertWithin({ errors, bounds }: Played, slack: number): void {
 }
 
 /** Of neighbouring packets, 100 ms apart: how much their distance on the reference clock is off. */
-function largestJump({ errors }: Played): number {
+function largestJump({ errors }: Pick<Played, 'errors'>): number {
   return errors.slice(1).reduce((most, error, index) => Math.max(most, Math.abs(error - errors[index]!)), 0);
 }
 
@@ -108,4 +106,10 @@ test('a reference clock that is set during the play changes nothing', () => {
     const set = (index + 1) / 10 + 30 > 300 ? 2e9 : 0;
     assert.ok(Math.abs(difference - set) < 300_000, `packet ${String(index)}: ${String(difference)}`);
   }
+});
+
+test('where the clocks do not drift, nothing is moved at all', () => {
+  const { courses, errors } = play(600, () => OFFSET, 5);
+  assert.equal(courses, 0);
+  assert.equal(largestJump({ errors }), 0);
 });

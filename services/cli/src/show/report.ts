@@ -1,5 +1,11 @@
 // A run's report for people: the verdict first, then what each sensor did, then what does not hold.
-import { refusalCauses, type RunReport, type SensorReport } from '@capfleet/shared/contract/report';
+import {
+  refusalCauses,
+  type ClockCourse,
+  type PlayResult,
+  type RunReport,
+  type SensorReport,
+} from '@capfleet/shared/contract/report';
 import { formatDuration } from '@capfleet/shared/time/nanos';
 import { pacingLines } from './pacing.ts';
 import { showComparison } from './verification.ts';
@@ -61,6 +67,27 @@ function sensorRow({ sensor, interface: name, result }: SensorReport): string[] 
   ];
 }
 
+/** What clocks did during the play, where it is worth a word. */
+function clockLines({ clockCourse, clock }: PlayResult): string[] {
+  const { slewed, worstBound, referenceSet, wallSet, drift } = clockCourse;
+  const lines: string[] = [];
+  const set = (name: string, { count, total }: ClockCourse['wallSet']): void => {
+    if (count === 0) return;
+    const times = count === 1 ? 'once' : `${formatCount(count)} times`;
+    lines.push(
+      `${name} was set ${times} meanwhile, by ${formatDuration(BigInt(total))} in all; no packet followed it`,
+    );
+  };
+  set('the reference clock', referenceSet);
+  set('the wall clock of its host', wallSet);
+  if (BigInt(slewed) !== 0n) {
+    lines.push(
+      `due times were moved by ${formatDuration(BigInt(slewed))} to keep with the reference clock, which runs ${(drift.ppb / 1000).toFixed(1)} ± ${(drift.bound / 1000).toFixed(1)} ppm fast; known to ±${formatDuration(BigInt(worstBound))} at worst (±${formatDuration(BigInt(clock.bound))} at the start)`,
+    );
+  }
+  return lines;
+}
+
 function skewLine({ startSkew }: RunReport): string {
   if (!startSkew) return '';
   const bound = formatDuration(BigInt(startSkew.clockBound));
@@ -93,6 +120,7 @@ function findings({ verdict, sensors }: RunReport): string {
     const { sensor, result, error } = report;
     if (error) lines.push(`  ${sensor}: ${printable(error.message)}\n      ${printable(error.hint)}\n`);
     if (!result) continue;
+    for (const line of clockLines(result)) lines.push(`  ${sensor}: ${line}\n`);
     const refused = refusalCauses.filter((cause) => result.accounts.refused[cause] > 0);
     for (const cause of refused)
       lines.push(

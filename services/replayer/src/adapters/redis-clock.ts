@@ -1,27 +1,57 @@
 // Measures this host's monotonic clock against Redis TIME, the clock that all sensors share.
-import type { ClockFacts } from '@capfleet/shared/contract/report';
-import type { Logger } from '@capfleet/shared/log/logger';
-import { connect } from '@capfleet/shared/redis/connect';
-import { estimateOffset, type ClockProbe } from '@capfleet/shared/time/clock-offset';
-import { MICROSECOND, SECOND } from '@capfleet/shared/time/nanos';
+import { Worker } from 'node:worker_threads';
+import type { ClockOffset } from '@capfleet/shared/time/clock-offset';
+import type { ReferenceClock } from '../ports/reference-clock.ts';
+import type { ClockAnswer, ClockQuestion } from './clock-probe-thread.ts';
 
-const PROBES = 60;
+const THREAD = new URL('./clock-probe-thread.js', import.meta.url);
+const resourceLimits = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 32 };
 
-/** `process.hrtime` is CLOCK_MONOTONIC on Linux, the clock that the pacer runs on. */
-export async function measureRedisClock(redis: string, log: Logger): Promise<ClockFacts> {
-  const client = connect(redis, 'clock', log);
-  try {
-    const probes: ClockProbe[] = [];
-    await client.time();
-    for (let count = 0; count < PROBES; count += 1) {
-      const sent = process.hrtime.bigint();
-      const [seconds = 0, micros = 0] = await client.time();
-      const received = process.hrtime.bigint();
-      probes.push({ sent, received, reference: BigInt(seconds) * SECOND + BigInt(micros) * MICROSECOND });
-    }
-    const { offset, bound, roundTrip } = estimateOffset(probes, MICROSECOND);
-    return { offset: String(offset), bound: String(bound), roundTrip: String(roundTrip), probes: PROBES };
-  } finally {
-    client.disconnect();
+interface Asker {
+  readonly resolve: (measured: ClockOffset) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export function redisClock(redis: string): ReferenceClock {
+  const asking = new Map<number, Asker>();
+  let thread: Worker | null = null;
+  let questions = 0;
+
+  function start(): Worker {
+    const started = new Worker(THREAD, { workerData: redis, resourceLimits });
+    started.unref();
+    started.on('message', (answer: ClockAnswer) => {
+      const asker = asking.get(answer.id);
+      asking.delete(answer.id);
+      if ('measured' in answer) asker?.resolve(answer.measured);
+      else asker?.reject(new Error(answer.error));
+    });
+    const fail = (error: Error): void => {
+      if (thread === started) thread = null;
+      for (const asker of asking.values()) asker.reject(error);
+      asking.clear();
+    };
+    started.on('error', (error: unknown) => {
+      fail(error instanceof Error ? error : new Error(String(error)));
+    });
+    started.on('exit', () => {
+      fail(new Error('the thread that measures the clock has ended'));
+    });
+    return started;
   }
+
+  return {
+    measure(probes) {
+      thread ??= start();
+      const question: ClockQuestion = { id: (questions += 1), probes };
+      const answer = new Promise<ClockOffset>((resolve, reject) => {
+        asking.set(question.id, { resolve, reject });
+      });
+      thread.postMessage(question);
+      return answer;
+    },
+    async close() {
+      await thread?.terminate();
+    },
+  };
 }

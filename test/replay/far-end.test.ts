@@ -183,7 +183,7 @@ test(
         ['b', 'far-b', 1, 1, 0, null],
       ],
     );
-    assert.equal(report.farEnds?.[1]?.comparison.foreign, 0);
+    assert.equal(report.farEnds[1]?.comparison.foreign, 0);
     assert.deepEqual(broken(report), ['a: far end: loss']);
     assert.equal(report.verdict.holds, false);
   },

@@ -1,10 +1,10 @@
 /** A command of the program run in this process, as `main` runs it, for what needs no process of its own. */
-import { Command } from 'commander';
+import type { verifyCommand } from '@capfleet/cli/commands/verify';
 import type { World } from '@capfleet/cli/world';
-import type { ExitCode } from '@capfleet/shared/errors/exit-codes';
 import { Failure } from '@capfleet/shared/errors/failure';
 
-type CommandOf = (run: (action: (world: World) => Promise<ExitCode>) => Promise<void>) => Command;
+/** As all commands are. */
+type CommandOf = typeof verifyCommand;
 
 export interface Answered {
   /** Exit code. */

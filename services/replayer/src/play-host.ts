@@ -11,7 +11,7 @@ export interface PlayHost {
   /** To be called once, at once. */
   listen(listener: PlayListener): void;
   /** Ends it where it stands, whatever it waits for. `failed` tells when it is gone, and its link with it. */
-  end(): void;
+  readonly end: () => void;
 }
 
 interface PlayListener {

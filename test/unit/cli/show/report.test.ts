@@ -1,0 +1,42 @@
+// What the report in words says of the clocks of a run.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { showReport } from '@capfleet/cli/show/report';
+import { beginRun } from '@capfleet/coordinator/domain/run-state';
+import { reportRun } from '@capfleet/coordinator/domain/run-report';
+import type { ClockCourse } from '@capfleet/shared/contract/report';
+import { playResult, sensorPlan } from '../../../support/play-results.ts';
+
+function shown(change: Partial<ClockCourse>): string {
+  const result = playResult();
+  const state = beginRun(['a'], 1);
+  const sensor = {
+    ...state.sensors.get('a')!,
+    result: { ...result, clockCourse: { ...result.clockCourse, ...change } },
+  };
+  const ended = { ...state, phase: 'ended', start: 0n, sensors: new Map([['a', sensor]]) } as const;
+  return showReport(reportRun('run', ended, [sensorPlan('a')]));
+}
+
+test('clocks that went as they should are worth no word', () => {
+  assert.doesNotMatch(shown({}), /clock was set|due times were moved/);
+});
+
+test('a clock that was set and a course that was followed are told with their figures', () => {
+  const text = shown({
+    drift: { ppb: 30_000, bound: 1500 },
+    slewed: '-3600000',
+    worstBound: '120000',
+    referenceSet: { count: 1, total: '-2000000000' },
+    wallSet: { count: 2, total: '1000000000' },
+  });
+  assert.match(
+    text,
+    /^ {2}a: the reference clock was set once meanwhile, by −2 s in all; no packet followed it$/m,
+  );
+  assert.match(text, /^ {2}a: the wall clock of its host was set 2 times meanwhile, by 1 s in all/m);
+  assert.match(
+    text,
+    /moved by −3\.6 ms to keep with the reference clock, which runs 30\.0 ± 1\.5 ppm fast; known to ±120 µs at worst/,
+  );
+});

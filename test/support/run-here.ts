@@ -23,7 +23,7 @@ export async function runHere(args: readonly string[]): Promise<Ended> {
   const code = await runProgram(args, {
     stdout: { write: (text) => (stdout += text) },
     width: undefined,
-    stderr: talk as NodeJS.WriteStream,
+    stderr: talk,
     interrupted: new AbortController().signal,
     onPause: () => undefined,
     program,

@@ -91,7 +91,7 @@ describe('SIGUSR1 and SIGCONT', { concurrency: 2 }, () => {
     const agent = await startReplayer(t, redis.url, 'a');
     const where = ['--dump-json', set.dump, '--sensors', 'a', '--redis', redis.url, ...SHORT_LEAD];
     const replay = startCapfleet(t, ['replay', ...where, '--json']);
-    await agent.says('"word":"acknowledged"');
+    await agent.says('"word":"acknowledged"', 60_000);
     replay.signal('SIGUSR1');
     await replay.says('not paused');
     const report = playedReport(await replay.ended);

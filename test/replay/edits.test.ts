@@ -164,11 +164,10 @@ before(async () => {
       ),
     ],
   };
-  const captures = Object.entries(files).map(([name, [linkType, packets]]) => [
-    name,
-    pcapFile({ linkType }, packets),
-  ]);
-  place = await makeMapPlace(cleanUp, {}, Object.fromEntries(captures));
+  const captures: Record<string, Uint8Array> = {};
+  for (const [name, [linkType, packets]] of Object.entries(files))
+    captures[name] = pcapFile({ linkType }, packets);
+  place = await makeMapPlace(cleanUp, {}, captures);
   const mapped = await runMap(place, ['--file-suffix', '.pcap']);
   assert.equal(mapped.code, 0, mapped.stderr);
   await pair.ready();

@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { Writable } from 'node:stream';
 import { runProgram } from '@capfleet/cli/program';
 import { allocatorEnvironment } from '@capfleet/shared/process/allocator';
 
@@ -52,17 +53,27 @@ async function startAndWait(args: readonly string[], options: RunOptions): Promi
 async function callHere(args: readonly string[]): Promise<Ended> {
   const { version } = JSON.parse(readFileSync(join(CLI, 'package.json'), 'utf8')) as { version: string };
   Object.assign(process.env, allocatorEnvironment);
-  const said = { stdout: '', stderr: '' };
+  // Services would be started with the options of the test runner.
+  process.execArgv = [];
+  let stdout = '';
+  let stderr = '';
+  const talk = new Writable({
+    decodeStrings: false,
+    write(text: string, _encoding, done) {
+      stderr += text;
+      done();
+    },
+  });
   const code = await runProgram(args, {
-    stdout: { write: (text) => (said.stdout += text) },
+    stdout: { write: (text) => (stdout += text) },
     width: undefined,
-    stderr: { write: (text: string) => (said.stderr += text) } as unknown as NodeJS.WriteStream,
+    stderr: talk,
     interrupted: new AbortController().signal,
     onPause: () => undefined,
-    program: join(CLI, 'dist/main.js'),
+    program,
     version,
     stateDir: join(tmpdir(), 'capfleet-test-state'),
     lastWords: [],
   });
-  return { code, signal: null, ...said };
+  return { code, signal: null, stdout, stderr };
 }

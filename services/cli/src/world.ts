@@ -1,13 +1,16 @@
 // What a command may touch of the outside. `main` builds it from the real process, tests from what they like.
 import type { LogLevel } from '@capfleet/shared/log/logger';
 
+/** stderr: a terminal, or anything that takes text. */
+export type Talk = NodeJS.WritableStream & { readonly isTTY?: boolean };
+
 export interface World {
   /** Result. */
   readonly stdout: { write(text: string): unknown };
   /** Columns of the terminal that stdout is; undefined elsewhere. */
   readonly width: number | undefined;
   /** Talk and progress. */
-  readonly stderr: NodeJS.WriteStream;
+  readonly stderr: Talk;
   /** Aborted by the first Ctrl-C or SIGTERM. */
   readonly interrupted: AbortSignal;
   /** Has the listener called when SIGUSR1 holds the program (true), now if that was before, and SIGCONT lets it go on. */

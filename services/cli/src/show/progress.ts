@@ -5,18 +5,19 @@ import type { MapProgress } from '@capfleet/coordinator/usecases/map-progress';
 import { formatDuration } from '@capfleet/shared/time/nanos';
 import { formatBytes, formatCount } from './text.ts';
 import { totalsOf } from './totals.ts';
+import type { Talk } from '../world.ts';
 
 export interface ProgressBar<Progress> {
   update(progress: Progress): void;
   stop(): void;
 }
 
-function barOn(stream: NodeJS.WriteStream, format: string): SingleBar {
+function barOn(stream: Talk, format: string): SingleBar {
   const looks = { hideCursor: true, clearOnComplete: true, barsize: 24, etaBuffer: 50 };
   return new SingleBar({ stream, format, ...looks }, Presets.shades_classic);
 }
 
-export function mapProgressBar(stream: NodeJS.WriteStream): ProgressBar<MapProgress> {
+export function mapProgressBar(stream: Talk): ProgressBar<MapProgress> {
   if (!stream.isTTY) return { update: () => undefined, stop: () => undefined };
   const started = performance.now();
   const bar = barOn(
@@ -47,7 +48,7 @@ export interface ExtractProgress {
 }
 
 /** @param size of the tarball as it lies there, bytes */
-export function extractProgressBar(stream: NodeJS.WriteStream, size: number): ProgressBar<ExtractProgress> {
+export function extractProgressBar(stream: Talk, size: number): ProgressBar<ExtractProgress> {
   if (!stream.isTTY) return { update: () => undefined, stop: () => undefined };
   const bar = barOn(stream, 'extracting {bar} {percentage}% | {files} | {done} | ETA {eta_formatted}');
   bar.start(Math.max(1, size), 0, { files: formatCount(0, 'file'), done: '0 B' });
@@ -65,7 +66,7 @@ export function extractProgressBar(stream: NodeJS.WriteStream, size: number): Pr
 }
 
 /** @param packets at most */
-export function writeProgressBar(stream: NodeJS.WriteStream, packets: number): ProgressBar<number> {
+export function writeProgressBar(stream: Talk, packets: number): ProgressBar<number> {
   if (!stream.isTTY) return { update: () => undefined, stop: () => undefined };
   const bar = barOn(stream, 'writing {bar} {percentage}% | {done} packets | ETA {eta_formatted}');
   bar.start(Math.max(1, packets), 0, { done: '0' });
@@ -80,7 +81,7 @@ export function writeProgressBar(stream: NodeJS.WriteStream, packets: number): P
 }
 
 /** @param duration of the whole run on the wire, ns; 0 where it has no end */
-export function replayProgressBar(stream: NodeJS.WriteStream, duration: bigint): ProgressBar<RunState> {
+export function replayProgressBar(stream: Talk, duration: bigint): ProgressBar<RunState> {
   if (!stream.isTTY) return { update: () => undefined, stop: () => undefined };
   const bar = barOn(
     stream,
@@ -104,7 +105,7 @@ export function replayProgressBar(stream: NodeJS.WriteStream, duration: bigint):
 }
 
 /** @param size of all captures as they lie there, bytes; updated with those that are done */
-export function editProgressBar(stream: NodeJS.WriteStream, size: number): ProgressBar<number> {
+export function editProgressBar(stream: Talk, size: number): ProgressBar<number> {
   if (!stream.isTTY) return { update: () => undefined, stop: () => undefined };
   const bar = barOn(stream, 'editing {bar} {percentage}% | {done} | ETA {eta_formatted}');
   bar.start(Math.max(1, size), 0, { done: '0 B' });

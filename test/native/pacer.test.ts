@@ -187,6 +187,40 @@ test('a pause takes a waiting thread out of its wait, and moves every due time b
   assert.ok(stats.latenessMin >= 0n);
 });
 
+test('due times head for a shift, evenly, and frames go out no sooner', async () => {
+  const { handle, writer } = setUp();
+  for (const due of [0, 1000, 2000]) writer.frame(FRAME, due * MS);
+  writer.commit();
+  native.end(handle);
+  const t0 = native.monotonicNow();
+  native.start(handle, t0);
+  native.steer(handle, t0 + BigInt(1100 * MS), 500_000n);
+  const stats = await waitForState(handle, 'done');
+  assert.deepEqual([stats.sentPackets, stats.firstDue], [3n, t0]);
+  // By 0.5 ms a second from a tenth of a second on, or a little later and steeper.
+  const shift = Number(stats.lastDue - t0) - 2000 * MS;
+  assert.ok(shift >= 940_000 && shift < 2_000_000, String(shift));
+  assert.ok(stats.latenessMin >= 0n);
+});
+
+test('nothing is sent without a lease, and what was due meanwhile is dropped', async () => {
+  const { handle, writer } = setUp();
+  for (const due of [0, 500, 510, 520, 60_000]) writer.frame(FRAME, due * MS);
+  writer.commit();
+  const t0 = native.monotonicNow();
+  native.lease(handle, t0 + BigInt(400 * MS));
+  native.start(handle, t0);
+  await waitFor(handle, ({ lapses }) => lapses === 1n);
+  await waitUntil('the second frame to be overdue', () => native.monotonicNow() > t0 + BigInt(600 * MS));
+  assert.equal(statsOf(handle).consumedPackets, statsOf(handle).sentPackets);
+  native.lease(handle, t0 + BigInt(120_000 * MS));
+  const stats = await waitFor(handle, ({ consumedPackets }) => consumedPackets === 4n);
+  assert.ok(stats.lateDropped >= 3n && stats.lapses === 1n);
+  assertAddsUp(stats);
+  native.stop(handle);
+  await waitForState(handle, 'stopped');
+});
+
 test('the thread stays on its processor, and its memory is locked where that is allowed', async () => {
   const { handle, writer } = setUp({ cpu: 0, lockMemory: true });
   writer.frame(FRAME, 500 * MS);

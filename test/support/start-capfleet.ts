@@ -30,7 +30,9 @@ export interface StartOptions {
 }
 
 export function startCapfleet(t: AfterHook, args: readonly string[], options: StartOptions = {}): Running {
-  const child: ChildProcessByStdio<null, Readable, Readable> = spawn(process.execPath, [program, ...args], {
+  // It ends with this process, however that ends.
+  const command = ['--pdeathsig', 'KILL', '--', process.execPath, program, ...args];
+  const child: ChildProcessByStdio<null, Readable, Readable> = spawn('setpriv', command, {
     ...options,
     stdio: ['ignore', 'pipe', 'pipe'],
   });

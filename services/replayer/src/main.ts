@@ -71,6 +71,8 @@ export async function runReplayer(options: ReplayerProcessOptions): Promise<void
     if (word === 'pause') agent?.pause();
     else if (word === 'resume') agent?.resume();
   });
-  await told;
+  const ended = told.then(() => null);
+  const replaced = await Promise.race([ended, agent ? agent.replaced : ended]);
   await Promise.race([agent?.close(), sleep(CLOSE_DEADLINE_MS)]);
+  if (replaced) throw replaced;
 }

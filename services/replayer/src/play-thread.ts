@@ -9,6 +9,7 @@ import { openNativePacer } from './adapters/native-pacer.ts';
 import { openPcapPacer } from './adapters/pcap-pacer.ts';
 import { emptyFeedCounts, type FeedCounts } from './feed-counts.ts';
 import { feed } from './feed.ts';
+import { keepLease, type Lease } from './lease.ts';
 import { plannedFiles, type FileError } from './merge-file.ts';
 import { linkName } from './link.ts';
 import type { FromPlayThread, PlayOutcome, ToPlayThread } from './play.ts';
@@ -45,6 +46,7 @@ async function play(): Promise<void> {
   const { preload: limit } = plan.policies;
   const source = limit === null ? disk : await preload(plan.files, disk, limit);
   const pacer = link.kind === 'pcap' ? openPcapPacer(link.interface, asked) : openNativePacer(link, asked);
+  let lease = null as Lease | null;
   let lookAgain = null as ReturnType<typeof watchSurroundings> | null;
   const counts = emptyFeedCounts();
   const fileErrors: FileError[] = [];
@@ -56,6 +58,13 @@ async function play(): Promise<void> {
       case 'start':
         lookAgain = watchSurroundings(link, asked.cpu);
         pacer.start(BigInt(message.at));
+        lease = keepLease(
+          pacer,
+          () => process.hrtime.bigint(),
+          () => {
+            say({ type: 'lapsed' });
+          },
+        );
         break;
       case 'stop':
         stopped = true;
@@ -66,6 +75,9 @@ async function play(): Promise<void> {
         return;
       case 'resume':
         pacer.resume();
+        return;
+      case 'renew':
+        lease?.renew();
         return;
       case 'steer':
         pacer.steer(BigInt(message.at), BigInt(message.shift));
@@ -116,6 +128,7 @@ async function play(): Promise<void> {
     say({ type: 'ended', outcome: outcomeOf(pacer, counts, fileErrors, surroundings) });
   } finally {
     clearInterval(progress);
+    lease?.end();
     pacer.close();
   }
 }
@@ -140,8 +153,20 @@ function outcomeOf(
   files: PlayOutcome['files'],
   surroundings: Surroundings | null,
 ): PlayOutcome {
-  const { state, failure, sent, sentBytes, refused, first, last, starved, pacing, pauses, departures } =
-    pacer.counts();
+  const {
+    state,
+    failure,
+    sent,
+    sentBytes,
+    refused,
+    first,
+    last,
+    starved,
+    pacing,
+    pauses,
+    lapses,
+    departures,
+  } = pacer.counts();
   const dealtWith = sent + total(refused) + total(counts.refused);
   /** Without waiting nothing is late. */
   const isTimed = plan.timeline.pace.kind !== 'top';
@@ -203,6 +228,7 @@ function outcomeOf(
       yielded: pacing.yielded,
       preempted: pacing.preempted,
       starved,
+      lapses,
     }),
     files: [...files],
   };

@@ -24,10 +24,10 @@ export interface PlayProgress {
 export type ToPlayThread =
   | { readonly type: 'start'; readonly at: string }
   | { readonly type: 'steer'; readonly at: string; readonly shift: string }
-  | { readonly type: 'stop' | 'pause' | 'resume' };
+  | { readonly type: 'stop' | 'pause' | 'resume' | 'renew' };
 
 export type FromPlayThread =
-  | { readonly type: 'prepared' }
+  | { readonly type: 'prepared' | 'lapsed' }
   | ({ readonly type: 'progress' } & PlayProgress)
   | { readonly type: 'ended'; readonly outcome: PlayOutcome }
   | { readonly type: 'failed'; readonly error: FailureRecord };
@@ -42,6 +42,8 @@ export interface Play {
   resume(): void;
   /** Has due times head evenly for a shift of `shift` ns at the instant `at`. */
   steer(course: Course): void;
+  /** Goes on after a lapse. */
+  renew(): void;
   readonly progress: PlayProgress;
   /** Rejects where the thread itself failed, and with the reason of a signal that gave it up; the link is free then. */
   readonly ended: Promise<PlayOutcome>;
@@ -59,10 +61,11 @@ export interface PlayData {
 
 /**
  * Opens and fills.
+ * @param onLapse called when the play was away: it sends nothing until `renew`
  * @param signal aborted before the start: the play ends where it stands, and tells nothing more
  * @throws PlayFailed, Failure `internal`; the signal's reason, once the link is free
  */
-export async function preparePlay(data: PlayData, signal: AbortSignal): Promise<Play> {
+export async function preparePlay(data: PlayData, onLapse: () => void, signal: AbortSignal): Promise<Play> {
   signal.throwIfAborted();
   const thread = startPlayHost(data);
   signal.addEventListener('abort', thread.end, { once: true });
@@ -73,10 +76,22 @@ export async function preparePlay(data: PlayData, signal: AbortSignal): Promise<
     thread.listen({
       said: (word) => {
         const message = word as FromPlayThread;
-        if (message.type === 'prepared') onPrepared();
-        else if (message.type === 'progress') progress = message;
-        else if (message.type === 'ended') resolve(message.outcome);
-        else reject(new PlayFailed(message.error));
+        switch (message.type) {
+          case 'prepared':
+            onPrepared();
+            return;
+          case 'lapsed':
+            onLapse();
+            return;
+          case 'progress':
+            progress = message;
+            return;
+          case 'ended':
+            resolve(message.outcome);
+            return;
+          case 'failed':
+            reject(new PlayFailed(message.error));
+        }
       },
       failed: (reason, cause) => {
         reject(signal.aborted ? (signal.reason as Error) : new Failure('internal', { reason }, { cause }));
@@ -99,6 +114,9 @@ export async function preparePlay(data: PlayData, signal: AbortSignal): Promise<
     },
     resume: () => {
       thread.say({ type: 'resume' });
+    },
+    renew: () => {
+      send({ type: 'renew' });
     },
     steer: ({ at, shift }) => {
       send({ type: 'steer', at: String(at), shift: String(shift) });

@@ -53,6 +53,8 @@ export interface RunningAgent {
    */
   pause(): void;
   resume(): void;
+  /** Resolves when another agent has the sensor's name: this one was away for too long, and is to be closed. */
+  readonly replaced: Promise<Failure>;
   /** Stops a play that is under way, tells its report, and takes the registration back. */
   close(): Promise<void>;
 }
@@ -114,7 +116,7 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
   async function prepare(job: PrepareJob, signal: AbortSignal): Promise<void> {
     const { run, epoch, plan } = job;
     log.info({ run, files: plan.files.length }, 'preparing');
-    if (!(await channel.claim(run))) throw new Failure('run-fenced', { run, sensor });
+    if (!(await channel.claim(run, epoch))) throw new Failure('run-fenced', { run, sensor });
     signal.throwIfAborted();
     channel.follow(run, (message) => {
       log.info({ run, word: message.type }, 'from the coordinator');
@@ -132,6 +134,9 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
     await linkFree;
     const preparing = preparePlay(
       { plan, link: world.prepare.link, mtu, s3: world.s3, pacing: world.pacing },
+      () => {
+        void returnToPlay(job);
+      },
       signal,
     );
     linkFree = preparing.then(({ ended }) => ended).catch(() => undefined);
@@ -142,6 +147,15 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
     clock = measured;
     watch(prepared, measured, run, epoch);
     handle({ type: 'prepared', clock: measured });
+  }
+
+  /** After the play was away: it goes on where nobody has taken its place. */
+  async function returnToPlay({ run, epoch }: PrepareJob): Promise<void> {
+    log.warn({ run }, 'the play was away');
+    const isMine = await channel.holds(run, epoch).catch(() => false);
+    if (!isAt(run, epoch)) return;
+    if (isMine) play?.renew();
+    else handle({ type: 'failed', error: new Failure('run-fenced', { run, sensor }).toRecord() });
   }
 
   function isAt(run: string, epoch: number): boolean {
@@ -234,9 +248,13 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
   }
 
   await registerFirst(register);
+  let onReplaced: (failure: Failure) => void = () => undefined;
+  const replaced = new Promise<Failure>((resolve) => (onReplaced = resolve));
   const heartbeat = setInterval(() => {
     register().catch((error: unknown) => {
-      log.warn({ reason: asFailure(error).message }, 'heartbeat');
+      const failure = asFailure(error);
+      log.warn({ reason: failure.message }, 'heartbeat');
+      if (failure.code === 'sensor-taken') onReplaced(failure);
     });
   }, HEARTBEAT_MS);
   await channel.onPlan((job) => {
@@ -245,6 +263,7 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
   log.info({ sensor, interface: link.interface }, 'replayer ready');
 
   return {
+    replaced,
     pause() {
       isPaused = true;
       if (state.phase === 'playing') play?.pause();

@@ -26,9 +26,26 @@ export interface PlayFacts {
   readonly preempted: number;
   /** Packets that were read too late to be on time. */
   readonly starved: number;
+  /** Times that the play was away. */
+  readonly lapses: number;
 }
 
 export function warningsOf(facts: PlayFacts): PlayWarning[] {
+  return [...awayOf(facts), ...costsOf(facts)];
+}
+
+function awayOf({ lapses }: PlayFacts): PlayWarning[] {
+  if (lapses === 0) return [];
+  return [
+    {
+      kind: 'away',
+      message: `the agent stood still for seconds ${times(lapses)}: what was due meanwhile was left out`,
+      advice: 'look for what stopped it: SIGSTOP, a debugger, a host or virtual machine that was suspended',
+    },
+  ];
+}
+
+function costsOf(facts: PlayFacts): PlayWarning[] {
   const { lateness } = facts;
   if (!lateness || (lateness.p99 <= COSTLY_P99 && lateness.max <= COSTLY_MAX)) return [];
   const cost = `packets were up to ${formatDuration(lateness.max)} late`;
@@ -36,7 +53,6 @@ export function warningsOf(facts: PlayFacts): PlayWarning[] {
   const warn = (kind: PlayWarning['kind'], cause: string, advice: string): void => {
     warnings.push({ kind, message: `${cost}: ${cause}`, advice });
   };
-  const times = (count: number): string => (count === 1 ? 'once' : `${String(count)} times`);
 
   if (facts.starved > 0) {
     warn(
@@ -84,4 +100,8 @@ export function warningsOf(facts: PlayFacts): PlayWarning[] {
     );
   }
   return warnings;
+}
+
+function times(count: number): string {
+  return count === 1 ? 'once' : `${String(count)} times`;
 }

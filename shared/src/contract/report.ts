@@ -57,7 +57,7 @@ const interfaceCountsSchema = z.object({ packets: count, dropped: count, errors:
 
 /** Something of the host that cost accuracy, and what to do about it. */
 const playWarningSchema = z.object({
-  kind: z.enum(['reading', 'realtime-denied', 'realtime-left', 'preempted', 'steal', 'governor']),
+  kind: z.enum(['away', 'reading', 'realtime-denied', 'realtime-left', 'preempted', 'steal', 'governor']),
   message: z.string(),
   advice: z.string(),
 });

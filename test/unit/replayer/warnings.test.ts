@@ -17,6 +17,7 @@ function facts(change: Partial<PlayFacts> = {}): PlayFacts {
     yielded: 0,
     preempted: 0,
     starved: 0,
+    lapses: 0,
     ...change,
   };
 }
@@ -101,5 +102,11 @@ describe('warnings of a play', () => {
   test('do not call a class denied that was left, or not wanted', () => {
     assert.deepEqual(kindsOf({ realtime: false, yielded: 1 }), ['realtime-left']);
     assert.deepEqual(kindsOf({ realtime: false, wantsRealtime: false }), []);
+  });
+
+  test('one that was away is told, in time or not', () => {
+    const [warning] = warningsOf(facts({ lateness: null, lapses: 2 }));
+    assert.equal(warning?.kind, 'away');
+    assert.match(warning.message, /stood still for seconds 2 times: what was due meanwhile was left out/);
   });
 });

@@ -25,12 +25,20 @@ import type { CoordinatorChannel } from '../ports/coordinator-channel.ts';
 
 const FOLLOW_WAIT_MS = 1000;
 
+/** Takes the claim unless it is another's of the same epoch or a later one. */
+const CLAIM = `
+local held = redis.call('GET', KEYS[1])
+if held and held ~= ARGV[1] and tonumber(string.match(held, '^%d+')) >= tonumber(ARGV[2]) then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[3])
+return 1`;
+
 export function redisCoordinatorChannel(
   redis: string,
   identity: { readonly sensor: string; readonly instance: string },
   log: Logger,
 ): CoordinatorChannel {
   const { sensor, instance } = identity;
+  const claimOf = (epoch: number): string => `${String(epoch)} ${instance}`;
   const client = connect(redis, `replayer-${sensor}`, log);
   let worker: Worker | undefined;
   let following: AbortController | undefined;
@@ -68,10 +76,15 @@ export function redisCoordinatorChannel(
       await worker.waitUntilReady();
     },
 
-    async claim(run) {
-      const key = claimKey(run, sensor);
-      await client.set(key, instance, 'EX', RUN_KEYS_TTL_SECONDS, 'NX');
-      return (await client.get(key)) === instance;
+    async claim(run, epoch) {
+      const mine = claimOf(epoch);
+      return (await client.eval(CLAIM, 1, claimKey(run, sensor), mine, epoch, RUN_KEYS_TTL_SECONDS)) === 1;
+    },
+
+    async holds(run, epoch) {
+      const [claim, holder] = await client.mget(claimKey(run, sensor), sensorKey(sensor));
+      const registered = registrationSchema.safeParse(parseEntry(holder));
+      return claim === claimOf(epoch) && (!registered.success || registered.data.instance === instance);
     },
 
     async say(run, message) {

@@ -52,14 +52,13 @@ describe('capfleet', { concurrency: 3 }, () => {
     test(`says within five seconds of its start that it cannot reach Redis: ${what}`, async (t) => {
       const url = await place(t);
       const mapPlace = await makeMapPlace(t, { 'a.pcap.gz': [0] });
-      const started = await timed(() => runCapfleet(['--version']));
-      const { lasted, ended } = await timed(() => runMap(mapPlace, ['--redis', url], { limit: 30_000 }));
+      const { lasted, ended } = await timed(() => runMap(mapPlace, ['--redis', url]));
       const { code, stdout, stderr } = ended;
       assert.deepEqual([code, stdout], [1, ''], stderr);
       assert.ok(stderr.startsWith(`capfleet: cannot reach Redis at ${url}: `), stderr);
       assert.match(stderr, /check --redis/);
       assert.equal(stderr.trim().split('\n').length, 2, 'two lines, no more');
-      assert.ok(lasted < 5000 + 3 * started.lasted, `${lasted} ms`);
+      assert.ok(lasted < 5000, `${lasted} ms`);
     });
   }
 

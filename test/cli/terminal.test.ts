@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, test } from 'node:test';
-import { program, runCapfleet, type Ended } from '../support/capfleet.ts';
+import { ownProcess, program, runCapfleet, type Ended } from '../support/capfleet.ts';
 import { makeMapPlace, runMap } from '../support/map-cli.ts';
 import { stamps } from '../support/numbered-set.ts';
 
@@ -74,7 +74,7 @@ describe('capfleet', { concurrency: 2 }, () => {
 
   test('writes its log as one JSON object a line on standard error', async (t) => {
     const place = await makeMapPlace(t, { 'a.pcap.gz': stamps(0, 3, 10) });
-    const { stdout, stderr } = await runMap(place, ['--log-level', 'info', '--json']);
+    const { stdout, stderr } = await runMap(place, ['--log-level', 'info', '--json'], ownProcess);
     JSON.parse(stdout);
     const lines = stderr.trim().split('\n');
     const messages = lines.map((line) => (JSON.parse(line) as { msg: string }).msg);

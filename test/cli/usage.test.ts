@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, test } from 'node:test';
-import { runCapfleet } from '../support/capfleet.ts';
+import { ownProcess, runCapfleet } from '../support/capfleet.ts';
 
 const COMMANDS = ['map', 'replay', 'edit', 'tarExtract', 'mapper', 'replayer'];
 const REDIS = ['--redis', 'redis://127.0.0.1:1'];
@@ -61,7 +61,7 @@ describe('capfleet', { concurrency: 2 }, () => {
   test('prints its version', async () => {
     const manifest = resolve(import.meta.dirname, '../../services/cli/package.json');
     const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: string };
-    assert.deepEqual(await runCapfleet(['--version']), {
+    assert.deepEqual(await runCapfleet(['--version'], ownProcess), {
       code: 0,
       signal: null,
       stdout: `${version}\n`,

@@ -6,11 +6,9 @@ import { gzipSync } from 'node:zlib';
 import { describe, test } from 'node:test';
 import type { Finding } from '@capfleet/shared/contract/report';
 import type { Comparison } from '@capfleet/shared/verify/comparison';
-import { verifyCommand } from '@capfleet/cli/commands/verify';
-import { runCapfleet } from '../support/capfleet.ts';
+import { runCapfleet, type Ended } from '../support/capfleet.ts';
 import { pcapFile, type PcapRecord } from '../support/pcap-writer.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { runCommand, type Answered } from '../support/world.ts';
 
 const SECOND = 1_000_000_000;
 const START = 1_700_000_000;
@@ -43,7 +41,7 @@ interface Verified {
   readonly text: string;
 }
 
-const run = (args: readonly string[]): Promise<Answered> => runCommand(verifyCommand, args);
+const run = (args: readonly string[]): Promise<Ended> => runCapfleet(['verify', ...args]);
 
 async function verify(
   t: Parameters<typeof tempDir>[0],
@@ -55,8 +53,8 @@ async function verify(
   await writeFile(source, capture(packets));
   await writeFile(far, capture(received, START + 5000));
   const command = ['--source', source, '--received', far, ...args];
-  const { code, stdout, stderr, failure } = await run([...command, '--json']);
-  assert.ok(code === 0 || code === 4, failure?.message ?? stderr);
+  const { code, stdout, stderr } = await run([...command, '--json']);
+  assert.ok(code === 0 || code === 4, stderr);
   const shown = await run(command);
   assert.equal(shown.code, code);
   return { code, found: JSON.parse(stdout) as Found, text: shown.stdout };
@@ -306,9 +304,9 @@ describe('capfleet verify', { concurrency: 2 }, () => {
       [/it is none of --sensors: x, y/, ...shared, '--sensor', 'z'],
       [/--sensors is needed with --sensor/, '--sensor', 'x'],
     ] as const) {
-      const { failure } = await run([...args, ...wrong]);
-      assert.equal(failure?.exit, 2);
-      assert.match(failure.message, said);
+      const { code, stderr } = await run([...args, ...wrong]);
+      assert.equal(code, 2);
+      assert.match(stderr, said);
     }
   });
 
@@ -318,9 +316,9 @@ describe('capfleet verify', { concurrency: 2 }, () => {
     await writeFile(path, 'no capture');
     await writeFile(join(dir, 'a.pcap'), capture(packets));
     const args = ['--source', join(dir, 'a.pcap'), '--received', path];
-    const { code, failure } = await run(args);
+    const { code, stderr } = await run(args);
     assert.equal(code, 1);
-    assert.match(failure?.message ?? '', /no capture cannot be used: .*not a capture/);
+    assert.match(stderr, /no capture cannot be used: .*not a capture/);
     assert.equal((await run([...args, '--loop-infinite'])).code, 2);
   });
 });

@@ -4,8 +4,8 @@ import { spawnSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
-import { verifyCommand } from '@capfleet/cli/commands/verify';
 import type { Comparison } from '@capfleet/shared/verify/comparison';
+import { runCapfleet } from '../support/capfleet.ts';
 import { enterNamespaces } from '../support/enter-namespaces.ts';
 import { numberedFrame } from '../support/frames.ts';
 import { createNamespace, removeNamespace, runIn, vethPair } from '../support/netns.ts';
@@ -13,7 +13,6 @@ import { numberedConversation } from '../support/numbered-set.ts';
 import { pcapFile } from '../support/pcap-writer.ts';
 import { startReceiver } from '../support/receive.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { runCommand } from '../support/world.ts';
 
 const noTcpreplay = spawnSync('tcpreplay', ['--version']).status !== 0 && 'tcpreplay is not installed';
 const skip = (await enterNamespaces(import.meta)) || noTcpreplay;
@@ -39,15 +38,15 @@ test(
     await runIn(NS, 'tcpreplay', ['--intf1=out0', '--multiplier=2', '--loop=3', source]);
     await receiver.stop();
     const args = ['--source', source, '--received', received, '--time-modifier', '2', '--json'];
-    const { code, stdout, failure } = await runCommand(verifyCommand, [...args, '--loop-count', '3']);
-    assert.equal(code, 0, failure?.message ?? stdout);
+    const { code, stdout, stderr } = await runCapfleet(['verify', ...args, '--loop-count', '3']);
+    assert.equal(code, 0, stdout + stderr);
     const { sent, matched, foreign, order, timing, duration } = JSON.parse(stdout) as Comparison;
     assert.deepEqual([sent, matched, foreign, order.displaced], [300, 300, 0, 0]);
     assert.equal(duration.planned, 3 * 49_500_000);
     // How well it went is a matter of the machine.
     assert.ok(timing && timing.deviation.max < 10e9);
 
-    const once = await runCommand(verifyCommand, args);
+    const once = await runCapfleet(['verify', ...args]);
     const found = JSON.parse(once.stdout) as Comparison;
     assert.deepEqual(
       [once.code, found.matched, found.duplicated],

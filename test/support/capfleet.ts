@@ -28,7 +28,10 @@ export interface RunOptions extends SpawnOptions {
   through?: readonly string[];
 }
 
-/** In this process where no options are given; what its services log is then not in `stderr`. */
+/** Nothing but a process of its own, whose services log into its `stderr`. */
+export const ownProcess: RunOptions = {};
+
+/** In this process where no options are given. */
 export async function runCapfleet(args: readonly string[], options?: RunOptions): Promise<Ended> {
   return options ? startAndWait(args, options) : callHere(args);
 }

@@ -22,15 +22,13 @@ async function manyFiles(t: AfterHook, files: number, apart: number): Promise<st
     fraction: at % 1e6,
     data,
   });
-  const paths: string[] = [];
   for (let index = 0; index < files; index += 1) {
     const data = Buffer.alloc(60, index);
     const path = join(dir, 'in', `${String(index)}.pcap`);
     await writeFile(path, pcapFile({}, [packet(index * 100, data), packet(index * 100 + apart, data)]));
-    paths.push(path);
   }
   const dump = join(dir, 'map.json');
-  await mapHere(paths, dump);
+  await mapHere(join(dir, 'in'), dump);
   return dump;
 }
 

@@ -6,10 +6,11 @@ import type { FileMap } from '@capfleet/shared/dataset/file-map';
 import { dumpText } from '@capfleet/shared/dataset/gophercap-json';
 import { disk } from '@capfleet/shared/source/disk';
 
-/** Maps captures as a mapper does, in this process, and writes the dump of them. */
-export async function mapHere(paths: Iterable<string>, dump: string): Promise<void> {
+/** Maps all files of a folder as a mapper does, in this process, and writes the dump of them. */
+export async function mapHere(folder: string, dump: string): Promise<void> {
   const maps: FileMap[] = [];
-  for (const path of paths) maps.push(await mapFile(disk, await disk.stat(path)));
+  for await (const file of disk.list(folder, { suffix: '', pattern: null }))
+    maps.push(await mapFile(disk, file));
   await writeFile(dump, await writeDump(buildDataSet(maps)));
 }
 

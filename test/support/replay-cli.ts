@@ -4,7 +4,6 @@
  */
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { addsUp, type RunReport } from '@capfleet/shared/contract/report';
 import { runCapfleet, type Ended, type RunOptions } from './capfleet.ts';
 import { mapHere } from './dump.ts';
@@ -17,10 +16,7 @@ export const SHORT_LEAD = ['--lead', '500ms'];
 /** Maps a set of numbered packets, whatever its files are called. */
 export async function makeMappedSet(t: AfterHook, shape: SetShape): Promise<MapPlace> {
   const place = await makeMapPlace(t, shape);
-  await mapHere(
-    Object.keys(shape).map((name) => join(place.captures, name)),
-    place.dump,
-  );
+  await mapHere(place.captures, place.dump);
   return place;
 }
 

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { redisSensorChannel } from '@capfleet/coordinator/adapters/redis-sensor-channel';
 import type { PrepareJob } from '@capfleet/shared/contract/agent-messages';
 import type { RunReport } from '@capfleet/shared/contract/report';
@@ -220,10 +221,37 @@ describe('a sensor', { concurrency: 4 }, () => {
     assertAccounts(report);
   });
 
+  test('whose agent is killed between commit and start takes the start back for all', async (t) => {
+    const killed = await startAgent(t, 'doomed');
+    await startAgent(t, 'waiting');
+    const run = startReplayOn(t, 'doomed,waiting', '--start-at', new Date(Date.now() + 40_000).toISOString());
+    await plays(killed);
+    // Its word is on the way.
+    await sleep(1000);
+    killed.signal('SIGKILL');
+    const { code, stdout } = await run.ended;
+    const report = JSON.parse(stdout) as RunReport;
+    assert.deepEqual([code, report.outcome], [1, 'cancelled']);
+    assert.equal(report.sensors[0]?.error?.code, 'sensor-lost');
+    assert.deepEqual(await numbersOf(sentBy('waiting')), [], 'nobody plays alone');
+    assert.equal(playedReport(await replayOn('waiting')).totals.sent, 35);
+  });
+
+  test('starts at the instant that was asked for, or is told that it is too soon', async (t) => {
+    await startAgent(t, 'punctual');
+    const inTime = new Date(Date.now() + 9000).toISOString();
+    const report = playedReport(await replayOn('punctual', '--start-at', inTime));
+    assert.equal(report.start, inTime.replace('Z', '000000Z'));
+    const refused = await replayOn('punctual', '--start-at', inTime);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stdout, /the start 20\S+Z cannot be met: all sensors were ready at 20\S+Z/);
+  });
+
   test('that is told to end while it plays stops, and its report comes', async (t) => {
     const agent = await startAgent(t, 'ending');
     const run = startReplayOn(t, 'ending', ...SLOWLY);
     await plays(agent);
+    await waitFor('a packet', async () => (await numbersOf(sentBy('ending'))).length > 0);
     agent.signal('SIGTERM');
     assert.equal((await agent.ended).code, 0);
     const { code, stdout } = await run.ended;

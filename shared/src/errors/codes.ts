@@ -220,6 +220,10 @@ export const errorTable = {
     'sensor {sensor} did not acknowledge the start in time; the run is cancelled everywhere',
     'raise --lead',
   ),
+  'start-too-soon': failed(
+    'the start {start} cannot be met: all sensors were ready at {now}, and a start needs {lead} to reach them',
+    'give a later --start-at, or a shorter --lead where the network allows it',
+  ),
   'clock-bound': failed(
     'the clock of sensor {sensor} is known only to ±{bound}; the limit is ±{limit}',
     'use a nearer Redis, or raise --max-clock-bound',

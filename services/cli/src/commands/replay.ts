@@ -43,6 +43,7 @@ import {
   parsePositiveSpan,
   parseRoots,
   parseSize,
+  parseTime,
   redisOption,
   s3Args,
   s3Options,
@@ -68,6 +69,7 @@ interface CommandOptions
   readonly root?: readonly RootMove[];
   readonly redis?: string;
   readonly lead: bigint;
+  readonly startAt?: bigint;
   readonly maxClockBound: bigint;
   readonly sensorTimeout: bigint;
   readonly prepareTimeout: bigint;
@@ -139,6 +141,12 @@ export function replayCommand(run: (action: (world: World) => Promise<ExitCode>)
     )
     .addOption(redisOption())
     .addOption(span('--lead <duration>', 'from the commit to the start', 1_000_000_000n, '1s'))
+    .addOption(
+      new Option(
+        '--start-at <time>',
+        'start at this instant of the reference clock, such as 2026-11-24T09:00:00+01:00',
+      ).argParser(parseTime),
+    )
     .addOption(span('--max-clock-bound <duration>', 'worst clock a sensor may have', 5_000_000n, '5ms'))
     .addOption(
       span('--sensor-timeout <duration>', 'how long to wait for sensors to register', 10_000_000_000n, '10s'),
@@ -339,6 +347,7 @@ async function play(plans: readonly SensorPlan[], options: CommandOptions, world
       run: randomUUID(),
       plans,
       lead: options.lead,
+      startAt: options.startAt ?? null,
       maxClockBound: options.maxClockBound,
       sensorTimeoutMs: Number(options.sensorTimeout / 1_000_000n),
       prepareTimeoutMs: Number(options.prepareTimeout / 1_000_000n),

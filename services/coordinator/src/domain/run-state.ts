@@ -1,16 +1,16 @@
 // A run as the coordinator sees it, as a pure state machine: (state, event) → state and effects. It is a barrier: it
-// commits a start only when every sensor is ready, takes it back unless every sensor acknowledged, and then only
-// listens. No sensor is ever told "go".
+// commits a start only when every sensor is ready, takes it back unless every sensor acknowledged and is still there
+// at the start, and then only listens. No sensor is ever told "go".
 //
-//   preparing ─all ready→ committing ─all acknowledged→ playing ─all done→ ended
-//   preparing, committing ─refused / lost / deadline / stop→ ended (cancelled)
+//   preparing ─all ready→ committing ─all acknowledged→ armed ─start passed→ playing ─all done→ ended
+//   preparing, committing, armed ─refused / lost / deadline / stop→ ended (cancelled)
 //   playing ─stop→ stopping ─all done, or deadline→ ended
 import type { FromSensor, SensorProgress } from '@capfleet/shared/contract/agent-messages';
 import type { ClockFacts, PlayResult } from '@capfleet/shared/contract/report';
 import { Failure, type FailureRecord } from '@capfleet/shared/errors/failure';
 import type { Nanos } from '@capfleet/shared/time/nanos';
 
-export type Phase = 'preparing' | 'committing' | 'playing' | 'stopping' | 'ended';
+export type Phase = 'preparing' | 'committing' | 'armed' | 'playing' | 'stopping' | 'ended';
 
 export interface SensorState {
   readonly ready: { readonly interface: string; readonly link: string; readonly clock: ClockFacts } | null;
@@ -35,6 +35,8 @@ export type RunEvent =
   /** The start that was decided after all were ready. */
   | { readonly type: 'start-decided'; readonly start: Nanos }
   | { readonly type: 'start-refused'; readonly error: FailureRecord }
+  /** The start has passed. */
+  | { readonly type: 'started' }
   /** The deadline of the phase has passed. */
   | { readonly type: 'deadline'; readonly seconds: number }
   /** The agent's registration is gone or belongs to another instance. */
@@ -80,13 +82,15 @@ export function step(state: RunState, event: RunEvent): RunStep {
     case 'start-refused':
       if (state.phase !== 'preparing') return { state, effects: [] };
       return cancel(state, event.error.message);
+    case 'started':
+      return { state: state.phase === 'armed' ? { ...state, phase: 'playing' } : state, effects: [] };
     case 'deadline':
       return afterDeadline(state, event.seconds);
     case 'lost':
       return fail(state, event.sensor, new Failure('sensor-lost', { sensor: event.sensor }).toRecord());
     case 'stop-asked':
       if (state.stopAsked) return { state, effects: [] };
-      if (state.phase === 'playing' || state.phase === 'committing') {
+      if (state.phase === 'playing' || state.phase === 'committing' || state.phase === 'armed') {
         return { state: { ...state, phase: 'stopping', stopAsked: true }, effects: [{ do: 'stop' }] };
       }
       return cancel({ ...state, stopAsked: true }, 'stopped by the user');
@@ -110,14 +114,19 @@ function hear(state: RunState, message: FromSensor): RunStep {
     case 'acknowledged': {
       const next = update(state, message.sensor, { acknowledged: true });
       const all = next.phase === 'committing' && every(next, ({ acknowledged }) => acknowledged);
-      return { state: all ? { ...next, phase: 'playing' } : next, effects: [] };
+      return { state: all ? { ...next, phase: 'armed' } : next, effects: [] };
     }
     case 'progress':
       return { state: update(state, message.sensor, { progress: message }), effects: [] };
     case 'refused':
       return fail(state, message.sensor, message.error);
-    case 'report':
-      return settle(update(state, message.sensor, { result: message.result }));
+    case 'report': {
+      const next = update(state, message.sensor, { result: message.result });
+      // Nobody plays alone.
+      if (state.phase === 'armed' && message.result.outcome !== 'done')
+        return cancel(next, `sensor ${message.sensor} ended before the start`);
+      return settle(next);
+    }
   }
 }
 
@@ -126,8 +135,8 @@ function fail(state: RunState, sensor: string, error: FailureRecord): RunStep {
   const known = state.sensors.get(sensor);
   if (known?.result !== null || known.error !== null) return { state, effects: [] };
   const next = update(state, sensor, { error });
-  if (state.phase === 'preparing' || state.phase === 'committing') return cancel(next, error.message);
-  return settle(next);
+  const hasStarted = state.phase === 'playing' || state.phase === 'stopping';
+  return hasStarted ? settle(next) : cancel(next, error.message);
 }
 
 function afterDeadline(state: RunState, seconds: number): RunStep {

@@ -2,21 +2,23 @@
 // to reach every sensor.
 import type { ClockFacts } from '@capfleet/shared/contract/report';
 import { Failure } from '@capfleet/shared/errors/failure';
-import { formatDuration, type Nanos } from '@capfleet/shared/time/nanos';
+import { formatDuration, formatInstant, type Nanos } from '@capfleet/shared/time/nanos';
 
 export interface StartRequest {
   /** Now on the reference clock. */
   readonly now: Nanos;
   readonly lead: Nanos;
+  /** The start that was asked for; null: now and the lead. */
+  readonly startAt: Nanos | null;
   readonly maxClockBound: Nanos;
   readonly clocks: ReadonlyMap<string, ClockFacts>;
 }
 
 /**
  * The start on the reference clock.
- * @throws Failure `clock-bound`, naming the sensor whose clock is known worst
+ * @throws Failure `clock-bound`, naming the sensor whose clock is known worst; `start-too-soon`
  */
-export function decideStart({ now, lead, maxClockBound, clocks }: StartRequest): Nanos {
+export function decideStart({ now, lead, startAt, maxClockBound, clocks }: StartRequest): Nanos {
   let worst = { sensor: '', bound: -1n };
   for (const [sensor, clock] of clocks) {
     const bound = BigInt(clock.bound);
@@ -29,5 +31,14 @@ export function decideStart({ now, lead, maxClockBound, clocks }: StartRequest):
       limit: formatDuration(maxClockBound),
     });
   }
-  return now + lead;
+  const earliest = now + lead;
+  if (startAt === null) return earliest;
+  if (startAt < earliest) {
+    throw new Failure('start-too-soon', {
+      start: formatInstant(startAt),
+      now: formatInstant(now),
+      lead: formatDuration(lead),
+    });
+  }
+  return startAt;
 }

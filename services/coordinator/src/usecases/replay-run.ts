@@ -25,6 +25,8 @@ const LIVENESS_PAUSE_MS = 1000;
 const LOST_AFTER = 3;
 /** Acknowledgements must be in this long before the start, so that a cancel still reaches everybody. */
 const ACKNOWLEDGE_GUARD_MS = 250;
+/** However far off the start is: who is silent for so long is not there. */
+const LONGEST_ACKNOWLEDGE_MS = 10_000;
 /** Room for the acknowledgements before that. */
 export const SHORTEST_LEAD: Nanos = 500_000_000n;
 /** A plan is void this long after the latest start that its run could have. */
@@ -36,6 +38,8 @@ export interface RunRequest {
   readonly run: string;
   readonly plans: readonly SensorPlan[];
   readonly lead: Nanos;
+  /** The start on the reference clock, at least the lead from when all are ready; null: as soon as that. */
+  readonly startAt: Nanos | null;
   readonly maxClockBound: Nanos;
   readonly sensorTimeoutMs: number;
   readonly prepareTimeoutMs: number;
@@ -73,9 +77,7 @@ export async function replayRun(channel: SensorChannel, request: RunRequest): Pr
   async function carryOut(effect: RunEffect): Promise<void> {
     switch (effect.do) {
       case 'decide-start':
-        // Counted from before the start is chosen, so that the deadline is never later than it should be.
-        deadline.beginCommit(request.lead);
-        queue.push(await chooseStart(channel, state, request));
+        queue.push(await chooseStart());
         return;
       case 'commit':
         await channel.say(run, { type: 'commit', epoch, start: String(effect.start) });
@@ -88,8 +90,27 @@ export async function replayRun(channel: SensorChannel, request: RunRequest): Pr
     }
   }
 
-  const longest = BigInt(request.prepareTimeoutMs) * MILLISECOND + request.lead;
-  const validUntil = String((await channel.now()) + longest + PLAN_GRACE);
+  async function chooseStart(): Promise<RunEvent> {
+    const clocks = new Map(
+      [...state.sensors].flatMap(([name, { ready }]) => (ready ? [[name, ready.clock]] : [])),
+    );
+    const { lead, startAt, maxClockBound } = request;
+    // Counted from before the clock is read, so that the deadline is never later than it should be.
+    const asked = performance.now();
+    try {
+      const now = await channel.now();
+      const start = decideStart({ now, lead, startAt, maxClockBound, clocks });
+      deadline.beginCommit(asked, start - now);
+      return { type: 'start-decided', start };
+    } catch (thrown) {
+      return { type: 'start-refused', error: asFailure(thrown).toRecord() };
+    }
+  }
+
+  const now = await channel.now();
+  const latest = now + BigInt(request.prepareTimeoutMs) * MILLISECOND + request.lead;
+  const { startAt } = request;
+  const validUntil = String((startAt !== null && startAt > latest ? startAt : latest) + PLAN_GRACE);
   for (const plan of plans) {
     await channel.prepare(plan.sensor, { v: MESSAGE_VERSION, run, epoch, validUntil, plan });
   }
@@ -108,7 +129,11 @@ export async function replayRun(channel: SensorChannel, request: RunRequest): Pr
   async function listenOnce(): Promise<void> {
     deadline.follow(state.phase, request);
     if (interrupted.aborted && !state.stopAsked) queue.push({ type: 'stop-asked' });
-    if (deadline.passed) queue.push({ type: 'deadline', seconds: deadline.seconds });
+    if (deadline.passed) {
+      queue.push(
+        state.phase === 'armed' ? { type: 'started' } : { type: 'deadline', seconds: deadline.seconds },
+      );
+    }
     if (state.phase !== 'committing') {
       for (const sensor of await liveness.lost()) queue.push({ type: 'lost', sensor });
     }
@@ -151,26 +176,12 @@ async function waitForSensors(
   }
 }
 
-async function chooseStart(channel: SensorChannel, state: RunState, request: RunRequest): Promise<RunEvent> {
-  const clocks = new Map(
-    [...state.sensors].flatMap(([name, { ready }]) => (ready ? [[name, ready.clock]] : [])),
-  );
-  try {
-    const { lead, maxClockBound } = request;
-    return {
-      type: 'start-decided',
-      start: decideStart({ now: await channel.now(), lead, maxClockBound, clocks }),
-    };
-  } catch (thrown) {
-    return { type: 'start-refused', error: asFailure(thrown).toRecord() };
-  }
-}
-
 /** How long the current phase may last; playing has no end of its own. */
 class PhaseDeadline {
   seconds = 0;
   #phase: Phase | null = null;
   #at = Number.POSITIVE_INFINITY;
+  #startsAt = 0;
 
   follow(phase: Phase, { prepareTimeoutMs }: RunRequest): void {
     if (phase === this.#phase) return;
@@ -178,12 +189,16 @@ class PhaseDeadline {
     // The commit's deadline hangs on its start, see `beginCommit`.
     if (phase === 'preparing') this.#begin(prepareTimeoutMs);
     else if (phase === 'stopping') this.#begin(STOP_DEADLINE_MS);
+    else if (phase === 'armed') this.#end(this.#startsAt);
     else if (phase !== 'committing') this.#begin(Number.POSITIVE_INFINITY);
   }
 
-  beginCommit(lead: Nanos): void {
+  /** @param asked the instant that the lead counts from, as `performance.now()` tells it */
+  beginCommit(asked: number, lead: Nanos): void {
     this.#phase = 'committing';
-    this.#begin(Number(lead / MILLISECOND) - ACKNOWLEDGE_GUARD_MS);
+    this.#startsAt = asked + Number(lead) / 1e6;
+    const left = this.#startsAt - ACKNOWLEDGE_GUARD_MS - performance.now();
+    this.#begin(Math.min(left, LONGEST_ACKNOWLEDGE_MS));
   }
 
   get passed(): boolean {
@@ -196,7 +211,11 @@ class PhaseDeadline {
 
   #begin(milliseconds: number): void {
     this.seconds = milliseconds / 1000;
-    this.#at = performance.now() + milliseconds;
+    this.#end(performance.now() + milliseconds);
+  }
+
+  #end(at: number): void {
+    this.#at = at;
   }
 }
 

@@ -46,6 +46,7 @@ function playing(): RunState {
     { type: 'start-decided', start: START },
     acknowledged('a'),
     acknowledged('b'),
+    { type: 'started' },
   );
 }
 

@@ -25,11 +25,14 @@ const refused = (sensor: string, epoch = EPOCH): RunEvent =>
   said({ type: 'refused', sensor, epoch, error: refusal });
 const report = (sensor: string, epoch = EPOCH): RunEvent =>
   said({ type: 'report', sensor, epoch, result: playResult() });
+const stopped = (sensor: string): RunEvent =>
+  said({ type: 'report', sensor, epoch: EPOCH, result: playResult({ outcome: 'stopped' }) });
 const progress = (sensor: string, sent: number, epoch = EPOCH): RunEvent =>
   said({ type: 'progress', sensor, epoch, sent, sentBytes: 0, refused: 0, position: '5', loops: 0 });
 const lost = (sensor: string): RunEvent => ({ type: 'lost', sensor });
 const decided: RunEvent = { type: 'start-decided', start: START };
 const deadline: RunEvent = { type: 'deadline', seconds: 30 };
+const started: RunEvent = { type: 'started' };
 const stopAsked: RunEvent = { type: 'stop-asked' };
 
 function said(message: FromSensor): RunEvent {
@@ -52,8 +55,9 @@ function play(
 const WAY: Record<Phase, RunEvent[]> = {
   preparing: [ready('a')],
   committing: [ready('a'), ready('b'), decided, acknowledged('a')],
-  playing: [ready('a'), ready('b'), decided, acknowledged('a'), acknowledged('b')],
-  stopping: [ready('a'), ready('b'), decided, acknowledged('a'), acknowledged('b'), stopAsked],
+  armed: [ready('a'), ready('b'), decided, acknowledged('a'), acknowledged('b')],
+  playing: [ready('a'), ready('b'), decided, acknowledged('a'), acknowledged('b'), started],
+  stopping: [ready('a'), ready('b'), decided, acknowledged('a'), acknowledged('b'), started, stopAsked],
   ended: [ready('a'), refused('b')],
 };
 
@@ -69,7 +73,8 @@ describe('a run', () => {
     assert.deepEqual(hear(ready('b')), ['preparing', [{ do: 'decide-start' }]]);
     assert.deepEqual(hear(decided), ['committing', [{ do: 'commit', start: START }]]);
     assert.deepEqual(hear(acknowledged('b')), ['committing', []]);
-    assert.deepEqual(hear(acknowledged('a')), ['playing', []]);
+    assert.deepEqual(hear(acknowledged('a')), ['armed', []]);
+    assert.deepEqual(hear(started), ['playing', []]);
     assert.deepEqual(hear(progress('a', 7), progress('b', 3), progress('a', 9)), ['playing', []]);
     assert.deepEqual(
       [...state.sensors.values()].map((sensor) => sensor.progress?.sent),
@@ -91,7 +96,17 @@ describe('a run', () => {
     ['preparing', 'time is up', deadline, 'ended', 'cancel'],
     ['preparing', 'a stop is asked for', stopAsked, 'ended', 'cancel'],
     ['preparing', 'progress is told', progress('a', 1), 'preparing'],
-    ['committing', 'the last sensor acknowledges', acknowledged('b'), 'playing'],
+    ['committing', 'the last sensor acknowledges', acknowledged('b'), 'armed'],
+    ['committing', 'the start passes', started, 'committing'],
+    ['armed', 'the start passes', started, 'playing'],
+    ['armed', 'a sensor is lost', lost('a'), 'ended', 'cancel'],
+    ['armed', 'a sensor refuses, its link having broken down', refused('b'), 'ended', 'cancel'],
+    ['armed', 'a sensor was told to end', stopped('b'), 'ended', 'cancel'],
+    ['armed', 'a sensor has played already', report('b'), 'armed'],
+    ['armed', 'a deadline of an earlier phase passes', deadline, 'armed'],
+    ['armed', 'a sensor acknowledges again', acknowledged('a'), 'armed'],
+    ['armed', 'a stop is asked for', stopAsked, 'stopping', 'stop'],
+    ['playing', 'the start passes again', started, 'playing'],
     ['committing', 'a sensor acknowledges again', acknowledged('a'), 'committing'],
     ['committing', 'a sensor says ready again', ready('b'), 'committing'],
     ['committing', 'a start is decided again', { ...decided, start: 1n }, 'committing'],
@@ -228,7 +243,7 @@ test('whatever is heard in whatever order, a start is committed once, only after
       )
       .map(([make, sensor, epoch]) => make(sensor, epoch)),
     fc.constantFrom(...sensors).map(lost),
-    fc.constantFrom(deadline, stopAsked),
+    fc.constantFrom(deadline, stopAsked, started),
   );
   fc.assert(
     fc.property(fc.array(anyEvent, { maxLength: 40 }), (events) => {

@@ -61,7 +61,6 @@ for (const kind of ['af_packet', 'af_xdp', 'pcap'] as const) {
         register: async () => undefined,
         onPlan: async (listener) => void (take = listener),
         claim: async () => true,
-        holds: async () => true,
         say: async (_run, message) => void said.push(message),
         follow: () => undefined,
         close: async () => undefined,

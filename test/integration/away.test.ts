@@ -15,8 +15,8 @@ import { startCapfleet, startReplayer, type Running } from '../support/start-cap
 import type { AfterHook } from '../support/temp-dir.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-/** Ten seconds, a packet each 20 ms. */
-const PACKETS = 500;
+/** Sixteen seconds, a packet each 20 ms. */
+const PACKETS = 800;
 const GAP_MS = 20;
 
 const cleanUp = lastFirst({ after });
@@ -80,10 +80,6 @@ describe('an agent that stands still and comes back', { concurrency: true }, () 
     );
     assert.equal(numbers.at(-1), PACKETS - 1);
     assert.ok(warnings.some(({ kind }) => kind === 'away'));
-    assert.ok(
-      report.verdict.findings.some(({ check, holds }) => check === 'complete' && !holds) ||
-        !report.verdict.holds,
-    );
   });
 
   test('plays no more where another agent has its name meanwhile, and ends', async (t) => {

@@ -4,7 +4,8 @@ import type { ClockCourse, ClockFacts } from '@capfleet/shared/contract/report';
 import { ClockLine } from '@capfleet/shared/time/clock-line';
 import { MILLISECOND, type Nanos } from '@capfleet/shared/time/nanos';
 import type { ReferenceClock } from './ports/reference-clock.ts';
-import { Steering, type Course } from './steering.ts';
+import type { Course } from './slew.ts';
+import { Steering } from './steering.ts';
 
 /** For a start, and to keep up with it. */
 const PROBES = 60;
@@ -30,28 +31,30 @@ export class ClockWatch {
   #slewed: Nanos = 0n;
   #wallOffset: Nanos = 0n;
   #wallSet = { count: 0, total: 0n };
-  #measuring: Promise<void> | null = null;
+  /** The latest measurement; they come one after the other. */
+  #measuring: Promise<void> = Promise.resolve();
+  #waiting = 0;
 
   constructor(reference: ReferenceClock, local: LocalClocks) {
     this.#reference = reference;
     this.#local = local;
   }
 
-  /** Measures anew; waits for as long as nobody answers. */
+  /** For a start: what clocks were set by before does not count. Waits for as long as nobody answers. */
   async facts(): Promise<ClockFacts> {
+    this.#steering = null;
     await this.#measure(PROBES);
-    const { offset, bound } = this.#line.offsetAt(this.#local.monotonicNow());
-    return {
-      offset: String(offset),
-      bound: String(bound),
-      roundTrip: String(this.#roundTrip),
-      probes: PROBES,
-    };
+    if (this.#line.steps.count > 0) {
+      this.#line = new ClockLine();
+      await this.#measure(PROBES);
+    }
+    return this.#facts();
   }
 
-  /** Forgets what clocks were set by: what counts for the next start is what they show now. */
-  forget(): void {
-    if (this.#line.steps.count > 0) this.#line = new ClockLine();
+  /** Once more, after a play. */
+  async factsAfter(): Promise<ClockFacts> {
+    await this.#measure(FEW_PROBES);
+    return this.#facts();
   }
 
   /**
@@ -72,9 +75,7 @@ export class ClockWatch {
     this.#lookAtWall();
     const steering = this.#steering;
     // Without an answer the course goes on by what is known.
-    this.#measuring ??= this.#measure(FEW_PROBES)
-      .catch(() => undefined)
-      .finally(() => (this.#measuring = null));
+    if (this.#waiting === 0) void this.#measure(FEW_PROBES).catch(() => undefined);
     await Promise.race([this.#measuring, new Promise((resolve) => setTimeout(resolve, 500).unref())]);
     if (!steering || steering !== this.#steering) return null;
     const now = this.#local.monotonicNow();
@@ -83,6 +84,11 @@ export class ClockWatch {
     if (bound > this.#worst) this.#worst = bound;
     this.#slewed = steering.shiftAt(now);
     return course;
+  }
+
+  /** What the reference clock showed at an instant of the play, if nobody had set it, ns since the epoch. */
+  referenceAt(instant: Nanos): Nanos {
+    return this.#steering?.referenceAt(instant) ?? instant + this.#line.offsetAt(instant).offset;
   }
 
   /** Of the play that has ended. */
@@ -106,10 +112,26 @@ export class ClockWatch {
     return this.#reference.close();
   }
 
+  /** @throws as the reference clock does */
   async #measure(probes: number): Promise<void> {
-    const measured = await this.#reference.measure(probes);
-    this.#roundTrip = measured.roundTrip;
-    this.#line.add(measured);
+    this.#waiting += 1;
+    const measured = this.#measuring.then(() => this.#reference.measure(probes));
+    const taken = measured.then((best) => {
+      this.#roundTrip = best.roundTrip;
+      this.#line.add(best);
+    });
+    this.#measuring = taken.catch(() => undefined).then(() => void (this.#waiting -= 1));
+    return taken;
+  }
+
+  #facts(): ClockFacts {
+    const { offset, bound } = this.#line.offsetAt(this.#local.monotonicNow());
+    return {
+      offset: String(offset),
+      bound: String(bound),
+      roundTrip: String(this.#roundTrip),
+      probes: PROBES,
+    };
   }
 
   #lookAtWall(): void {

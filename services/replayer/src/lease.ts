@@ -1,32 +1,39 @@
-// Sees to it that a play which was away (its process stopped, its host asleep) does not go on by itself: by then another
-// agent may have its place. The pacer sends as long as it holds a lease, and this renews it as long as nothing was away.
+// Sees to it that a play whose agent was away does not go on by itself: by then another agent may have its place. A play
+// sends as long as it holds a lease, and the agent renews it as long as it was not away.
 import type { Nanos } from '@capfleet/shared/time/nanos';
-import type { Pacer } from './ports/pacer.ts';
 
 /** Shorter than an agent that is away keeps its name, so that nobody else has it yet when the lease ends. */
 export const LEASE: Nanos = 3_000_000_000n;
 const RENEWAL_MS = 250;
 
 export interface Lease {
-  /** After a lapse: whose place it is has been asked, and the play goes on. */
-  renew(): void;
+  /** After a lapse: the place was its own at that instant, and the play goes on. */
+  renew(asked: Nanos): void;
   end(): void;
 }
 
-/** @param onLapse called once for each time away; nothing is sent until `renew` */
-export function keepLease(pacer: Pick<Pacer, 'lease'>, now: () => Nanos, onLapse: () => void): Lease {
-  let last = now();
+export interface LeaseHolder {
+  /** CLOCK_MONOTONIC, ns. */
+  readonly now: () => Nanos;
+  readonly grant: (until: Nanos) => void;
+  /** Called once for each time away; nothing is granted until `renew`. */
+  readonly onLapse: () => void;
+}
+
+export function keepLease({ now, grant, onLapse }: LeaseHolder): Lease {
+  let last = 0n;
   let lapsed = false;
-  const renew = (): void => {
-    last = now();
+  const renew = (from: Nanos): void => {
+    last = from;
     lapsed = false;
-    pacer.lease(last + LEASE);
+    grant(from + LEASE);
   };
-  renew();
+  renew(now());
   const timer = setInterval(() => {
     if (lapsed) return;
-    if (now() - last < LEASE) {
-      renew();
+    const instant = now();
+    if (instant - last < LEASE) {
+      renew(instant);
       return;
     }
     lapsed = true;

@@ -9,7 +9,6 @@ import { openNativePacer } from './adapters/native-pacer.ts';
 import { openPcapPacer } from './adapters/pcap-pacer.ts';
 import { emptyFeedCounts, type FeedCounts } from './feed-counts.ts';
 import { feed } from './feed.ts';
-import { keepLease, type Lease } from './lease.ts';
 import { plannedFiles, type FileError } from './merge-file.ts';
 import { linkName } from './link.ts';
 import type { FromPlayThread, PlayOutcome, ToPlayThread } from './play.ts';
@@ -46,7 +45,6 @@ async function play(): Promise<void> {
   const { preload: limit } = plan.policies;
   const source = limit === null ? disk : await preload(plan.files, disk, limit);
   const pacer = link.kind === 'pcap' ? openPcapPacer(link.interface, asked) : openNativePacer(link, asked);
-  let lease = null as Lease | null;
   let lookAgain = null as ReturnType<typeof watchSurroundings> | null;
   const counts = emptyFeedCounts();
   const fileErrors: FileError[] = [];
@@ -58,13 +56,6 @@ async function play(): Promise<void> {
       case 'start':
         lookAgain = watchSurroundings(link, asked.cpu);
         pacer.start(BigInt(message.at));
-        lease = keepLease(
-          pacer,
-          () => process.hrtime.bigint(),
-          () => {
-            say({ type: 'lapsed' });
-          },
-        );
         break;
       case 'stop':
         stopped = true;
@@ -76,11 +67,15 @@ async function play(): Promise<void> {
       case 'resume':
         pacer.resume();
         return;
-      case 'renew':
-        lease?.renew();
+      case 'lease':
+        pacer.lease(BigInt(message.until));
         return;
       case 'steer':
-        pacer.steer(BigInt(message.at), BigInt(message.shift));
+        pacer.steer({
+          since: BigInt(message.since),
+          at: BigInt(message.at),
+          shift: BigInt(message.shift),
+        });
         return;
     }
     started();
@@ -128,7 +123,6 @@ async function play(): Promise<void> {
     say({ type: 'ended', outcome: outcomeOf(pacer, counts, fileErrors, surroundings) });
   } finally {
     clearInterval(progress);
-    lease?.end();
     pacer.close();
   }
 }

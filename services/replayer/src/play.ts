@@ -8,7 +8,7 @@ import type { Nanos } from '@capfleet/shared/time/nanos';
 import type { LinkChoice } from './link.ts';
 import { startPlayHost } from './play-host.ts';
 import type { PacingOptions } from './pacing-options.ts';
-import type { Course } from './steering.ts';
+import type { Course } from './slew.ts';
 
 /** What the thread knows of its play; the agent adds what it knows of clocks. */
 export type PlayOutcome = Omit<PlayResult, 'clock' | 'clockAfter' | 'clockCourse'>;
@@ -23,11 +23,12 @@ export interface PlayProgress {
 
 export type ToPlayThread =
   | { readonly type: 'start'; readonly at: string }
-  | { readonly type: 'steer'; readonly at: string; readonly shift: string }
-  | { readonly type: 'stop' | 'pause' | 'resume' | 'renew' };
+  | { readonly type: 'steer'; readonly since: string; readonly at: string; readonly shift: string }
+  | { readonly type: 'lease'; readonly until: string }
+  | { readonly type: 'stop' | 'pause' | 'resume' };
 
 export type FromPlayThread =
-  | { readonly type: 'prepared' | 'lapsed' }
+  | { readonly type: 'prepared' }
   | ({ readonly type: 'progress' } & PlayProgress)
   | { readonly type: 'ended'; readonly outcome: PlayOutcome }
   | { readonly type: 'failed'; readonly error: FailureRecord };
@@ -42,8 +43,8 @@ export interface Play {
   resume(): void;
   /** Has due times head evenly for a shift of `shift` ns at the instant `at`. */
   steer(course: Course): void;
-  /** Goes on after a lapse. */
-  renew(): void;
+  /** Sends nothing from the instant on, until a later one is given; what was due in between is left out. */
+  lease(until: Nanos): void;
   readonly progress: PlayProgress;
   /** Rejects where the thread itself failed, and with the reason of a signal that gave it up; the link is free then. */
   readonly ended: Promise<PlayOutcome>;
@@ -61,11 +62,10 @@ export interface PlayData {
 
 /**
  * Opens and fills.
- * @param onLapse called when the play was away: it sends nothing until `renew`
  * @param signal aborted before the start: the play ends where it stands, and tells nothing more
  * @throws PlayFailed, Failure `internal`; the signal's reason, once the link is free
  */
-export async function preparePlay(data: PlayData, onLapse: () => void, signal: AbortSignal): Promise<Play> {
+export async function preparePlay(data: PlayData, signal: AbortSignal): Promise<Play> {
   signal.throwIfAborted();
   const thread = startPlayHost(data);
   signal.addEventListener('abort', thread.end, { once: true });
@@ -79,9 +79,6 @@ export async function preparePlay(data: PlayData, onLapse: () => void, signal: A
         switch (message.type) {
           case 'prepared':
             onPrepared();
-            return;
-          case 'lapsed':
-            onLapse();
             return;
           case 'progress':
             progress = message;
@@ -115,11 +112,11 @@ export async function preparePlay(data: PlayData, onLapse: () => void, signal: A
     resume: () => {
       thread.say({ type: 'resume' });
     },
-    renew: () => {
-      send({ type: 'renew' });
+    lease: (until) => {
+      send({ type: 'lease', until: String(until) });
     },
-    steer: ({ at, shift }) => {
-      send({ type: 'steer', at: String(at), shift: String(shift) });
+    steer: ({ since, at, shift }) => {
+      send({ type: 'steer', since: String(since), at: String(at), shift: String(shift) });
     },
     get progress() {
       return progress;

@@ -1,6 +1,7 @@
 // Drives the agent's state machine: turns words, plans and the play's end into events, and carries out effects.
 // All of the agent's world comes in as arguments.
 import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClockFacts } from '@capfleet/shared/contract/report';
 import {
   HEARTBEAT_EXPIRES_MS,
@@ -16,6 +17,7 @@ import type { Nanos } from '@capfleet/shared/time/nanos';
 import { COUNTERS_SETTLE_MS } from './adapters/interface-counters.ts';
 import { step, toMessage, type AgentEffect, type AgentEvent, type AgentState } from './agent.ts';
 import type { ClockWatch } from './clock-watch.ts';
+import { keepLease, type Lease } from './lease.ts';
 import { interfaceOf, linkName } from './link.ts';
 import type { PacingOptions } from './pacing-options.ts';
 import { PlayFailed, preparePlay, type Play } from './play.ts';
@@ -23,6 +25,7 @@ import type { CoordinatorChannel } from './ports/coordinator-channel.ts';
 import { checkPlan, type PrepareContext } from './prepare.ts';
 
 const PROGRESS_MS = 1000;
+const CLAIM_RETRY_MS = 500;
 /** From the word to stop to the report, which tells the interface's counters; the rest takes well below a second. */
 const STOP_LIMIT_MS = COUNTERS_SETTLE_MS + 1500;
 /** The report is on its way for so long; the channel closes behind it. */
@@ -71,6 +74,7 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
   let linkFree: Promise<unknown> = Promise.resolve();
   let clock: ClockFacts | null = null;
   let origin: Nanos = 0n;
+  let lease: Lease | null = null;
   let isPaused = false;
   let onIdle: () => void = () => undefined;
 
@@ -99,14 +103,16 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
         return;
       case 'start':
         origin = effect.start - BigInt(clock?.offset ?? 0);
-        play?.start(origin);
+        if (play && state.phase !== 'idle') lease = leaseTo(play, state.run, state.epoch);
         world.clocks.begin(origin, BigInt(clock?.offset ?? 0));
+        play?.start(origin);
         if (isPaused) play?.pause();
         return;
       case 'stop':
         play?.stop();
         return;
       case 'abandon':
+        lease?.end();
         play = null;
         preparation.abort();
     }
@@ -127,16 +133,12 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
         handle({ type: 'commit', epoch: message.epoch, start, lead });
       } else handle({ type: message.type, epoch: message.epoch });
     });
-    world.clocks.forget();
     giveUpWhenExpired(job, await world.clocks.facts());
     const mtu = await checkPlan(plan, world.prepare, signal);
     // Some links are there once only.
     await linkFree;
     const preparing = preparePlay(
       { plan, link: world.prepare.link, mtu, s3: world.s3, pacing: world.pacing },
-      () => {
-        void returnToPlay(job);
-      },
       signal,
     );
     linkFree = preparing.then(({ ended }) => ended).catch(() => undefined);
@@ -149,13 +151,34 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
     handle({ type: 'prepared', clock: measured });
   }
 
-  /** After the play was away: it goes on where nobody has taken its place. */
-  async function returnToPlay({ run, epoch }: PrepareJob): Promise<void> {
-    log.warn({ run }, 'the play was away');
-    const isMine = await channel.holds(run, epoch).catch(() => false);
-    if (!isAt(run, epoch)) return;
-    if (isMine) play?.renew();
-    else handle({ type: 'failed', error: new Failure('run-fenced', { run, sensor }).toRecord() });
+  /** The play sends as long as this agent is not away; after that it goes on where nobody has taken its place. */
+  function leaseTo(prepared: Play, run: string, epoch: number): Lease {
+    const askWhoseItIs = async (): Promise<void> => {
+      log.warn({ run }, 'the agent was away');
+      while (play === prepared) {
+        const asked = world.monotonicNow();
+        const isMine = await channel.claim(run, epoch).catch(() => null);
+        if (play !== prepared) return;
+        if (isMine === true) {
+          kept.renew(asked);
+          return;
+        }
+        if (isMine === false) {
+          log.error({ run }, 'another agent has the place of this one');
+          handle({ type: 'stop', epoch });
+          return;
+        }
+        await sleep(CLAIM_RETRY_MS);
+      }
+    };
+    const kept = keepLease({
+      now: () => world.monotonicNow(),
+      grant: (until) => {
+        prepared.lease(until);
+      },
+      onLapse: () => void askWhoseItIs(),
+    });
+    return kept;
   }
 
   function isAt(run: string, epoch: number): boolean {
@@ -183,15 +206,21 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
       channel
         .say(run, { type: 'progress', sensor, epoch, sent, sentBytes, refused, position, loops })
         .catch(() => undefined);
-      void world.clocks.follow().then((course) => {
-        if (course && play === prepared) prepared.steer(course);
-      });
+      world.clocks.follow().then(
+        (course) => {
+          if (course && play === prepared) prepared.steer(course);
+        },
+        (error: unknown) => {
+          log.warn({ reason: asFailure(error).message }, 'following the clock');
+        },
+      );
     }, PROGRESS_MS);
     const onReference = (instant: string | null): string | null =>
-      instant === null ? null : String(BigInt(instant) + BigInt(before.offset));
+      instant === null ? null : String(world.clocks.referenceAt(BigInt(instant)));
     const settle = (event: AgentEvent): void => {
       clearInterval(timer);
       if (play !== prepared) return;
+      lease?.end();
       play = null;
       handle(event);
     };
@@ -224,7 +253,7 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
         resolve(null);
       }, 2000).unref(),
     );
-    return Promise.race([world.clocks.facts().catch(() => null), late]);
+    return Promise.race([world.clocks.factsAfter().catch(() => null), late]);
   }
 
   async function register(): Promise<void> {

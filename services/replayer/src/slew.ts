@@ -1,5 +1,15 @@
 // How due times follow a clock that runs at another rate: each is moved by an amount that grows or shrinks evenly, so
 // that nothing ever jumps. The native core has the same (native/include/slew.h). Numbers are ns on one clock.
+import type { Nanos } from '@capfleet/shared/time/nanos';
+
+/** Instants are CLOCK_MONOTONIC. */
+export interface Course {
+  /** From here on it counts. */
+  readonly since: Nanos;
+  readonly at: Nanos;
+  /** What due times are to be moved by then, ns. */
+  readonly shift: Nanos;
+}
 
 const MOST_RATE = 1e-3;
 

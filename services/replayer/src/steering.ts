@@ -3,19 +3,12 @@
 // known of the clock they are left alone, so that the noise of measuring never shows on the wire.
 import type { ClockLine } from '@capfleet/shared/time/clock-line';
 import { MILLISECOND, SECOND, type Nanos } from '@capfleet/shared/time/nanos';
-import { Slew } from './slew.ts';
+import { Slew, type Course } from './slew.ts';
 
 /** The time in which a deviation is made up for. */
 const HORIZON: Nanos = 4n * SECOND;
 /** After which a course takes effect. */
-const LEAD: Nanos = 100n * MILLISECOND;
-
-export interface Course {
-  /** CLOCK_MONOTONIC. */
-  readonly at: Nanos;
-  /** What due times are to be moved by then, ns. */
-  readonly shift: Nanos;
-}
+const LEAD: Nanos = 200n * MILLISECOND;
 
 export class Steering {
   readonly #line: ClockLine;
@@ -41,8 +34,9 @@ export class Steering {
     const expected = this.shiftAt(at);
     const shift = nearest(expected, wanted - bound, wanted + bound);
     if (shift === expected) return null;
-    this.#slew.steer(this.#since(now + LEAD), this.#since(at), Number(shift));
-    return { at, shift };
+    const since = now + LEAD;
+    this.#slew.steer(this.#since(since), this.#since(at), Number(shift));
+    return { since, at, shift };
   }
 
   /** How far from the reference clock what is due at an instant goes out at most, by what is known now, ns. */
@@ -50,6 +44,11 @@ export class Steering {
     const { offset, bound } = this.#line.offsetAt(due);
     const deviation = this.shiftAt(due) - (this.#startOffset - offset);
     return bound + (deviation < 0n ? -deviation : deviation);
+  }
+
+  /** What the reference clock shows at an instant, by the course that due times are on. */
+  referenceAt(instant: Nanos): Nanos {
+    return instant + this.#startOffset - this.shiftAt(instant);
   }
 
   /** What is due at an instant is moved by, ns. */

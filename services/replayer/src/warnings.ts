@@ -40,7 +40,8 @@ function awayOf({ lapses }: PlayFacts): PlayWarning[] {
     {
       kind: 'away',
       message: `the agent stood still for seconds ${times(lapses)}: what was due meanwhile was left out`,
-      advice: 'look for what stopped it: SIGSTOP, a debugger, a host or virtual machine that was suspended',
+      advice:
+        'look for what stopped it: SIGSTOP, a debugger, a container that was frozen, a host without a moment for it',
     },
   ];
 }

@@ -4,7 +4,7 @@
 // the bound, at any instant and with no assumption on how errors are distributed.
 // (The lines through a set of intervals: O'Rourke 1981, "An on-line algorithm for fitting straight lines between data
 // ranges".)
-import type { Nanos } from './nanos.ts';
+import { SECOND, type Nanos } from './nanos.ts';
 
 /** The offset at an instant: reference = monotonic + offset, ± bound. */
 export interface OffsetSample {
@@ -18,6 +18,7 @@ export interface OffsetSample {
 const MOST_DRIFT = 500_000;
 /** Older samples add little, and oscillators do not keep their rate for ever. */
 const MOST_SAMPLES = 64;
+const OLDEST: Nanos = 180n * SECOND;
 
 interface Interval {
   /** ns after the first sample. */
@@ -33,26 +34,33 @@ export class ClockLine {
   /** By how much the reference clock was set while it was followed, ns; what is told is as if it had not been. */
   #stepped = 0;
   #steps = 0;
+  /** How well it is known by how much, ns. */
+  #doubt = 0;
 
-  /** Samples come in the order of their instants. */
+  /** One that is older than the latest tells nothing new. */
   add({ at, offset, bound }: OffsetSample): void {
     this.#zero ??= { at, offset };
     const x = Number(at - this.#zero.at);
     const middle = Number(offset - this.#zero.offset) - this.#stepped;
     const next = { at: x, least: middle - Number(bound), most: middle + Number(bound) };
     const last = this.#intervals.at(-1);
+    if (last && x <= last.at) return;
     if (last && !slopes([last, next])) {
       // No drift explains it: the clock was set. The line goes on as it was.
       const here = this.#at(x);
       const step = middle - (here.least + here.most) / 2;
       this.#stepped += step;
       this.#steps += 1;
+      this.#doubt += (here.most - here.least) / 2;
       this.#intervals = [{ at: x, least: next.least - step, most: next.most - step }];
       return;
     }
     this.#intervals.push(next);
     // The rate itself has changed: what is too old for one line is let go.
-    while (this.#intervals.length > MOST_SAMPLES || !slopes(this.#intervals)) this.#intervals.shift();
+    const oldest = x - Number(OLDEST);
+    while (this.#intervals.length > MOST_SAMPLES || (this.#intervals[0]?.at ?? x) < oldest)
+      this.#intervals.shift();
+    while (!slopes(this.#intervals)) this.#intervals.shift();
   }
 
   /** How often the reference clock was set meanwhile, and by how much in all, ns. */
@@ -75,7 +83,7 @@ export class ClockLine {
     const { least, most } = this.#at(Number(at - this.#zero.at));
     return {
       offset: this.#zero.offset + BigInt(Math.round((least + most) / 2)),
-      bound: BigInt(Math.ceil((most - least) / 2)),
+      bound: BigInt(Math.ceil((most - least) / 2 + this.#doubt)),
     };
   }
 
@@ -102,10 +110,6 @@ function slopes(intervals: readonly Interval[]): { least: number; most: number }
       const left = intervals[other];
       if (!left) continue;
       const apart = right.at - left.at;
-      if (apart <= 0) {
-        if (right.least > left.most || right.most < left.least) return null;
-        continue;
-      }
       least = Math.max(least, (right.least - left.most) / apart);
       most = Math.min(most, (right.most - left.least) / apart);
     }

@@ -79,7 +79,6 @@ describe('the clocks of an agent', () => {
     assert.ok(Math.abs(Number(referenceSet.total) + 2e9) < 1000, referenceSet.total);
     assert.equal(slewed, '0');
     // For the next start the reference is what it shows now.
-    watch.forget();
     assert.equal((await watch.facts()).offset, String(OFFSET - 2n * SECOND));
   });
 
@@ -94,5 +93,41 @@ describe('the clocks of an agent', () => {
     at.now += 30n * SECOND;
     assert.equal(await watch.follow(), null);
     assert.ok(BigInt(watch.course().worstBound) > 200_000n);
+  });
+
+  test('tell of an instant of a play what the reference showed, by the course that due times were on', async () => {
+    const { at, watch } = makeClocks();
+    at.ppb = 30_000n;
+    const start = at.now;
+    const offset = BigInt((await watch.facts()).offset);
+    watch.begin(start, offset);
+    assert.equal(watch.referenceAt(start), start + offset);
+    for (let second = 0; second < 600; second += 1) {
+      at.now += SECOND;
+      await watch.follow();
+    }
+    const truth = at.now + OFFSET + (at.now * at.ppb) / SECOND;
+    const error = watch.referenceAt(at.now) - truth;
+    assert.ok(error < 200_000n && error > -200_000n, String(error));
+  });
+
+  test('of an earlier play say nothing of the next', async () => {
+    const { at, watch } = makeClocks();
+    await watch.facts();
+    watch.begin(at.now, OFFSET);
+    for (let second = 0; second < 64; second += 1) {
+      at.now += SECOND;
+      await watch.follow();
+    }
+    // An hour later the reference has been set by a second.
+    at.now += 3600n * SECOND;
+    at.set = SECOND;
+    const { offset, bound } = await watch.facts();
+    assert.equal(offset, String(OFFSET + SECOND));
+    assert.equal(bound, '40000');
+    watch.begin(at.now, BigInt(offset));
+    at.now += SECOND;
+    assert.equal(await watch.follow(), null);
+    assert.equal(watch.course().referenceSet.count, 0);
   });
 });

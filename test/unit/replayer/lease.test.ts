@@ -12,12 +12,11 @@ test('is renewed as long as nothing was away, and not by itself after that', (t)
     now += BigInt(milliseconds) * 1_000_000n;
     t.mock.timers.tick(250);
   };
-  const pacer = { lease: (instant: bigint) => (until = instant) };
-  const lease = keepLease(
-    pacer,
-    () => now,
-    () => (lapses += 1),
-  );
+  const lease = keepLease({
+    now: () => now,
+    grant: (instant) => (until = instant),
+    onLapse: () => (lapses += 1),
+  });
   assert.equal(until, LEASE);
   for (let tick = 0; tick < 100; tick += 1) {
     pass(250);
@@ -32,12 +31,16 @@ test('is renewed as long as nothing was away, and not by itself after that', (t)
   pass(250);
   pass(10_000);
   assert.deepEqual([until, lapses], [before, 1]);
-  lease.renew();
+  lease.renew(now);
   assert.equal(until, now + LEASE);
   pass(250);
   assert.deepEqual([until, lapses], [now + LEASE, 1]);
-  lease.end();
-  const last = until;
+  // An answer that took too long is asked for again.
+  lease.renew(now - LEASE);
+  assert.equal(until, now);
   pass(250);
-  assert.equal(until, last);
+  assert.deepEqual([until, lapses], [now - 250_000_000n, 2]);
+  lease.end();
+  pass(250);
+  assert.equal(lapses, 2);
 });

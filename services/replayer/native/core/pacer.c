@@ -28,10 +28,6 @@
 #define REST (5 * NS_PER_MS)
 #define RESUME_LEAD (20 * NS_PER_MS)
 
-/* Before a new course takes effect: what is due sooner may be on its way already. */
-#define STEER_LEAD (100 * NS_PER_MS)
-/* The longest wait at a time: then the course, the lease and the ring are looked at again. */
-#define LONGEST_WAIT (50 * NS_PER_MS)
 
 /* Before a due time; no stamps are read any more. */
 #define STAMPS_GUARD (100 * NS_PER_US)
@@ -81,8 +77,9 @@ struct pacer {
     int64_t shifted; /* of the shift, what t0 and origin have in them */
     struct slew slew;
     unsigned course_taken;
-    bool lapsed;     /* the lease has ended */
-    int64_t lost_until; /* what is due before this instant was missed while there was no lease */
+    bool lapsed;        /* the lease has ended */
+    int64_t lost_from;  /* what is due from here … */
+    int64_t lost_until; /* … until here was missed while there was no lease */
     int64_t late_drop_ns;
     size_t max_batch;
     int64_t t0;
@@ -163,7 +160,8 @@ static bool due_of(const struct pacer *pacer, const struct ring_record *record, 
 }
 
 static bool is_too_late(const struct pacer *pacer, int64_t due, int64_t now) {
-    return due < pacer->lost_until || (pacer->late_drop_ns > 0 && now - due > pacer->late_drop_ns);
+    bool lost = due >= pacer->lost_from && due < pacer->lost_until;
+    return lost || (pacer->late_drop_ns > 0 && now - due > pacer->late_drop_ns);
 }
 
 static bool take_origin(struct pacer *pacer, const struct ring_record *record) {
@@ -266,7 +264,8 @@ static bool is_paused(struct pacer *pacer) {
 static void follow_course(struct pacer *pacer) {
     unsigned courses = atomic_load_explicit(&pacer->courses, memory_order_acquire);
     if (courses == pacer->course_taken) return;
-    pthread_mutex_lock(&pacer->steering);
+    /* The owner may have lost the processor with it: then the next look takes the course. */
+    if (pthread_mutex_trylock(&pacer->steering) != 0) return;
     pacer->slew = pacer->course;
     pthread_mutex_unlock(&pacer->steering);
     pacer->course_taken = courses;
@@ -274,9 +273,13 @@ static void follow_course(struct pacer *pacer) {
 
 /* True while there is no lease. With the next one the play goes on where it should be by then. */
 static bool has_lapsed(struct pacer *pacer, int64_t now) {
-    bool lapsed = now >= atomic_load_explicit(&pacer->lease, memory_order_relaxed);
-    if (pacer->lapsed && !lapsed) pacer->lost_until = now;
-    if (!pacer->lapsed && lapsed) stat_add(pacer, STAT_LAPSES, 1);
+    int64_t lease = atomic_load_explicit(&pacer->lease, memory_order_relaxed);
+    bool lapsed = now >= lease;
+    if (lapsed && !pacer->lapsed) {
+        stat_add(pacer, STAT_LAPSES, 1);
+        pacer->lost_from = pacer->lost_until = lease;
+    }
+    if (!lapsed && pacer->lapsed) pacer->lost_until = now;
     pacer->lapsed = lapsed;
     return lapsed;
 }
@@ -298,7 +301,7 @@ static enum pacer_state play(struct pacer *pacer) {
             break;
         case GATHERED_NOT_DUE:
             look_for_stamps(pacer, now, next - STAMPS_GUARD);
-            wait_until(&pacer->wait, next < now + LONGEST_WAIT ? next : now + LONGEST_WAIT, &pacer->wake);
+            wait_until(&pacer->wait, next, &pacer->wake);
             break;
         case GATHERED_EMPTY:
             ring_consume(pacer->ring, pacer->cursor.position); /* past a filler that came alone */
@@ -427,9 +430,9 @@ void pacer_resume(struct pacer *pacer) {
     atomic_store_explicit(&pacer->paused, false, memory_order_release);
 }
 
-void pacer_steer(struct pacer *pacer, int64_t at, int64_t shift) {
+void pacer_steer(struct pacer *pacer, int64_t since, int64_t at, int64_t shift) {
     pthread_mutex_lock(&pacer->steering);
-    slew_steer(&pacer->course, monotonic_now() + STEER_LEAD, at, shift);
+    slew_steer(&pacer->course, since, at, shift);
     pthread_mutex_unlock(&pacer->steering);
     atomic_fetch_add_explicit(&pacer->courses, 1, memory_order_release);
 }

@@ -45,6 +45,7 @@ bool wait_until(struct wait *wait, int64_t due, const atomic_bool *stop) {
         }
         int64_t target = due - now > SLICE + margin ? now + SLICE : due - margin;
         struct timespec until = ns_to_timespec(target);
+        bool is_slice = target != due - margin;
         int interrupted = clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
         int64_t woken = monotonic_now();
         wait->slept += woken - now;
@@ -53,6 +54,7 @@ bool wait_until(struct wait *wait, int64_t due, const atomic_bool *stop) {
         if (interrupted) continue;
         margin_woke(&wait->calibration, now - target);
         calibrated(wait);
+        if (is_slice) return false;
     }
     if (!slept) {
         margin_spun(&wait->calibration, now - begun);

@@ -376,12 +376,13 @@ static napi_value resume(napi_env env, napi_callback_info call) {
 }
 
 static napi_value steer(napi_env env, napi_callback_info call) {
-    napi_value arguments[3];
+    napi_value arguments[4];
     struct handle *handle;
-    int64_t at, shift;
-    if (read_arguments(env, call, 3, arguments) && read_handle(env, arguments[0], &handle) &&
-        read_instant(env, arguments[1], "at", &at) && read_instant(env, arguments[2], "shift", &shift))
-        pacer_steer(handle->pacer, at, shift);
+    int64_t since, at, shift;
+    if (read_arguments(env, call, 4, arguments) && read_handle(env, arguments[0], &handle) &&
+        read_instant(env, arguments[1], "since", &since) && read_instant(env, arguments[2], "at", &at) &&
+        read_instant(env, arguments[3], "shift", &shift))
+        pacer_steer(handle->pacer, since, at, shift);
     return NULL;
 }
 

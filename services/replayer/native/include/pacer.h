@@ -93,13 +93,15 @@ void pacer_pause(struct pacer *pacer);
  */
 void pacer_resume(struct pacer *pacer);
 /*
- * Moves due times evenly from soon on, by as much as `shift` ns at the instant `at`, within SLEW_MOST_PPB, and goes on so:
- * the common clock of several hosts does not run exactly as CLOCK_MONOTONIC does (slew.h).
+ * Moves due times evenly from the instant `since` on, by as much as `shift` ns at the instant `at`, within SLEW_MOST_PPB,
+ * and goes on so: the common clock of several hosts does not run exactly as CLOCK_MONOTONIC does (slew.h). `since` lies
+ * ahead: what is due before it may be on its way already.
  */
-void pacer_steer(struct pacer *pacer, int64_t at, int64_t shift);
+void pacer_steer(struct pacer *pacer, int64_t since, int64_t at, int64_t shift);
 /*
  * Sends nothing from the instant on, until a later one is given; without end before the first call. What was due in
- * between is then dropped, as too late: whoever was away goes on where the others are, and not where it was.
+ * between is then dropped, as too late: whoever was away goes on where the others are, and not where it was. A batch that
+ * was being handed over when the process was stopped may still go out, LINK_BATCH_MAX frames.
  */
 void pacer_lease(struct pacer *pacer, int64_t until);
 void pacer_stats(const struct pacer *pacer, int64_t out[STAT_COUNT]);

@@ -2,8 +2,8 @@
  * Waits for an absolute CLOCK_MONOTONIC instant: sleeps until a margin before it, then spins. The margin follows the
  * wake-up overshoot seen on this host while running (margin.h), so a quiet machine spins little and a noisy one is not
  * late.
- * It promises never to return early, to look at the stop flag at least every 50 ms, and to use next to no CPU while
- * the instant is far off.
+ * It promises to look at the stop flag at least every 50 ms, to return to its caller as often, and to use next to no CPU
+ * while the instant is far off.
  *
  * Threads: a wait belongs to one thread; its margin may be read from any.
  */
@@ -30,7 +30,7 @@ struct wait {
 };
 
 void wait_init(struct wait *wait, enum wait_spin spin);
-/* True at or after due; false as soon as stop is seen. */
+/* True at or after due; false as soon as stop is seen, and now and then while due is far off. */
 bool wait_until(struct wait *wait, int64_t due, const atomic_bool *stop);
 int64_t wait_margin(const struct wait *wait);
 

@@ -56,8 +56,8 @@ export function openNativePacer(link: NativeLink, pacing: PacingOptions = plainP
     resume: () => {
       native.resume(handle);
     },
-    steer: (at, shift) => {
-      native.steer(handle, at, shift);
+    steer: ({ since, at, shift }) => {
+      native.steer(handle, since, at, shift);
     },
     lease: (until) => {
       native.lease(handle, until);

@@ -10,7 +10,7 @@ import type { InterfaceFacts } from '../native/binding.ts';
 import { plainPacing, type PacingOptions } from '../pacing-options.ts';
 import type { Pacer, PacerCounts } from '../ports/pacer.ts';
 import { RingReader } from '../ring-reader.ts';
-import { Slew } from '../slew.ts';
+import { Slew, type Course } from '../slew.ts';
 import { requireNative } from './native-pacer.ts';
 import { loadNpmPcap, openPcapSender, type PcapSender } from './npm-pcap.ts';
 
@@ -29,8 +29,6 @@ const EMPTY_PAUSE_MS = 1;
 const LAPSED_PAUSE_MS = 5;
 /** Then the course and the lease are looked at again. */
 const LONGEST_WAIT_MS = 50;
-/** Before a new course takes effect. */
-const STEER_LEAD_NS = 100_000_000;
 const SHORTEST_FRAME = 14;
 const EBADMSG = 74;
 
@@ -109,8 +107,9 @@ class PcapPacer implements Pacer {
   #lease = Number.POSITIVE_INFINITY;
   #lapses = 0;
   #lapsed = false;
-  /** What is due before was missed while there was no lease. */
-  #lostUntil = Number.NEGATIVE_INFINITY;
+  /** What is due between the two was missed while there was no lease. */
+  #lostFrom = 0;
+  #lostUntil = 0;
 
   constructor(name: string) {
     this.#link = new PcapLink(name, this.#clock);
@@ -157,8 +156,9 @@ class PcapPacer implements Pacer {
     this.#work();
   }
 
-  steer(at: bigint, shift: bigint): void {
-    this.#slew.steer(this.#clock.now() + STEER_LEAD_NS, this.#clock.fromMonotonic(at), Number(shift));
+  steer({ since, at, shift }: Course): void {
+    const clock = this.#clock;
+    this.#slew.steer(clock.fromMonotonic(since), clock.fromMonotonic(at), Number(shift));
   }
 
   lease(until: bigint): void {
@@ -240,12 +240,12 @@ class PcapPacer implements Pacer {
       }
       const asked = this.#origin + this.#ring.due;
       const due = asked + this.#slew.at(asked);
-      if (due < this.#lostUntil) {
+      if (this.#pausedAt !== null && due > this.#pausedAt) return;
+      if (due >= this.#lostFrom && due < this.#lostUntil) {
         this.#refused.late += 1;
         this.#ring.consume();
         continue;
       }
-      if (this.#pausedAt !== null && due > this.#pausedAt) return;
       let now = this.#clock.now();
       if (due - now > WAKE_NS) {
         this.#workLater((due - now - WAKE_NS) / 1e6);
@@ -267,8 +267,11 @@ class PcapPacer implements Pacer {
   #hasLapsed(): boolean {
     const now = this.#clock.now();
     const lapsed = now >= this.#lease;
-    if (this.#lapsed && !lapsed) this.#lostUntil = now;
-    if (!this.#lapsed && lapsed) this.#lapses += 1;
+    if (lapsed && !this.#lapsed) {
+      this.#lapses += 1;
+      this.#lostFrom = this.#lostUntil = this.#lease;
+    }
+    if (!lapsed && this.#lapsed) this.#lostUntil = now;
     this.#lapsed = lapsed;
     return lapsed;
   }

@@ -13,23 +13,25 @@ interface Asker {
 }
 
 export function redisClock(redis: string): ReferenceClock {
-  const asking = new Map<number, Asker>();
+  let asking = new Map<number, Asker>();
   let thread: Worker | null = null;
   let questions = 0;
 
   function start(): Worker {
     const started = new Worker(THREAD, { workerData: redis, resourceLimits });
+    const askers = new Map<number, Asker>();
+    asking = askers;
     started.unref();
     started.on('message', (answer: ClockAnswer) => {
-      const asker = asking.get(answer.id);
-      asking.delete(answer.id);
+      const asker = askers.get(answer.id);
+      askers.delete(answer.id);
       if ('measured' in answer) asker?.resolve(answer.measured);
       else asker?.reject(new Error(answer.error));
     });
     const fail = (error: Error): void => {
       if (thread === started) thread = null;
-      for (const asker of asking.values()) asker.reject(error);
-      asking.clear();
+      for (const asker of askers.values()) asker.reject(error);
+      askers.clear();
     };
     started.on('error', (error: unknown) => {
       fail(error instanceof Error ? error : new Error(String(error)));

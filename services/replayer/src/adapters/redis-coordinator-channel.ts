@@ -4,7 +4,6 @@ import { UnrecoverableError, Worker } from 'bullmq';
 import {
   HEARTBEAT_EXPIRES_MS,
   prepareJobSchema,
-  registrationSchema,
   toSensorsSchema,
   type ToSensors,
 } from '@capfleet/shared/contract/agent-messages';
@@ -25,11 +24,27 @@ import type { CoordinatorChannel } from '../ports/coordinator-channel.ts';
 
 const FOLLOW_WAIT_MS = 1000;
 
+/** Whether the name is another agent's. */
+const IS_TAKEN = `
+local holder = redis.call('GET', KEYS[1])
+if holder then
+  local isJson, registration = pcall(cjson.decode, holder)
+  if isJson and type(registration) == 'table' and registration.instance ~= ARGV[1] then return 0 end
+end`;
+
+const REGISTER = `${IS_TAKEN}
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1`;
+
+const UNREGISTER = `${IS_TAKEN}
+redis.call('DEL', KEYS[1])
+return 1`;
+
 /** Takes the claim unless it is another's of the same epoch or a later one. */
-const CLAIM = `
-local held = redis.call('GET', KEYS[1])
-if held and held ~= ARGV[1] and tonumber(string.match(held, '^%d+')) >= tonumber(ARGV[2]) then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[3])
+const CLAIM = `${IS_TAKEN}
+local held = redis.call('GET', KEYS[2])
+if held and held ~= ARGV[2] and tonumber(string.match(held, '^%d+') or 0) >= tonumber(ARGV[3]) then return 0 end
+redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[4])
 return 1`;
 
 export function redisCoordinatorChannel(
@@ -38,17 +53,15 @@ export function redisCoordinatorChannel(
   log: Logger,
 ): CoordinatorChannel {
   const { sensor, instance } = identity;
-  const claimOf = (epoch: number): string => `${String(epoch)} ${instance}`;
   const client = connect(redis, `replayer-${sensor}`, log);
   let worker: Worker | undefined;
   let following: AbortController | undefined;
 
   return {
     async register(registration) {
-      const key = sensorKey(sensor);
-      const holder = registrationSchema.safeParse(parseEntry(await client.get(key)));
-      if (holder.success && holder.data.instance !== instance) throw new Failure('sensor-taken', { sensor });
-      await client.set(key, JSON.stringify(registration), 'PX', HEARTBEAT_EXPIRES_MS);
+      const text = JSON.stringify(registration);
+      const args = [sensorKey(sensor), instance, text, HEARTBEAT_EXPIRES_MS] as const;
+      if ((await client.eval(REGISTER, 1, ...args)) !== 1) throw new Failure('sensor-taken', { sensor });
     },
 
     async onPlan(listener) {
@@ -77,14 +90,9 @@ export function redisCoordinatorChannel(
     },
 
     async claim(run, epoch) {
-      const mine = claimOf(epoch);
-      return (await client.eval(CLAIM, 1, claimKey(run, sensor), mine, epoch, RUN_KEYS_TTL_SECONDS)) === 1;
-    },
-
-    async holds(run, epoch) {
-      const [claim, holder] = await client.mget(claimKey(run, sensor), sensorKey(sensor));
-      const registered = registrationSchema.safeParse(parseEntry(holder));
-      return claim === claimOf(epoch) && (!registered.success || registered.data.instance === instance);
+      const claim = `${String(epoch)} ${instance}`;
+      const keys = [sensorKey(sensor), claimKey(run, sensor)];
+      return (await client.eval(CLAIM, 2, ...keys, instance, claim, epoch, RUN_KEYS_TTL_SECONDS)) === 1;
     },
 
     async say(run, message) {
@@ -105,8 +113,7 @@ export function redisCoordinatorChannel(
     async close() {
       following?.abort();
       await worker?.close();
-      const holder = registrationSchema.safeParse(parseEntry(await client.get(sensorKey(sensor))));
-      if (holder.success && holder.data.instance === instance) await client.del(sensorKey(sensor));
+      await client.eval(UNREGISTER, 1, sensorKey(sensor), instance);
       client.disconnect();
     },
   };

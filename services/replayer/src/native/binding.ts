@@ -191,8 +191,8 @@ export interface NativeBinding {
   pause(handle: PacerHandle): void;
   /** Goes on in 20 ms; what was not sent is due later by exactly the time from pause() until then. */
   resume(handle: PacerHandle): void;
-  /** Moves due times evenly from soon on, by as much as `shift` ns at the instant `at`, and goes on so. */
-  steer(handle: PacerHandle, at: bigint, shift: bigint): void;
+  /** Moves due times evenly from `since` on, by as much as `shift` ns at the instant `at`, and goes on so. */
+  steer(handle: PacerHandle, since: bigint, at: bigint, shift: bigint): void;
   /** Sends nothing from the instant on, until a later one is given; what was due in between is then dropped. */
   lease(handle: PacerHandle, until: bigint): void;
   /** Fills `out`, at least STAT_COUNT long, by STAT. At any time, also after close(). */

@@ -15,12 +15,10 @@ export interface CoordinatorChannel {
   /** Takes plans from the sensor's queue from now on. Plans that do not fit their schema are logged and refused. */
   onPlan(listener: (job: PrepareJob) => void): Promise<void>;
   /**
-   * True where this instance is now the one that may play the sensor's share of the run; false where another has
-   * claimed it in the same attempt of the coordinator or in a later one.
+   * True where this instance is the one that may play the sensor's share of the run, now or as before; false where
+   * another has the sensor's name, or has claimed the run in the same attempt of the coordinator or in a later one.
    */
   claim(run: string, epoch: number): Promise<boolean>;
-  /** Whether it still is, and nobody else has the sensor's name. Waits for Redis. */
-  holds(run: string, epoch: number): Promise<boolean>;
   say(run: string, message: FromSensor): Promise<void>;
   /** Words of the coordinator about a run from its beginning on, until `follow` is called again or closed. */
   follow(run: string, listener: (message: ToSensors) => void): void;

@@ -1,6 +1,7 @@
 // The port to what sends at the right instant. Frames go in through shared memory as records (see ring-writer);
 // the pacer sends each when it is due and counts what became of it.
 import type { RefusalCause } from '@capfleet/shared/contract/report';
+import type { Course } from '../slew.ts';
 import type { Nanos } from '@capfleet/shared/time/nanos';
 
 /** How the pacing itself did. */
@@ -57,10 +58,10 @@ export interface Pacer {
   /** Goes on soon; what was not sent is due later by exactly the time that the timeline stood still. */
   resume(): void;
   /**
-   * Moves due times evenly from soon on, by as much as `shift` ns at the instant `at`, and goes on so: what the common
-   * clock of several hosts drifts by is followed without a jump.
+   * Moves due times evenly from the instant `since` on, by as much as `shift` ns at the instant `at`, and goes on so: what
+   * the common clock of several hosts drifts by is followed without a jump.
    */
-  steer(at: Nanos, shift: Nanos): void;
+  steer(course: Course): void;
   /**
    * Sends nothing from the instant on (CLOCK_MONOTONIC), until a later one is given; without end before the first call.
    * What was due in between is dropped and counted as late: the play goes on where it should be by then.

@@ -92,6 +92,28 @@ describe('the line of a reference clock', () => {
     }
   });
 
+  test('takes no sample that is older than the latest, and does not know more after a step than before', () => {
+    const line = follow(30, 1, drifting(100_000));
+    const before = line.offsetAt(30n * SECOND);
+    line.add(measure(5n * SECOND, drifting(100_000), () => 0));
+    assert.deepEqual([line.offsetAt(30n * SECOND), line.steps.count], [before, 0]);
+
+    const rough = new ClockLine();
+    rough.add({ at: 0n, offset: 0n, bound: 500_000n });
+    rough.add({ at: SECOND, offset: 3n * SECOND, bound: 1000n });
+    assert.equal(rough.steps.count, 1);
+    assert.ok(rough.offsetAt(SECOND).bound >= 501_000n);
+  });
+
+  test('does not take what was long ago for what is now', () => {
+    const line = follow(64, 1, drifting(0));
+    const later = 3600n * SECOND;
+    line.add({ at: later, offset: OFFSET + SECOND, bound: 40_000n });
+    const { offset, bound } = line.offsetAt(later + 4n * SECOND);
+    assert.ok(magnitude(offset - (OFFSET + SECOND)) <= bound);
+    assert.ok(bound >= 2_000_000n, 'four seconds at 500 ppm either way');
+  });
+
   test('knows nothing before its first sample, and little after one', () => {
     const line = new ClockLine();
     assert.throws(() => line.offsetAt(0n), RangeError);

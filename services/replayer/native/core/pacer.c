@@ -60,7 +60,8 @@ struct pacer {
     atomic_bool paused;
     atomic_bool wake;      /* stop or paused: what ends a wait */
     _Atomic int64_t shift; /* by all pauses so far */
-    _Atomic int64_t lease; /* nothing is sent from this instant on */
+    _Atomic int64_t lease;   /* nothing is sent from this instant on */
+    _Atomic int64_t granted; /* when that was said */
     pthread_mutex_t steering;
     struct slew course;        /* under the lock */
     _Atomic unsigned courses;  /* that there were so far */
@@ -277,7 +278,7 @@ static bool has_lapsed(struct pacer *pacer, int64_t now) {
     bool lapsed = now >= lease;
     if (lapsed && !pacer->lapsed) {
         stat_add(pacer, STAT_LAPSES, 1);
-        pacer->lost_from = pacer->lost_until = lease;
+        pacer->lost_from = pacer->lost_until = atomic_load_explicit(&pacer->granted, memory_order_relaxed);
     }
     if (!lapsed && pacer->lapsed) pacer->lost_until = now;
     pacer->lapsed = lapsed;
@@ -438,6 +439,7 @@ void pacer_steer(struct pacer *pacer, int64_t since, int64_t at, int64_t shift) 
 }
 
 void pacer_lease(struct pacer *pacer, int64_t until) {
+    atomic_store_explicit(&pacer->granted, monotonic_now(), memory_order_relaxed);
     atomic_store_explicit(&pacer->lease, until, memory_order_relaxed);
 }
 

@@ -99,8 +99,8 @@ void pacer_resume(struct pacer *pacer);
  */
 void pacer_steer(struct pacer *pacer, int64_t since, int64_t at, int64_t shift);
 /*
- * Sends nothing from the instant on, until a later one is given; without end before the first call. What was due in
- * between is then dropped, as too late: whoever was away goes on where the others are, and not where it was. A batch that
+ * Sends nothing from the instant on, until a later one is given; without end before the first call. What is due between
+ * this call and the one after the lapse, and was not sent, is then dropped, as too late: whoever was away goes on where the others are, and not where it was. A batch that
  * was being handed over when the process was stopped may still go out, LINK_BATCH_MAX frames.
  */
 void pacer_lease(struct pacer *pacer, int64_t until);

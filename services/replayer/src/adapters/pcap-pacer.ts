@@ -105,6 +105,7 @@ class PcapPacer implements Pacer {
 
   readonly #slew = new Slew();
   #lease = Number.POSITIVE_INFINITY;
+  #granted = 0;
   #lapses = 0;
   #lapsed = false;
   /** What is due between the two was missed while there was no lease. */
@@ -162,6 +163,7 @@ class PcapPacer implements Pacer {
   }
 
   lease(until: bigint): void {
+    this.#granted = this.#clock.now();
     this.#lease = this.#clock.fromMonotonic(until);
   }
 
@@ -269,7 +271,7 @@ class PcapPacer implements Pacer {
     const lapsed = now >= this.#lease;
     if (lapsed && !this.#lapsed) {
       this.#lapses += 1;
-      this.#lostFrom = this.#lostUntil = this.#lease;
+      this.#lostFrom = this.#lostUntil = this.#granted;
     }
     if (!lapsed && this.#lapsed) this.#lostUntil = now;
     this.#lapsed = lapsed;

@@ -57,6 +57,14 @@ export function reportRun(
       text: `the run was cancelled: ${state.cancelled}`,
     });
   }
+  if (totals.read > 0 && totals.sent === 0 && !state.stopAsked) {
+    findings.push({
+      check: 'sent',
+      sensor: null,
+      holds: false,
+      text: `none of the ${String(totals.read)} packets went out`,
+    });
+  }
   const [timeline] = plans;
   return {
     version: 1,

@@ -103,6 +103,14 @@ describe('the report of a run', () => {
     };
     const state = apply(playing(), reported('a', result), reported('b', result));
     assert.deepEqual(broken(reportRun('run-1', state, filtered)), []);
+
+    const none = accounts({ read: 10, sent: 0, refused: { ...accounts().refused, filtered: 10 } });
+    const nothing = apply(playing(), reported('a', { accounts: none }), reported('b', { accounts: none }));
+    assert.deepEqual(
+      broken(reportRun('run-1', nothing, filtered)),
+      ['sent'],
+      'but not where nothing is left',
+    );
   });
 
   test('with a file that could not be read does not hold, also where only a part was asked for', () => {

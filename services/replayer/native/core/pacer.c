@@ -157,7 +157,8 @@ static bool due_of(const struct pacer *pacer, const struct ring_record *record, 
     int64_t due;
     if (!(fabs(record->due) < (double)INSTANT_MAX)) return false; /* NaN too */
     if (!add_ns(pacer->origin, (int64_t)record->due, &due)) return false;
-    return add_ns(due, slew_at(&pacer->slew, due), out);
+    *out = due;
+    return pacer->course_taken == 0 || add_ns(due, slew_at(&pacer->slew, due), out);
 }
 
 static bool is_too_late(const struct pacer *pacer, int64_t due, int64_t now) {

@@ -1,6 +1,7 @@
 // Drives the agent's state machine: turns words, plans and the play's end into events, and carries out effects.
 // All of the agent's world comes in as arguments.
 import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClockFacts } from '@capfleet/shared/contract/report';
 import {
   HEARTBEAT_EXPIRES_MS,
@@ -9,7 +10,7 @@ import {
   type PrepareJob,
   type Registration,
 } from '@capfleet/shared/contract/agent-messages';
-import { asFailure, Failure, type FailureRecord } from '@capfleet/shared/errors/failure';
+import { asFailure, Failure, reasonOf, type FailureRecord } from '@capfleet/shared/errors/failure';
 import type { Logger } from '@capfleet/shared/log/logger';
 import type { S3Options } from '@capfleet/shared/source/s3/s3-options';
 import type { Nanos } from '@capfleet/shared/time/nanos';
@@ -27,6 +28,8 @@ const PROGRESS_MS = 1000;
 const STOP_LIMIT_MS = COUNTERS_SETTLE_MS + 1500;
 /** The report is on its way for so long; the channel closes behind it. */
 const REPORT_MS = 50;
+/** For so long a report is told again; its coordinator waits as long as the registration says so. */
+const REPORT_AGAIN_MS = 60_000;
 /** What `close` takes at most, beside the channel's own. */
 export const AGENT_CLOSE_LIMIT_MS = STOP_LIMIT_MS + REPORT_MS;
 /** What setTimeout can count. */
@@ -72,6 +75,9 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
   let clock: ClockFacts | null = null;
   let origin: Nanos = 0n;
   let isPaused = false;
+  let isClosed = false;
+  /** The run whose report is on its way. */
+  let untold: string | null = null;
   let onIdle: () => void = () => undefined;
 
   const handle = (event: AgentEvent): void => {
@@ -93,9 +99,7 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
       }
       case 'say':
         log.info({ run: effect.run, word: effect.what.type }, 'to the coordinator');
-        channel.say(effect.run, toMessage(effect, sensor, link)).catch((error: unknown) => {
-          log.error({ err: error }, 'telling the coordinator failed');
-        });
+        void tell(effect);
         return;
       case 'start':
         origin = effect.start - BigInt(clock?.offset ?? 0);
@@ -112,6 +116,24 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
     }
   }
 
+  /** Who waits for the end of a run has a report only: one that Redis refuses (it is full, say) is told once more. */
+  async function tell(effect: Extract<AgentEffect, { do: 'say' }>): Promise<void> {
+    const { run, what } = effect;
+    const until = performance.now() + (what.type === 'report' ? REPORT_AGAIN_MS : 0);
+    if (what.type === 'report') untold = run;
+    for (;;) {
+      try {
+        await channel.say(run, toMessage(effect, sensor, link));
+        break;
+      } catch (error) {
+        log.error({ run, word: what.type, reason: reasonOf(error) }, 'telling the coordinator failed');
+        if (isClosed || performance.now() > until) break;
+        await sleep(HEARTBEAT_MS);
+      }
+    }
+    if (what.type === 'report' && untold === run) untold = null;
+  }
+
   /** @param signal aborted when the run is given up, and another one may be prepared */
   async function prepare(job: PrepareJob, signal: AbortSignal): Promise<void> {
     const { run, epoch, plan } = job;
@@ -123,6 +145,10 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
       if (!isAt(run, epoch)) return;
       if (message.type === 'commit') {
         const start = BigInt(message.start);
+        if (start > BigInt(job.validUntil)) {
+          log.error({ run, start: message.start }, 'passed over a start that the plan does not allow');
+          return;
+        }
         const lead = start - BigInt(clock?.offset ?? 0) - world.monotonicNow();
         handle({ type: 'commit', epoch: message.epoch, start, lead });
       } else handle({ type: message.type, epoch: message.epoch });
@@ -243,7 +269,7 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
       up: facts?.up ?? false,
       clock,
       systemClock: world.systemClock(),
-      busyWith: state.phase === 'idle' ? null : state.run,
+      busyWith: state.phase === 'idle' ? untold : state.run,
     });
   }
 
@@ -274,6 +300,7 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
     },
     async close() {
       clearInterval(heartbeat);
+      isClosed = true;
       if (state.phase !== 'idle') {
         const ended = new Promise<void>((resolve) => (onIdle = resolve));
         handle({ type: 'stop', epoch: state.epoch });

@@ -6,6 +6,7 @@ import { link, lstat, mkdir, open, rename, rm, type FileHandle } from 'node:fs/p
 import { dirname, join, resolve } from 'node:path';
 import { Writable } from 'node:stream';
 import { errnoOf, Failure, reasonOf } from '../errors/failure.ts';
+import { makeFolder } from '../source/make-folder.ts';
 import type { Sink, SinkFile, SinkOptions } from './sink.ts';
 
 /** Answers of file systems that have no hard links. */
@@ -35,7 +36,7 @@ export function diskSink(folder: string): Sink {
 /** The folder itself may be a link: a person chose it. */
 async function makeRoot(root: string): Promise<void> {
   try {
-    await mkdir(root, { recursive: true });
+    await makeFolder(root);
   } catch (error) {
     const reason = errnoOf(error) === 'EEXIST' ? 'it is not a folder' : reasonOf(error);
     throw new Failure('output-unwritable', { path: root, reason }, { cause: error });

@@ -1,9 +1,10 @@
 // A verification as three pictures: where in the run packets were off their time, how large the errors of the gaps
 // are, and how many packets went each moment. The charting library is loaded when a plot is asked for, and not before.
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EChartsCoreOption } from 'echarts/core';
 import { Failure, reasonOf } from '@capfleet/shared/errors/failure';
+import { makeFolder } from '@capfleet/shared/source/make-folder';
 import type { GapBin, Rates, Series } from '@capfleet/shared/verify/series';
 import { printable } from './text.ts';
 
@@ -26,7 +27,7 @@ const LONGEST_NAME = 70;
 export async function writePlots(dir: string, name: string, series: Series | null): Promise<Failure | null> {
   const plots = await drawPlots(name, series);
   try {
-    await mkdir(dir, { recursive: true });
+    await makeFolder(dir);
     for (const [file, svg] of Object.entries(plots)) await writeFile(join(dir, file), svg);
     return null;
   } catch (error) {

@@ -2,10 +2,11 @@
 // was not wholly written when the coordinator died is cut off again. One process at a time holds a journal.
 import { randomUUID } from 'node:crypto';
 import { readSync } from 'node:fs';
-import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileMapSchema, type FileMap } from '@capfleet/shared/dataset/file-map';
 import { errnoOf, Failure, reasonOf } from '@capfleet/shared/errors/failure';
+import { makeFolder } from '@capfleet/shared/source/make-folder';
 import type { MapJournal, Place } from '../ports/map-journal.ts';
 import { lockFile, type FileLock } from './file-lock.ts';
 
@@ -36,7 +37,7 @@ export interface JournalFile extends MapJournal {
 export async function openJournal(options: JournalOptions): Promise<JournalFile> {
   const { path } = options;
   return guarded(path, async () => {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await makeFolder(dirname(path), 0o700);
     const lock = await lockFile(`${path}.lock`);
     if ('holder' in lock) throw new Failure('journal-held', { pid: lock.holder ?? 'unknown', path });
     try {

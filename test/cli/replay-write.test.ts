@@ -166,3 +166,29 @@ test('nothing that is to be played is written over', async () => {
   assert.match(stderr, /it is a capture of the set/);
   assert.ok(before.equals(await readFile(path)));
 });
+
+test('the mapping and the file of the options are not written over', async () => {
+  const options = join(set.dir, 'options.yaml');
+  await writeFile(options, 'loop-count: 2\n');
+  const before = await readFile(set.dump);
+  for (const [out, said] of [
+    [['--write', set.dump], /--write: .* is the mapping itself/],
+    [['--out-interface', `file:${set.dump}`], /--out-interface: .* is the mapping itself/],
+    [['--write', options], /is the file of the options itself/],
+  ] as const) {
+    const args = ['replay', '--dump-json', set.dump, '--config', options, ...out];
+    const { code, stderr } = await runCapfleet(args);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, said);
+  }
+  assert.ok(before.equals(await readFile(set.dump)));
+  assert.equal(await readFile(options, 'utf8'), 'loop-count: 2\n');
+});
+
+test('a window that begins where no calendar does is refused', async () => {
+  const from = '9999-12-31T23:59:59-14:00';
+  const args = ['replay', '--dump-json', set.dump, '--write', join(set.dir, 'no.pcap'), '--time-from', from];
+  const { code, stderr } = await runCapfleet(args);
+  assert.equal(code, 2);
+  assert.match(stderr, /is no time/);
+});

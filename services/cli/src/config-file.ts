@@ -1,7 +1,7 @@
 // Options from a file: YAML, JSON or TOML whose keys are the long flags. `time-modifier: 2` and, as GopherCap has it,
 // `time: {modifier: 2}` are the same; what stands below the name of a command is for that command, what stands below
 // `global` or at the top for every one. What the command line says wins, also over what it conflicts with.
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { extname } from 'node:path';
 import { Option, type Command } from 'commander';
 import { distance } from 'fastest-levenshtein';
@@ -11,10 +11,12 @@ import { Failure, errnoOf, reasonOf } from '@capfleet/shared/errors/failure';
 import { parsePath } from './settings.ts';
 
 /** Files that are larger are none that a person wrote. */
-const MOST_CHARACTERS = 1_000_000;
+const MOST_BYTES = 1_000_000;
 /** Keys this far from a flag are none that was meant. */
 const NEAR = 3;
 const MOST_NEAR = 3;
+/** Flags have no more words. */
+const MOST_LEVELS = 10;
 
 /** Adds `--config` to a command. */
 export function addConfigOption(command: Command): Command {
@@ -36,7 +38,7 @@ function applyConfig(command: Command, path: string): void {
   const invalid = (reason: string): Failure => new Failure('config-invalid', { path, reason });
   const typed = command.options.filter((option) => isTyped(command, option));
   const applied: Option[] = [];
-  for (const [key, value] of settingsOf(readConfig(path), command)) {
+  for (const [key, value] of settingsOf(readConfig(path), command, invalid)) {
     const option = command.options.find(({ long }) => long === `--${key}`);
     if (!option || key === 'config')
       throw invalid(`${key} is no option of ${command.name()}${nearest(key, command)}`);
@@ -75,15 +77,19 @@ type Setting = string | number | boolean | null | readonly (string | number)[];
 function readConfig(path: string): unknown {
   let text: string;
   try {
+    const facts = statSync(path);
+    // A pipe may wait for ever, a device may never end.
+    if (!facts.isFile() && !facts.isDirectory()) throw new Error('it is no regular file');
+    if (facts.size > MOST_BYTES) throw new Failure('config-invalid', { path, reason: 'it is too long' });
     text = readFileSync(path, 'utf8');
   } catch (error) {
+    if (error instanceof Failure) throw error;
     const reason = errnoOf(error) === 'ENOENT' ? 'there is no such file' : reasonOf(error);
     throw new Failure('config-unreadable', { path, reason }, { cause: error });
   }
-  if (text.length > MOST_CHARACTERS) throw new Failure('config-invalid', { path, reason: 'it is too long' });
   try {
     // JSON is YAML, too.
-    return extname(path).toLowerCase() === '.toml' ? parseToml(text) : parseYaml(text);
+    return extname(path).toLowerCase() === '.toml' ? parseToml(text) : parseYaml(text, { logLevel: 'error' });
   } catch (error) {
     const [reason = ''] = reasonOf(error).split('\n');
     throw new Failure('config-invalid', { path, reason }, { cause: error });
@@ -91,7 +97,11 @@ function readConfig(path: string): unknown {
 }
 
 /** The settings for a command, those that are for it alone last. */
-function settingsOf(config: unknown, command: Command): Map<string, Setting> {
+function settingsOf(
+  config: unknown,
+  command: Command,
+  invalid: (reason: string) => Failure,
+): Map<string, Setting> {
   const settings = new Map<string, Setting>();
   if (config === null || config === undefined) return settings;
   const top = new Map(Object.entries(asTable(config)));
@@ -99,13 +109,22 @@ function settingsOf(config: unknown, command: Command): Map<string, Setting> {
   const own = top.get(command.name());
   const shared = top.get('global');
   const rest = [...top].filter(([key]) => key !== 'global' && !commands.has(key));
-  flatten(Object.fromEntries(rest), '', settings);
+  for (const [name, section] of [
+    [command.name(), own],
+    ['global', shared],
+  ] as const) {
+    if (section != null && !isTable(section)) throw invalid(`${name} is no table of options`);
+  }
+  const flatten = (table: Record<string, unknown>, into: Map<string, Setting>): void => {
+    if (!flattenInto(table, '', into, MOST_LEVELS)) throw invalid('its keys lie too deep in each other');
+  };
+  flatten(Object.fromEntries(rest), settings);
   // What is for all commands may be for others only.
   const known = new Set(command.options.map((option) => option.name()));
   const global = new Map<string, Setting>();
-  if (isTable(shared)) flatten(shared, '', global);
+  if (isTable(shared)) flatten(shared, global);
   for (const [key, value] of global) if (known.has(key)) settings.set(key, value);
-  if (isTable(own)) flatten(own, '', settings);
+  if (isTable(own)) flatten(own, settings);
   return settings;
 }
 
@@ -117,12 +136,20 @@ function isTable(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }
 
-function flatten(table: Record<string, unknown>, prefix: string, into: Map<string, Setting>): void {
-  for (const [key, value] of Object.entries(table)) {
+/** @returns false where a table lies deeper than `levels`, or in itself (an alias of YAML) */
+function flattenInto(
+  table: Record<string, unknown>,
+  prefix: string,
+  into: Map<string, Setting>,
+  levels: number,
+): boolean {
+  if (levels === 0) return false;
+  return Object.entries(table).every(([key, value]) => {
     const name = prefix + key.replaceAll(/[._]/g, '-');
-    if (isTable(value)) flatten(value, `${name}-`, into);
-    else into.set(name, settingOf(value));
-  }
+    if (isTable(value)) return flattenInto(value, `${name}-`, into, levels - 1);
+    into.set(name, settingOf(value));
+    return true;
+  });
 }
 
 function settingOf(value: unknown): Setting {

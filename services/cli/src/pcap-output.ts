@@ -17,6 +17,7 @@ import { Failure, reasonOf } from '@capfleet/shared/errors/failure';
 import {
   formatInstant,
   fromSecondsAndNanos,
+  isCalendarInstant,
   toSecondsAndNanos,
   type Nanos,
 } from '@capfleet/shared/time/nanos';
@@ -85,7 +86,8 @@ export function createPcapOutput(path: string, base: Nanos): PcapOutput {
       const seconds = start.seconds + whole;
       const nanos = time - whole * 1e9;
       if (!PcapChunk.holds(seconds)) {
-        const time = formatInstant(fromSecondsAndNanos(seconds, nanos));
+        const at = fromSecondsAndNanos(seconds, nanos);
+        const time = isCalendarInstant(at) ? formatInstant(at) : 'a time beyond the year 9999';
         throw new Failure('stamp-unwritable', { path, time });
       }
       while (!chunk.add(seconds, nanos, source, from, length, length)) flush();

@@ -6,7 +6,13 @@ import type { RootMove } from '@capfleet/shared/dataset/roots';
 import { isRedisUrl } from '@capfleet/shared/redis/connect';
 import { logLevels } from '@capfleet/shared/log/logger';
 import { defaultS3Options, type S3Options } from '@capfleet/shared/source/s3/s3-options';
-import { parseDuration, parseInstant, type Nanos } from '@capfleet/shared/time/nanos';
+import {
+  isCalendarInstant,
+  parseDuration,
+  parseInstant,
+  SECOND,
+  type Nanos,
+} from '@capfleet/shared/time/nanos';
 import { parseRational, type Rational } from '@capfleet/shared/time/rational';
 import { SLOWEST } from '@capfleet/shared/time/timeline';
 
@@ -67,14 +73,19 @@ export function parseTime(text: string): Nanos {
   const [, date = '', time = 'T00:00:00', zone = 'Z'] =
     /^(\d{4}-\d\d-\d\d)([Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?)?(Z|z|[+-]\d\d:\d\d)?$/.exec(text) ?? [];
   const instant = parseInstant(`${date}${time.replace(/^[t ]/, 'T')}${zone.toUpperCase()}`);
-  if (instant === null)
+  // A zone may lead out of the years that can be written.
+  if (instant === null || !isCalendarInstant(instant))
     throw new InvalidArgumentError(`"${text}" is no time such as 2026-11-24T09:00:00.5+01:00.`);
   return instant;
 }
 
+/** A hundred years: an instant so far from now still fits into 64 bits of nanoseconds. */
+const LONGEST_SPAN = 36_500n * 86_400n * SECOND;
+
 export function parseSpan(text: string): Nanos {
   const span = parseDuration(text);
   if (span === null) throw new InvalidArgumentError(`"${text}" is no duration such as 250ms, 30s or 1h30m.`);
+  if (span > LONGEST_SPAN) throw new InvalidArgumentError(`"${text}" is too long; at most 36500d.`);
   return span;
 }
 

@@ -1,7 +1,7 @@
 // Writes what a replay would send, each frame stamped with the time that it is due, instead of sending it.
-import { realpath } from 'node:fs/promises';
 import { isEndless, type SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import { Failure } from '@capfleet/shared/errors/failure';
+import { isSameFile } from '@capfleet/shared/source/same-file';
 import type { Source } from '@capfleet/shared/source/source';
 import type { Nanos } from '@capfleet/shared/time/nanos';
 import { emptyFeedCounts, type FeedCounts } from '@capfleet/replayer/feed-counts';
@@ -54,11 +54,8 @@ export async function writeReplay(
 
 /** Nothing that is to be played is written over. */
 async function checkNoSource(path: string, { files }: SensorPlan): Promise<void> {
-  const real = (each: string): Promise<string | null> => realpath(each).catch(() => null);
-  const target = await real(path);
-  if (target === null) return;
   for (const file of files) {
-    if ((await real(file.within?.path ?? file.path)) === target)
+    if (await isSameFile(path, file.within?.path ?? file.path))
       throw new Failure('capture-unwritable', { path, reason: 'it is a capture of the set' });
   }
 }

@@ -1,6 +1,7 @@
 // Checks before the start everything that could fail after it: the interface, the files, whether the one takes
 // what is in the others. The raw socket itself is tried when the play opens it.
 import { isInside } from '@capfleet/shared/source/roots';
+import { isSameFile } from '@capfleet/shared/source/same-file';
 import type { Source, SourceFile } from '@capfleet/shared/source/source';
 import { statHolder } from '@capfleet/shared/source/stretch';
 import { tarballsOf } from '@capfleet/shared/archive/member-name';
@@ -34,7 +35,7 @@ export interface PrepareContext {
 
 /**
  * @throws Failure `interface-missing`, `interface-down`, `interface-default-route`, `interface-link-type`,
- *   `frame-too-large`, `too-many-open-files`, `file-missing`, `file-forbidden`, `file-changed`,
+ *   `link-file-source`, `frame-too-large`, `too-many-open-files`, `file-missing`, `file-forbidden`, `file-changed`,
  *   `file-outside-roots`, `tarball-compressed`, those of `openCapture`; the signal's reason
  * @returns the MTU that frames are held against; null where any frame goes
  */
@@ -102,6 +103,8 @@ async function checkFile(
   const now = await statPlanned(file, context.source);
   if (!(await isInside(now.path, context.roots))) throw new Failure('file-outside-roots', { path });
   checkUnchanged(file, now);
+  if (context.link.kind === 'file' && (await isSameFile(context.link.path, now.path)))
+    throw new Failure('link-file-source', { path: now.path });
   const linkTypes = file.linkTypes.length > 0 ? file.linkTypes : await readLinkTypes(file, context.source);
   for (const linkType of linkTypes) {
     if (canGoOut(linkType, edits)) continue;

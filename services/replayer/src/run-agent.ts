@@ -10,7 +10,7 @@ import {
   type PrepareJob,
   type Registration,
 } from '@capfleet/shared/contract/agent-messages';
-import { asFailure, Failure, type FailureRecord } from '@capfleet/shared/errors/failure';
+import { asFailure, Failure, reasonOf, type FailureRecord } from '@capfleet/shared/errors/failure';
 import type { Logger } from '@capfleet/shared/log/logger';
 import type { S3Options } from '@capfleet/shared/source/s3/s3-options';
 import type { Nanos } from '@capfleet/shared/time/nanos';
@@ -30,6 +30,8 @@ const CLAIM_RETRY_MS = 500;
 const STOP_LIMIT_MS = COUNTERS_SETTLE_MS + 1500;
 /** The report is on its way for so long; the channel closes behind it. */
 const REPORT_MS = 50;
+/** For so long a report is told again; its coordinator waits as long as the registration says so. */
+const REPORT_AGAIN_MS = 60_000;
 /** What `close` takes at most, beside the channel's own. */
 export const AGENT_CLOSE_LIMIT_MS = STOP_LIMIT_MS + REPORT_MS;
 /** What setTimeout can count. */
@@ -76,6 +78,9 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
   let origin: Nanos = 0n;
   let lease: Lease | null = null;
   let isPaused = false;
+  let isClosed = false;
+  /** The run whose report is on its way. */
+  let untold: string | null = null;
   let onIdle: () => void = () => undefined;
 
   const handle = (event: AgentEvent): void => {
@@ -97,9 +102,7 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
       }
       case 'say':
         log.info({ run: effect.run, word: effect.what.type }, 'to the coordinator');
-        channel.say(effect.run, toMessage(effect, sensor, link)).catch((error: unknown) => {
-          log.error({ err: error }, 'telling the coordinator failed');
-        });
+        void tell(effect);
         return;
       case 'start':
         origin = effect.start - BigInt(clock?.offset ?? 0);
@@ -118,6 +121,24 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
     }
   }
 
+  /** Who waits for the end of a run has a report only: one that Redis refuses (it is full, say) is told once more. */
+  async function tell(effect: Extract<AgentEffect, { do: 'say' }>): Promise<void> {
+    const { run, what } = effect;
+    const until = performance.now() + (what.type === 'report' ? REPORT_AGAIN_MS : 0);
+    if (what.type === 'report') untold = run;
+    for (;;) {
+      try {
+        await channel.say(run, toMessage(effect, sensor, link));
+        break;
+      } catch (error) {
+        log.error({ run, word: what.type, reason: reasonOf(error) }, 'telling the coordinator failed');
+        if (isClosed || performance.now() > until) break;
+        await sleep(HEARTBEAT_MS);
+      }
+    }
+    if (what.type === 'report' && untold === run) untold = null;
+  }
+
   /** @param signal aborted when the run is given up, and another one may be prepared */
   async function prepare(job: PrepareJob, signal: AbortSignal): Promise<void> {
     const { run, epoch, plan } = job;
@@ -129,6 +150,10 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
       if (!isAt(run, epoch)) return;
       if (message.type === 'commit') {
         const start = BigInt(message.start);
+        if (start > BigInt(job.validUntil)) {
+          log.error({ run, start: message.start }, 'passed over a start that the plan does not allow');
+          return;
+        }
         const lead = start - BigInt(clock?.offset ?? 0) - world.monotonicNow();
         handle({ type: 'commit', epoch: message.epoch, start, lead });
       } else handle({ type: message.type, epoch: message.epoch });
@@ -272,7 +297,7 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
       up: facts?.up ?? false,
       clock,
       systemClock: world.systemClock(),
-      busyWith: state.phase === 'idle' ? null : state.run,
+      busyWith: state.phase === 'idle' ? untold : state.run,
     });
   }
 
@@ -303,6 +328,7 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
     },
     async close() {
       clearInterval(heartbeat);
+      isClosed = true;
       if (state.phase !== 'idle') {
         const ended = new Promise<void>((resolve) => (onIdle = resolve));
         handle({ type: 'stop', epoch: state.epoch });

@@ -299,6 +299,10 @@ export const errorTable = {
     'see `man pcap-filter` for the syntax',
   ),
   'link-failed': failed('opening {interface} failed: {reason}', 'see the reason'),
+  'link-file-source': failed(
+    '{path} is to be played, and frames written to it would destroy it',
+    'write them to another file',
+  ),
   'link-file-kind': failed(
     'frames are written to a file or a character device, and {path} is neither',
     'give the path of a file, which another program may follow as it grows: `tail -c +1 -f FILE | tcpdump -r -`',

@@ -23,6 +23,11 @@ export async function readStream(
   return entries.map(([id, flat]) => ({ id, fields: pairs(flat) }));
 }
 
+/** A transaction itself is no failure where Redis refuses a command of it. */
+export function throwRefused(replies: readonly (readonly [Error | null, unknown])[] | null): void {
+  for (const [error] of replies ?? []) if (error) throw error;
+}
+
 function pairs(flat: readonly string[]): Record<string, string> {
   const fields: Record<string, string> = {};
   for (let index = 0; index + 1 < flat.length; index += 2) fields[flat[index] ?? ''] = flat[index + 1] ?? '';

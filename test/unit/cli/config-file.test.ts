@@ -115,10 +115,15 @@ describe('options from a file', () => {
       ['pps: 1\nmbps: 1', /mbps cannot be used with pps/],
       ['a: [', /are not used/],
       ['- a\n- b', /is no option/],
+      ['time: &a {x: *a}', /too deep/],
+      ['replay: 3', /replay is no table of options/],
+      ['global: [1]', /global is no table of options/],
     ] as const) {
       await assert.rejects(optionsOf(t, text, [], 'a.yaml'), invalid(reason), text);
     }
     await assert.rejects(optionsOf(t, 'x = ', [], 'a.toml'), invalid(/a\.toml are not used/));
+    await assert.rejects(optionsOf(t, `a${'.a'.repeat(20_000)} = 1`, [], 'a.toml'), invalid(/too deep/));
+    await assert.rejects(optionsOf(t, '#'.repeat(1_000_001)), invalid(/too long/));
   });
 
   test('that cannot be read are refused', async (t) => {
@@ -126,6 +131,10 @@ describe('options from a file', () => {
     await assert.rejects(optionsOf(t, '', ['--config', gone]), {
       code: 'config-unreadable',
       message: /no such file/,
+    });
+    await assert.rejects(optionsOf(t, '', ['--config', '/dev/zero']), {
+      code: 'config-unreadable',
+      message: /no regular file/,
     });
   });
 });

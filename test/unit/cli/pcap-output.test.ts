@@ -34,6 +34,16 @@ describe('a pcap of due times', () => {
     assert.deepEqual(output.span, { first: BASE - 1_000_000_001n, last: BASE + 10n ** 18n + 8n });
   });
 
+  test('tells a due time that no calendar has', async (t) => {
+    const output = createPcapOutput(join(await tempDir(t), 'out.pcap'), BASE);
+    output.sink.origin(10n ** 24n);
+    assert.throws(() => output.sink.frame(0, Buffer.alloc(60), 0, 60), {
+      code: 'stamp-unwritable',
+      message: /beyond the year 9999/,
+    });
+    output.discard();
+  });
+
   test('is put in place whole, or leaves the old file and nothing else', async (t) => {
     const dir = await tempDir(t);
     const path = join(dir, 'out.pcap');

@@ -68,6 +68,8 @@ const CASES: [string, (text: string) => unknown, [string, unknown][], [string, R
     ],
     [
       ['5', /"5"/],
+      ['36501d', /too long; at most 36500d/],
+      ['9'.repeat(30) + 'h', /too long/],
       ['-5s', /duration/],
       ['', /duration/],
     ],

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { link, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { disk } from '@capfleet/shared/source/disk';
@@ -90,6 +90,16 @@ describe('preparing a plan', () => {
       await assert.rejects(checkPlan(plan(), context), { code });
     });
   }
+
+  test('refuses to write frames into a file that it plays, by whatever name', async (t) => {
+    const { context, plan, dir, file } = await given(t);
+    const into = (path: string): PrepareContext => ({ ...context, link: { kind: 'file', path } });
+    const other = join(dir, 'link.pcap');
+    await link(file.path, other);
+    for (const path of [file.path, other])
+      await assert.rejects(checkPlan(plan(), into(path)), { code: 'link-file-source' });
+    await checkPlan(plan(), into(join(dir, 'new.pcap')));
+  });
 
   test('takes the default route where that is allowed', async (t) => {
     const { context, plan } = await given(t, { interfaces: interfaces({ defaultRoute: true }) });

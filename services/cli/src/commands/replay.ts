@@ -12,6 +12,7 @@ import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
 import { Failure } from '@capfleet/shared/errors/failure';
 import { createLogger } from '@capfleet/shared/log/logger';
 import { checkReachable } from '@capfleet/shared/redis/connect';
+import { isSameFile } from '@capfleet/shared/source/same-file';
 import { sources } from '@capfleet/shared/source/sources';
 import { formatDuration } from '@capfleet/shared/time/nanos';
 import { addConfigOption } from '../config-file.ts';
@@ -173,6 +174,7 @@ async function replay(options: CommandOptions, world: World): Promise<ExitCode> 
   const set = onlyFiles(await loadDump(dumpJson, source), options, dumpJson);
   const request = requestOf(options, sensors, ruleOf(options), allowDefaultRouteInterface);
   const plans = planReplay(set, request, dumpJson);
+  await checkKeepsInputs(options);
   const moved = moveFiles(plans, options.root ?? []);
   const [first] = moved;
   if (options.write !== undefined && first) return write(options.write, first, options, world);
@@ -285,6 +287,24 @@ function chooseSensors(options: CommandOptions): readonly string[] {
     });
   }
   return [LOCAL_SENSOR];
+}
+
+/** The mapping may have taken days, and what is written would be in its place. */
+async function checkKeepsInputs({ write, outInterface, dumpJson, config }: CommandOptions): Promise<void> {
+  const link = outInterface === undefined ? null : parseLink(outInterface);
+  const out = write ?? (link?.kind === 'file' ? link.path : undefined);
+  if (out === undefined) return;
+  for (const [path, what] of [
+    [dumpJson, 'the mapping'],
+    [config, 'the file of the options'],
+  ] as const) {
+    if (path === undefined || !(await isSameFile(out, path))) continue;
+    const [setting, reason] = [
+      write === undefined ? '--out-interface' : '--write',
+      `${out} is ${what} itself`,
+    ];
+    throw new Failure('setting-invalid', { setting, reason, command: 'replay' });
+  }
 }
 
 /** Nothing is started for it: no Redis, no agent. */

@@ -5,6 +5,8 @@ import type { ProgressBar } from './progress.ts';
 import { formatBytes, formatCount } from './text.ts';
 import { nothingYet, totalsOf, type Totals } from './totals.ts';
 
+const LONGEST_PAUSE_MS = 2 ** 31 - 1;
+
 /** @param seconds since `before` */
 export function statsLine(phase: RunState['phase'], before: Totals, now: Totals, seconds: number): string {
   const packetRate = Math.round((now.sent - before.sent) / seconds);
@@ -24,12 +26,14 @@ export function statsLines(stream: NodeJS.WritableStream, seconds: number): Prog
   let state: RunState | null = null;
   let before = nothingYet;
   let since = performance.now();
+  // A longer one, setInterval takes for 1 ms.
+  const pause = Math.min(seconds * 1000, LONGEST_PAUSE_MS);
   const timer = setInterval(() => {
     if (!state) return;
     const [now, at] = [totalsOf(state), performance.now()];
     stream.write(statsLine(state.phase, before, now, (at - since) / 1000));
     [before, since] = [now, at];
-  }, seconds * 1000);
+  }, pause);
   return {
     update(next) {
       state = next;

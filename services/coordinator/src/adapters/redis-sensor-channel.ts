@@ -1,4 +1,5 @@
 // Sensors over Redis: registrations as expiring keys, plans by BullMQ, words by streams, its TIME as the clock.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Queue } from 'bullmq';
 import {
   fromSensorSchema,
@@ -14,9 +15,10 @@ import {
   sensorQueue,
   toSensorsKey,
 } from '@capfleet/shared/contract/keys';
+import { reasonOf } from '@capfleet/shared/errors/failure';
 import type { Logger } from '@capfleet/shared/log/logger';
 import { connect, optionsOf } from '@capfleet/shared/redis/connect';
-import { parseEntry, readStream } from '@capfleet/shared/redis/stream';
+import { parseEntry, readStream, type StreamEntry } from '@capfleet/shared/redis/stream';
 import { MICROSECOND, SECOND } from '@capfleet/shared/time/nanos';
 import type { SensorChannel } from '../ports/sensor-channel.ts';
 
@@ -27,6 +29,7 @@ export function redisSensorChannel(redis: string, log: Logger): SensorChannel {
   const listener = connect(redis, 'coordinator-run', log);
   const queues = new Map<string, Queue>();
   let position = '0';
+  let isClosed = false;
 
   return {
     async registrations() {
@@ -71,12 +74,7 @@ export function redisSensorChannel(redis: string, log: Logger): SensorChannel {
 
     async listen(run, waitMs) {
       const messages: FromSensor[] = [];
-      for (const { id, fields } of await readStream(
-        listener,
-        fromSensorsKey(run),
-        position,
-        Math.max(1, Math.min(LISTEN_MS, Math.floor(waitMs))),
-      )) {
+      for (const { id, fields } of await read(run, waitMs)) {
         position = id;
         const parsed = fromSensorSchema.safeParse(parseEntry(fields['message']));
         if (parsed.success) messages.push(parsed.data);
@@ -91,9 +89,23 @@ export function redisSensorChannel(redis: string, log: Logger): SensorChannel {
     },
 
     async close() {
+      isClosed = true;
       await Promise.all([...queues.values()].map((queue) => queue.close()));
       client.disconnect();
       listener.disconnect();
     },
   };
+
+  /** Sensors play on while a stream cannot be read; whether they are there is seen by their registrations. */
+  async function read(run: string, waitMs: number): Promise<StreamEntry[]> {
+    const wait = Math.max(1, Math.min(LISTEN_MS, Math.floor(waitMs)));
+    try {
+      return await readStream(listener, fromSensorsKey(run), position, wait);
+    } catch (error) {
+      if (isClosed) return [];
+      log.warn({ run, reason: reasonOf(error) }, 'reading the run');
+      await sleep(LISTEN_MS);
+      return [];
+    }
+  }
 }

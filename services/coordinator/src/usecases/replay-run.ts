@@ -114,7 +114,7 @@ export async function replayRun(channel: SensorChannel, request: RunRequest): Pr
   for (const plan of plans) {
     await channel.prepare(plan.sensor, { v: MESSAGE_VERSION, run, epoch, validUntil, plan });
   }
-  const liveness = new Liveness(channel, registered);
+  const liveness = new Liveness(channel, run, registered);
   await Promise.race([listenToTheEnd(), longAfter(interrupted)]);
   // Nobody answers any more, Redis perhaps not either: the report says so.
   for (const event of [{ type: 'stop-asked' }, { type: 'deadline', seconds: deadline.seconds }] as const) {
@@ -135,7 +135,7 @@ export async function replayRun(channel: SensorChannel, request: RunRequest): Pr
       );
     }
     if (state.phase !== 'committing') {
-      for (const sensor of await liveness.lost()) queue.push({ type: 'lost', sensor });
+      for (const sensor of await liveness.lost(state)) queue.push({ type: 'lost', sensor });
     }
     if (queue.length === 0) {
       listening ??= channel.listen(run, deadline.leftMs);
@@ -219,25 +219,30 @@ class PhaseDeadline {
   }
 }
 
-/** Notices agents whose registration is gone, or that were replaced by another instance. */
+/** Notices agents whose registration is gone, that were replaced by another instance, or ended their play unheard. */
 class Liveness {
   readonly #channel: SensorChannel;
   readonly #instances: Map<string, string>;
   readonly #missed = new Map<string, number>();
   #next = performance.now() + LIVENESS_PAUSE_MS;
 
-  constructor(channel: SensorChannel, registered: ReadonlyMap<string, Registration>) {
+  readonly #run: string;
+
+  constructor(channel: SensorChannel, run: string, registered: ReadonlyMap<string, Registration>) {
     this.#channel = channel;
+    this.#run = run;
     this.#instances = new Map([...registered].map(([sensor, { instance }]) => [sensor, instance]));
   }
 
-  async lost(): Promise<string[]> {
+  async lost({ phase }: RunState): Promise<string[]> {
     if (performance.now() < this.#next) return [];
     this.#next = performance.now() + LIVENESS_PAUSE_MS;
     const registered = await this.#channel.registrations();
     const lost: string[] = [];
     for (const [sensor, instance] of this.#instances) {
-      const missed = registered.get(sensor)?.instance === instance ? 0 : (this.#missed.get(sensor) ?? 0) + 1;
+      const found = registered.get(sensor);
+      const isThere = found?.instance === instance && (phase === 'preparing' || found.busyWith === this.#run);
+      const missed = isThere ? 0 : (this.#missed.get(sensor) ?? 0) + 1;
       this.#missed.set(sensor, missed);
       if (missed === LOST_AFTER) lost.push(sensor);
     }

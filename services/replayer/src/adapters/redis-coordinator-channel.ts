@@ -19,7 +19,7 @@ import {
 import { Failure, reasonOf } from '@capfleet/shared/errors/failure';
 import type { Logger } from '@capfleet/shared/log/logger';
 import { connect, optionsOf } from '@capfleet/shared/redis/connect';
-import { parseEntry, readStream, type StreamEntry } from '@capfleet/shared/redis/stream';
+import { parseEntry, readStream, throwRefused, type StreamEntry } from '@capfleet/shared/redis/stream';
 import type { CoordinatorChannel } from '../ports/coordinator-channel.ts';
 
 const FOLLOW_WAIT_MS = 1000;
@@ -97,11 +97,12 @@ export function redisCoordinatorChannel(
 
     async say(run, message) {
       const key = fromSensorsKey(run);
-      await client
+      const replies = await client
         .multi()
         .xadd(key, 'MAXLEN', '~', 100_000, '*', 'message', JSON.stringify(message))
         .expire(key, RUN_KEYS_TTL_SECONDS)
         .exec();
+      throwRefused(replies);
     },
 
     follow(run, listener) {

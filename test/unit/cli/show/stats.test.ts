@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
-import { statsLine } from '@capfleet/cli/show/stats';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { beginRun } from '@capfleet/coordinator/domain/run-state';
+import { statsLine, statsLines } from '@capfleet/cli/show/stats';
 import { nothingYet } from '@capfleet/cli/show/totals';
 
 test('a line of statistics tells what there is so far, and the rates since the line before', () => {
@@ -10,4 +13,13 @@ test('a line of statistics tells what there is so far, and the rates since the l
     statsLine('playing', before, now, 2),
     'playing 12.5 s, 5,000 packets sent (2.9 MiB), 1 not sent, 2,000 packets/s, 8.00 Mbit/s\n',
   );
+});
+
+test('lines that are further apart than a timer can count do not come all at once', async () => {
+  const stream = new PassThrough();
+  const lines = statsLines(stream, 3_000_000);
+  lines.update(beginRun(['a'], 1));
+  await sleep(30);
+  lines.stop();
+  assert.equal(stream.read(), null);
 });

@@ -1,0 +1,67 @@
+// A Redis that refuses what an agent says, and what strangers write into the streams of a run.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { toSensorsKey } from '@capfleet/shared/contract/keys';
+import { silentLogger } from '@capfleet/shared/log/logger';
+import { connect } from '@capfleet/shared/redis/connect';
+import { lastFirst } from '../support/last-first.ts';
+import type { MapPlace } from '../support/map-cli.ts';
+import { stamps } from '../support/numbered-set.ts';
+import { startRedis, type RedisServer } from '../support/redis-server.ts';
+import { makeMappedSet, playedReport, SHORT_LEAD } from '../support/replay-cli.ts';
+import { startCapfleet, startReplayer, type Running } from '../support/start-capfleet.ts';
+
+const cleanUp = lastFirst({ after });
+let redis: RedisServer;
+let set: MapPlace;
+before(async () => {
+  redis = await startRedis(cleanUp);
+  set = await makeMappedSet(cleanUp, { 'a.pcap': stamps(0, 10, 100) });
+});
+
+function startRun(sensors: string): Running {
+  const where = ['--redis', redis.url, '--dump-json', set.dump, '--sensors', sensors];
+  return startCapfleet(cleanUp, ['replay', ...where, ...SHORT_LEAD, '--json']);
+}
+
+describe('an agent', () => {
+  test('tells its report again that a full Redis refused', async (t) => {
+    const client = connect(redis.url, 'test', silentLogger());
+    t.after(() => {
+      client.disconnect();
+    });
+    const agent = await startReplayer(t, redis.url, 'one', ['--interface', 'null']);
+    const replay = startRun('one');
+    await agent.says('"word":"acknowledged"', 30_000);
+    await client.config('SET', 'maxmemory', '1');
+    await agent.says('telling the coordinator failed', 30_000);
+    await client.config('SET', 'maxmemory', '0');
+    const report = playedReport(await replay.ended);
+    assert.equal(report.totals.sent, 10);
+  });
+
+  test('takes no start that its plan does not allow', async (t) => {
+    const client = connect(redis.url, 'test', silentLogger());
+    t.after(() => {
+      client.disconnect();
+    });
+    const early = await startReplayer(t, redis.url, 'early', ['--interface', 'null']);
+    const late = await startReplayer(t, redis.url, 'late', ['--interface', 'null']);
+    // The one is ready, and its run waits for the other.
+    late.signal('SIGSTOP');
+    const replay = startRun('early,late');
+    await early.says('"word":"ready"', 30_000);
+    const [, run = ''] = /"run":"([^"]+)","word":"ready"/.exec(early.output.stderr) ?? [];
+    for (const start of ['9'.repeat(25), String((BigInt(Date.now()) + 86_400_000n) * 1_000_000n)])
+      await client.xadd(
+        toSensorsKey(run),
+        '*',
+        'message',
+        JSON.stringify({ type: 'commit', epoch: 1, start }),
+      );
+    await early.says('passed over a start', 10_000);
+    late.signal('SIGCONT');
+    const report = playedReport(await replay.ended);
+    assert.equal(report.totals.sent, 10);
+  });
+});

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import type { RunReport } from '@capfleet/shared/contract/report';
 import { runCapfleet } from '../support/capfleet.ts';
 import { lastFirst } from '../support/last-first.ts';
 import type { MapPlace } from '../support/map-cli.ts';
@@ -51,10 +52,12 @@ describe('--out-bpf', { concurrency: 2 }, () => {
     assert.equal(JSON.parse(all.stdout).lost, 60);
   });
 
-  test('that lets nothing through sends nothing, and ends', async () => {
+  test('that lets nothing through sends nothing, ends, and says that nothing went out', async () => {
     const ended = await runReplay(set, ['--out-interface', 'null', '--json', '--out-bpf', 'tcp']);
-    const { totals } = playedReport(ended);
+    assert.equal(ended.code, 4, ended.stderr);
+    const { totals, verdict } = JSON.parse(ended.stdout) as RunReport;
     assert.deepEqual([totals.read, totals.sent, totals.refused.filtered], [60, 0, 60]);
+    assert.match(verdict.findings.find(({ holds }) => !holds)?.text ?? '', /none of the 60 packets went out/);
   });
 
   test('gives the place in time of what is left out to nobody, and at a rate to the next; and says how many', async () => {

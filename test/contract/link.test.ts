@@ -10,6 +10,7 @@ import { loadNpmPcap } from '@capfleet/replayer/adapters/npm-pcap';
 import { openPcapPacer } from '@capfleet/replayer/adapters/pcap-pacer';
 import { loadNative } from '@capfleet/replayer/native/binding';
 import { plainPacing, type PacingOptions } from '@capfleet/replayer/pacing-options';
+import type { Pacer, PacerCounts } from '@capfleet/replayer/ports/pacer';
 import { RingWriter } from '@capfleet/replayer/ring-writer';
 import { reasonOf } from '@capfleet/shared/errors/failure';
 import { enterNamespaces } from '../support/enter-namespaces.ts';
@@ -32,6 +33,19 @@ function whyNoNpmPcap(): string | false {
   } catch (error) {
     return `the npm package pcap does not load: ${reasonOf(error)}`;
   }
+}
+
+/** Frames of these lengths, all due at once. */
+async function sendNow(pacer: Pacer, lengths: readonly number[]): Promise<PacerCounts> {
+  const ring = new RingWriter(pacer);
+  for (const [i, length] of lengths.entries())
+    assert.ok(ring.frame(0, experimentalFrame(length, i), 0, length));
+  ring.commit();
+  pacer.end();
+  pacer.start(process.hrtime.bigint());
+  const counts = await waitFor('the end', () => pacer.counts().state === 'done' && pacer.counts());
+  pacer.close();
+  return counts;
 }
 
 if (loadNative() === null) {
@@ -79,18 +93,8 @@ if (loadNative() === null) {
       await pair.change(`link set dev ${FAR} mtu 9000`, `link set dev ${NEAR} mtu 9000`);
       const before = arrived();
       const pacer = openNativePacer({ kind: 'af_xdp', interface: NEAR }, CALM);
-      const ring = new RingWriter(pacer);
-      for (const length of [4096, 4097, 9014, 3200, 60]) {
-        assert.ok(ring.frame(0, experimentalFrame(length, length), 0, length));
-      }
-      ring.commit();
-      pacer.end();
-      pacer.start(process.hrtime.bigint());
-      const { sent, refused } = await waitFor(
-        'the end',
-        () => pacer.counts().state === 'done' && pacer.counts(),
-      );
-      pacer.close();
+      const lengths = [4096, 4097, 9014, 3200, 60];
+      const { sent, refused } = await sendNow(pacer, lengths);
       assert.deepEqual([sent, refused.oversize], [3, 2]);
       assert.equal(arrived() - before, 3);
     },
@@ -110,17 +114,7 @@ if (loadNative() === null) {
     await pair.ready();
     await run('tc', `qdisc add dev ${NEAR} root tbf rate 1mbit burst 2000 limit 3000`.split(' '));
     t.after(() => run('tc', ['qdisc', 'delete', 'dev', NEAR, 'root']));
-    const pacer = openPcapPacer(NEAR);
-    const ring = new RingWriter(pacer);
-    for (let i = 0; i < 30; i += 1) assert.ok(ring.frame(0, experimentalFrame(1000, i), 0, 1000));
-    ring.commit();
-    pacer.end();
-    pacer.start(process.hrtime.bigint());
-    const { sent, refused } = await waitFor(
-      'the end',
-      () => pacer.counts().state === 'done' && pacer.counts(),
-    );
-    pacer.close();
+    const { sent, refused } = await sendNow(openPcapPacer(NEAR), Array<number>(30).fill(1000));
     assert.ok(sent > 0 && refused['no-buffers'] > 0);
     assert.equal(sent + refused['no-buffers'], 30);
   });

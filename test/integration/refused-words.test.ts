@@ -8,7 +8,7 @@ import { lastFirst } from '../support/last-first.ts';
 import type { MapPlace } from '../support/map-cli.ts';
 import { stamps } from '../support/numbered-set.ts';
 import { startRedis, type RedisServer } from '../support/redis-server.ts';
-import { makeMappedSet, playedReport, SHORT_LEAD } from '../support/replay-cli.ts';
+import { makeMappedSet, playedReport } from '../support/replay-cli.ts';
 import { startCapfleet, startReplayer, type Running } from '../support/start-capfleet.ts';
 
 const cleanUp = lastFirst({ after });
@@ -19,9 +19,12 @@ before(async () => {
   set = await makeMappedSet(cleanUp, { 'a.pcap': stamps(0, 10, 100) });
 });
 
+/** Long enough for a test to step in between the acknowledgement and the report. */
+const LEAD = ['--lead', '3s'];
+
 function startRun(sensors: string): Running {
   const where = ['--redis', redis.url, '--dump-json', set.dump, '--sensors', sensors];
-  return startCapfleet(cleanUp, ['replay', ...where, ...SHORT_LEAD, '--json']);
+  return startCapfleet(cleanUp, ['replay', ...where, ...LEAD, '--json']);
 }
 
 describe('an agent', () => {

@@ -180,6 +180,8 @@ describe('a sensor', { concurrency: 4 }, () => {
         agent.output.stderr.split('refused a plan that does not fit its schema').length - 1 ===
         hostile.length,
     );
+    const [word] = await channel.listen('r3', 1000);
+    assert.ok(word?.type === 'refused' && word.error.code === 'job-invalid', 'whoever waits is told');
     await channel.close();
     assert.equal(playedReport(await replayOn('target')).totals.sent, 35);
   });
@@ -212,6 +214,8 @@ describe('a sensor', { concurrency: 4 }, () => {
     await startAgent(t, 'witness');
     const run = startReplayOn(t, 'killed,witness', ...SLOWLY);
     await plays(killed);
+    // A second after its start, which is half a second after its word.
+    await sleep(1500);
     killed.signal('SIGKILL');
     const { code, stdout } = await run.ended;
     const report = JSON.parse(stdout) as RunReport;

@@ -1,4 +1,4 @@
-// Objects that are written without anybody knowing how large they will be.
+// Objects that are written in parts.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -14,7 +14,7 @@ describe('an object', { skip: withoutS3 }, () => {
     const sink = s3Sink(`${bucket.path}/out`, testOptions());
     const whole = randomBytes(20 * 1024 * 1024 + 1);
     const chunks = Array.from({ length: 21 }, (_, index) => whole.subarray(index << 20, (index + 1) << 20));
-    const written = await sink.create('large', { mtime: null, overwrite: false });
+    const written = await sink.create('large', { mtime: null, overwrite: false, size: whole.length });
     await pipeline(chunks, written.writable);
     await written.commit();
     const { ContentLength, ETag = '' } = await bucket.client.send(
@@ -26,7 +26,7 @@ describe('an object', { skip: withoutS3 }, () => {
     );
     assert.ok(whole.equals((await Body?.transformToByteArray()) ?? Buffer.alloc(0)));
 
-    const given = await sink.create('given up', { mtime: null, overwrite: false });
+    const given = await sink.create('given up', { mtime: null, overwrite: false, size: whole.length });
     for (const chunk of chunks.slice(0, 18))
       if (!given.writable.write(chunk)) await once(given.writable, 'drain');
     await given.abort();

@@ -2,7 +2,7 @@
 // came in between is an error, not a loss. The condition goes with the upload; it is also checked by hand at the end
 // of the text, because some servers do not know it for uploads of several parts (docs/s3.md). An upload that is not
 // completed never becomes visible.
-import { uploadObject } from '@capfleet/shared/sink/s3-upload';
+import { Readable } from 'node:stream';
 import { connectS3, type S3Connection } from '@capfleet/shared/source/s3/s3-connection';
 import { answerOf, s3Failure } from '@capfleet/shared/source/s3/s3-failure';
 import type { S3Options } from '@capfleet/shared/source/s3/s3-options';
@@ -10,6 +10,10 @@ import { parseS3Path } from '@capfleet/shared/source/s3/s3-path';
 import { unquoted } from '@capfleet/shared/source/s3/s3-stretch';
 import { Failure } from '@capfleet/shared/errors/failure';
 import type { DumpTarget } from './dump-target.ts';
+
+/** An object up to this size is one request. */
+const PART_BYTES = 16 * 1024 * 1024;
+const PARTS_AT_ONCE = 2;
 
 /** @throws Failure `s3-path-invalid`, `s3-bucket-missing`, `s3-denied` … */
 export async function claimObject(path: string, options: S3Options): Promise<DumpTarget> {
@@ -37,6 +41,7 @@ async function upload(
   text: AsyncIterable<string>,
   path: string,
 ): Promise<void> {
+  const { Upload } = await import('@aws-sdk/lib-storage');
   async function* guarded(): AsyncIterable<string> {
     yield* text;
     if ((await etagOf(connection, target, path)) !== before) throw new Failure('dump-conflict', { path });
@@ -44,8 +49,12 @@ async function upload(
   // Without quotes: every server takes that, and radosgw nothing else.
   const condition = before === null ? { IfNoneMatch: '*' } : { IfMatch: before };
   try {
-    const params = { ...target, ...condition, ContentType: 'application/json' };
-    await uploadObject(connection, params, guarded(), new AbortController().signal);
+    await new Upload({
+      client: connection.client,
+      params: { ...target, ...condition, Body: Readable.from(guarded()), ContentType: 'application/json' },
+      partSize: PART_BYTES,
+      queueSize: PARTS_AT_ONCE,
+    }).done();
   } catch (error) {
     const { status } = answerOf(error);
     if (status === 412 || status === 409) throw new Failure('dump-conflict', { path }, { cause: error });

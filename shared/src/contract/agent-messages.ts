@@ -45,6 +45,9 @@ export const prepareJobSchema = z.strictObject({
   plan: sensorPlanSchema,
 });
 
+/** Whose a job is that does not fit otherwise, one of another version say. */
+export const jobAddressSchema = z.object({ run: runId, epoch: count });
+
 /** Coordinator → all sensors of a run. */
 export const toSensorsSchema = z.discriminatedUnion('type', [
   z.object({

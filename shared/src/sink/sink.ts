@@ -6,6 +6,8 @@ import type { Nanos } from '../time/nanos.ts';
 export interface SinkOptions {
   /** Kept where the place can keep it. */
   readonly mtime: Nanos | null;
+  /** Bytes that it will have, or some less, where that is known: some places cut what is large in larger parts. */
+  readonly size?: number;
   /** A file of that name is replaced; never a folder, and never what a link points to. */
   readonly overwrite: boolean;
 }

@@ -22,12 +22,21 @@ function makeClocks() {
     monotonicNow: () => at.now,
     wallNow: () => ((at.now + OFFSET + at.wall) / 1_000_000n) * 1_000_000n,
   });
-  return { at, watch };
+  /** @returns how often due times were given another course */
+  const follow = async (seconds: number): Promise<number> => {
+    let courses = 0;
+    for (let second = 0; second < seconds; second += 1) {
+      at.now += SECOND;
+      if (await watch.follow()) courses += 1;
+    }
+    return courses;
+  };
+  return { at, watch, follow };
 }
 
 describe('the clocks of an agent', () => {
   test('are left alone where nothing drifts and nobody sets them', async () => {
-    const { at, watch } = makeClocks();
+    const { at, watch, follow } = makeClocks();
     assert.deepEqual(await watch.facts(), {
       offset: String(OFFSET),
       bound: '40000',
@@ -35,10 +44,7 @@ describe('the clocks of an agent', () => {
       probes: 60,
     });
     watch.begin(at.now, OFFSET);
-    for (let second = 0; second < 60; second += 1) {
-      at.now += SECOND;
-      assert.equal(await watch.follow(), null);
-    }
+    assert.equal(await follow(60), 0);
     const { drift, slewed, referenceSet, wallSet, worstBound } = watch.course();
     assert.deepEqual([drift.ppb, slewed, referenceSet.count, wallSet.count], [0, '0', 0, 0]);
     // At the start, before the drift was known, one second was worth 500 us; never more than that.
@@ -46,15 +52,11 @@ describe('the clocks of an agent', () => {
   });
 
   test('are followed where they drift apart', async () => {
-    const { at, watch } = makeClocks();
+    const { at, watch, follow } = makeClocks();
     at.ppb = 30_000n;
     const { offset } = await watch.facts();
     watch.begin(at.now, BigInt(offset));
-    let courses = 0;
-    for (let second = 0; second < 120; second += 1) {
-      at.now += SECOND;
-      if (await watch.follow()) courses += 1;
-    }
+    const courses = await follow(120);
     const { drift, slewed } = watch.course();
     assert.ok(courses > 0);
     assert.ok(Math.abs(drift.ppb - 30_000) <= drift.bound, JSON.stringify(drift));
@@ -96,29 +98,23 @@ describe('the clocks of an agent', () => {
   });
 
   test('tell of an instant of a play what the reference showed, by the course that due times were on', async () => {
-    const { at, watch } = makeClocks();
+    const { at, watch, follow } = makeClocks();
     at.ppb = 30_000n;
     const start = at.now;
     const offset = BigInt((await watch.facts()).offset);
     watch.begin(start, offset);
     assert.equal(watch.referenceAt(start), start + offset);
-    for (let second = 0; second < 600; second += 1) {
-      at.now += SECOND;
-      await watch.follow();
-    }
+    await follow(600);
     const truth = at.now + OFFSET + (at.now * at.ppb) / SECOND;
     const error = watch.referenceAt(at.now) - truth;
     assert.ok(error < 200_000n && error > -200_000n, String(error));
   });
 
   test('of an earlier play say nothing of the next', async () => {
-    const { at, watch } = makeClocks();
+    const { at, watch, follow } = makeClocks();
     await watch.facts();
     watch.begin(at.now, OFFSET);
-    for (let second = 0; second < 64; second += 1) {
-      at.now += SECOND;
-      await watch.follow();
-    }
+    await follow(64);
     // An hour later the reference has been set by a second.
     at.now += 3600n * SECOND;
     at.set = SECOND;

@@ -299,11 +299,8 @@ async function checkKeepsInputs({ write, outInterface, dumpJson, config }: Comma
     [config, 'the file of the options'],
   ] as const) {
     if (path === undefined || !(await isSameFile(out, path))) continue;
-    const [setting, reason] = [
-      write === undefined ? '--out-interface' : '--write',
-      `${out} is ${what} itself`,
-    ];
-    throw new Failure('setting-invalid', { setting, reason, command: 'replay' });
+    const setting = write === undefined ? '--out-interface' : '--write';
+    throw new Failure('setting-invalid', { setting, reason: `${out} is ${what} itself`, command: 'replay' });
   }
 }
 

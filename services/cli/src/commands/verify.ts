@@ -112,6 +112,10 @@ async function verify(options: CommandOptions, world: World): Promise<ExitCode> 
     signal: world.interrupted,
   });
   const findings = judge(comparison, limitsOf(options), null);
+  if (comparison.sent === 0) {
+    const text = 'the plan has no packet that anything could be held against';
+    findings.push({ check: 'plan', sensor: null, holds: false, text });
+  }
   for (const { path: file, message } of errors)
     findings.push({ check: 'plan', sensor: null, holds: false, text: `${file}: ${message}` });
   const unplotted = options.plots === undefined ? null : await writePlots(options.plots, path, series);

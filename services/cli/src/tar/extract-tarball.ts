@@ -119,12 +119,12 @@ async function write(
   bytes: ByteReader,
   name: string,
   compress: boolean,
-  { mtime }: TarMember,
+  { mtime, size }: TarMember,
   sink: Sink,
   { overwrite, signal, onProgress }: ExtractRequest,
   written: number,
 ): Promise<void> {
-  const file = await sink.create(name, { mtime, overwrite });
+  const file = await sink.create(name, { mtime, overwrite, size });
   try {
     const chunks = chunksOf(bytes, (consumed) => {
       onProgress(consumed, written);

@@ -224,9 +224,8 @@ class Liveness {
   readonly #channel: SensorChannel;
   readonly #instances: Map<string, string>;
   readonly #missed = new Map<string, number>();
-  #next = performance.now() + LIVENESS_PAUSE_MS;
-
   readonly #run: string;
+  #next = performance.now() + LIVENESS_PAUSE_MS;
 
   constructor(channel: SensorChannel, run: string, registered: ReadonlyMap<string, Registration>) {
     this.#channel = channel;

@@ -28,7 +28,6 @@
 #define REST (5 * NS_PER_MS)
 #define RESUME_LEAD (20 * NS_PER_MS)
 
-
 /* Before a due time; no stamps are read any more. */
 #define STAMPS_GUARD (100 * NS_PER_US)
 
@@ -58,13 +57,13 @@ struct pacer {
     struct ring *ring;
     atomic_bool stop;
     atomic_bool paused;
-    atomic_bool wake;      /* stop or paused: what ends a wait */
-    _Atomic int64_t shift; /* by all pauses so far */
+    atomic_bool wake;        /* stop or paused: what ends a wait */
+    _Atomic int64_t shift;   /* by all pauses so far */
     _Atomic int64_t lease;   /* nothing is sent from this instant on */
     _Atomic int64_t granted; /* when that was said */
     pthread_mutex_t steering;
-    struct slew course;        /* under the lock */
-    _Atomic unsigned courses;  /* that there were so far */
+    struct slew course;       /* under the lock */
+    _Atomic unsigned courses; /* that there were so far */
     _Atomic int64_t stats[STAT_COUNT];
     struct histogram lateness;
     _Atomic clockid_t cpu_clock; /* the thread's, while running */

@@ -6,10 +6,6 @@ static double leg_at(const struct slew_leg *leg, int64_t due) {
     return leg->shift + (double)(due - leg->since) * leg->rate;
 }
 
-void slew_init(struct slew *slew) {
-    *slew = (struct slew){0};
-}
-
 void slew_steer(struct slew *slew, int64_t since, int64_t at, int64_t shift) {
     /* One that has not begun yet is replaced: there is no third leg. */
     if (since >= slew->after.since) slew->before = slew->after;

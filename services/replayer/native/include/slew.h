@@ -16,13 +16,12 @@ struct slew_leg {
     double rate;  /* ns per ns */
 };
 
+/* All zero: no shift at all. */
 struct slew {
     struct slew_leg before;
     struct slew_leg after;
 };
 
-/* No shift at all. */
-void slew_init(struct slew *slew);
 /* From `since` on heads for a shift of `shift` at `at`, as fast as SLEW_MOST_PPB allows, and keeps that rate. */
 void slew_steer(struct slew *slew, int64_t since, int64_t at, int64_t shift);
 /* The shift of what is due at `due`, ns. */

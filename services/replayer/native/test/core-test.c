@@ -414,8 +414,7 @@ static void what_was_asked_around_a_step_of_the_wall_clock_is_not_counted(void) 
 }
 
 static void due_times_head_for_a_shift_and_go_on_at_that_rate(void) {
-    struct slew slew;
-    slew_init(&slew);
+    struct slew slew = {0};
     check(slew_at(&slew, NS_PER_S) == 0);
     slew_steer(&slew, 10 * NS_PER_S, 20 * NS_PER_S, 300 * NS_PER_US); /* 30 ppm */
     check(slew_at(&slew, 10 * NS_PER_S) == 0 && slew_at(&slew, -NS_PER_S) == 0);
@@ -425,8 +424,7 @@ static void due_times_head_for_a_shift_and_go_on_at_that_rate(void) {
 }
 
 static void a_new_course_begins_where_the_old_one_is_and_leaves_what_is_due_before_alone(void) {
-    struct slew slew;
-    slew_init(&slew);
+    struct slew slew = {0};
     slew_steer(&slew, 0, 10 * NS_PER_S, NS_PER_MS);
     int64_t before = slew_at(&slew, 12 * NS_PER_S);
     slew_steer(&slew, 12 * NS_PER_S, 22 * NS_PER_S, 0);
@@ -441,8 +439,7 @@ static void a_new_course_begins_where_the_old_one_is_and_leaves_what_is_due_befo
 }
 
 static void no_course_is_steeper_than_the_limit_nor_changes_the_order(void) {
-    struct slew slew;
-    slew_init(&slew);
+    struct slew slew = {0};
     slew_steer(&slew, 0, NS_PER_S, -NS_PER_S);
     check(slew_at(&slew, NS_PER_S) == -NS_PER_S / 1000000 * SLEW_MOST_PPB / 1000);
     int64_t last = INT64_MIN;

@@ -3,8 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { UnrecoverableError, Worker } from 'bullmq';
 import {
   HEARTBEAT_EXPIRES_MS,
+  jobAddressSchema,
   prepareJobSchema,
   toSensorsSchema,
+  type FromSensor,
   type ToSensors,
 } from '@capfleet/shared/contract/agent-messages';
 import {
@@ -24,12 +26,13 @@ import type { CoordinatorChannel } from '../ports/coordinator-channel.ts';
 
 const FOLLOW_WAIT_MS = 1000;
 
-/** Whether the name is another agent's. */
+/** Ends with 0 where the name is another agent's; what is no registration is nobody's. */
 const IS_TAKEN = `
-local holder = redis.call('GET', KEYS[1])
-if holder then
+local holder = redis.pcall('GET', KEYS[1])
+if type(holder) == 'string' then
   local isJson, registration = pcall(cjson.decode, holder)
-  if isJson and type(registration) == 'table' and registration.instance ~= ARGV[1] then return 0 end
+  local instance = isJson and type(registration) == 'table' and registration.instance
+  if type(instance) == 'string' and instance ~= ARGV[1] then return 0 end
 end`;
 
 const REGISTER = `${IS_TAKEN}
@@ -42,8 +45,8 @@ return 1`;
 
 /** Takes the claim unless it is another's of the same epoch or a later one. */
 const CLAIM = `${IS_TAKEN}
-local held = redis.call('GET', KEYS[2])
-if held and held ~= ARGV[2] and tonumber(string.match(held, '^%d+') or 0) >= tonumber(ARGV[3]) then return 0 end
+local held = redis.pcall('GET', KEYS[2])
+if type(held) == 'string' and held ~= ARGV[2] and tonumber(string.match(held, '^%d+') or 0) >= tonumber(ARGV[3]) then return 0 end
 redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[4])
 return 1`;
 
@@ -77,9 +80,15 @@ export function redisCoordinatorChannel(
             .map((issue) => `${issue.path.join('.')}: ${issue.message}`)
             .join('; ');
           log.error({ job: job.id, reason }, 'refused a plan that does not fit its schema');
-          throw new UnrecoverableError(
-            new Failure('job-invalid', { queue: sensorQueue(sensor), reason }).message,
-          );
+          const error = new Failure('job-invalid', { queue: sensorQueue(sensor), reason });
+          const address = jobAddressSchema.safeParse(job.data);
+          if (address.success) {
+            const { run, epoch } = address.data;
+            say(run, { type: 'refused', sensor, epoch, error: error.toRecord() }).catch((thrown: unknown) => {
+              log.error({ run, reason: reasonOf(thrown) }, 'telling the coordinator failed');
+            });
+          }
+          throw new UnrecoverableError(error.message);
         },
         { connection: optionsOf(redis), prefix: PREFIX },
       );
@@ -95,15 +104,7 @@ export function redisCoordinatorChannel(
       return (await client.eval(CLAIM, 2, ...keys, instance, claim, epoch, RUN_KEYS_TTL_SECONDS)) === 1;
     },
 
-    async say(run, message) {
-      const key = fromSensorsKey(run);
-      const replies = await client
-        .multi()
-        .xadd(key, 'MAXLEN', '~', 100_000, '*', 'message', JSON.stringify(message))
-        .expire(key, RUN_KEYS_TTL_SECONDS)
-        .exec();
-      throwRefused(replies);
-    },
+    say,
 
     follow(run, listener) {
       following?.abort();
@@ -118,6 +119,16 @@ export function redisCoordinatorChannel(
       client.disconnect();
     },
   };
+
+  async function say(run: string, message: FromSensor): Promise<void> {
+    const key = fromSensorsKey(run);
+    const replies = await client
+      .multi()
+      .xadd(key, 'MAXLEN', '~', 100_000, '*', 'message', JSON.stringify(message))
+      .expire(key, RUN_KEYS_TTL_SECONDS)
+      .exec();
+    throwRefused(replies);
+  }
 
   async function listen(
     run: string,

@@ -40,6 +40,7 @@ test('an agent that is there, but plays no more and tells nothing, is not waited
     run: 'r',
     plans: [sensorPlan('one')],
     lead: 500_000_000n,
+    startAt: null,
     maxClockBound: 5_000_000n,
     sensorTimeoutMs: 1000,
     prepareTimeoutMs: 1000,

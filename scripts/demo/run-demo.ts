@@ -8,6 +8,7 @@ import type { RunReport } from '@capfleet/shared/contract/report';
 import type { DataSet } from '@capfleet/shared/dataset/dataset';
 import { readDump } from '@capfleet/shared/dataset/gophercap-json';
 import { plainReplay, planReplay } from '@capfleet/shared/dataset/replay-plan';
+import { exitCode } from '@capfleet/shared/errors/exit-codes';
 import { parseRational, type Rational } from '@capfleet/shared/time/rational';
 import type { Truth } from '../../test/support/capture-truth.ts';
 import { compareReplay, type Comparison } from '../../test/support/compare-replay.ts';
@@ -20,7 +21,7 @@ import {
   type SensorHost,
 } from '../../test/support/sensor-hosts.ts';
 import { makeSet, type SetRequest } from './make-set.ts';
-import { judge, noteOnSourceOrder, showComparison } from './verdict.ts';
+import { costs, judge, noteOnSourceOrder, showComparison } from './verdict.ts';
 
 export interface DemoOptions extends SetRequest {
   /** A ratio as typed; null: chosen by the set's length. */
@@ -39,7 +40,7 @@ const work = join(root, '.demo');
 const sensorNames = ['a', 'b'];
 const LONGEST_AT_ONE = 30_000_000_000n;
 
-/** Resolves with the exit code: 0 only if the verdict holds. */
+/** Resolves with the exit code: 0 only if the verdict holds, else that of a replay whose verdict does not. */
 export async function runDemo(options: DemoOptions): Promise<number> {
   rmSync(work, { recursive: true, force: true });
   mkdirSync(work, { recursive: true });
@@ -85,13 +86,14 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     const verdict = judge({ report, comparison, lanesRight });
     say(showComparison({ report, comparison }));
     for (const { holds, text } of verdict) say(`${holds ? '  holds ' : '  FAILS '} ${text}`);
+    for (const line of costs(report)) say(`  note   ${line}`);
     const note = noteOnSourceOrder({ comparison });
     if (note !== null) say(`        ${note}`);
     const holds = verdict.every((line) => line.holds);
     const json = join(work, 'verdict.json');
     writeFileSync(json, `${JSON.stringify({ holds, verdict, comparison, report }, bigintAsText, 2)}\n`);
     say(`\n${holds ? 'The verdict holds.' : 'The verdict does not hold.'} All figures: ${json}`);
-    return holds ? 0 : 1;
+    return holds ? 0 : exitCode.verdict;
   } finally {
     await Promise.all(children.map(end));
     await redis.close();

@@ -45,6 +45,13 @@ export function noteOnSourceOrder({ comparison }: Pick<Measured, 'comparison'>):
   return inSource ? `for information: ${overtaken(inSource.packets, '1 ms in the source')}` : null;
 }
 
+/** What the sensors say that this host cost them, and what to do about it. */
+export function costs(report: RunReport): string[] {
+  return report.sensors.flatMap(({ sensor, result }) =>
+    (result?.warnings ?? []).map(({ message, advice }) => `${sensor}: ${message}; ${advice}`),
+  );
+}
+
 function overtaken(packets: number, distance: string): string {
   return `${packets === 0 ? 'no' : String(packets)} packets overtook another sensor's packet more than ${distance} before them`;
 }

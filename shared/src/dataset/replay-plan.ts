@@ -82,8 +82,10 @@ export const timelineSchema = z.object({
 /** What every host must take in one piece (RFC 791). */
 export const SMALLEST_MTU = 68;
 
+export const sensorNameSchema = z.string().regex(/^[\w.-]{1,64}$/, 'no sensor name');
+
 export const sensorPlanSchema = z.object({
-  sensor: z.string().min(1),
+  sensor: sensorNameSchema,
   timeline: timelineSchema,
   files: z.array(planFileSchema),
   edits: editPlanSchema,

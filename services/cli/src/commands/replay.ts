@@ -272,13 +272,14 @@ function checkPlace(options: CommandOptions): void {
       command,
     });
   }
+  const elsewhere = sensors ? '--sensors' : '--plan';
   if (redis === undefined) {
     const why = sensors ? 'with --sensors' : 'with --plan, or else --out-interface';
     throw new Failure('setting-missing', { setting: '--redis', why, command });
   }
   const [pacing] = pacingArgs(pacingOptions(options));
   if (pacing !== undefined) {
-    const reason = "not with several sensors: give it to `capfleet replayer` on each sensor's host";
+    const reason = `not with ${elsewhere}: give it to \`capfleet replayer\` on each sensor's host`;
     throw new Failure('setting-invalid', { setting: pacing, reason, command });
   }
 }

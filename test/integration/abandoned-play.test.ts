@@ -61,6 +61,7 @@ for (const kind of ['af_packet', 'af_xdp', 'pcap'] as const) {
         register: async () => undefined,
         onPlan: async (listener) => void (take = listener),
         claim: async () => true,
+        attendedAgo: async () => null,
         say: async (_run, message) => void said.push(message),
         follow: () => undefined,
         close: async () => undefined,
@@ -82,6 +83,7 @@ for (const kind of ['af_packet', 'af_xdp', 'pcap'] as const) {
       const agent = await runAgent({
         sensor: 'one',
         instance: 'i',
+        place: 'p',
         version: '1',
         channel,
         prepare: { link, interfaces: hostInterfaces(native), source, openFileLimit: 1024, roots: ['/'] },

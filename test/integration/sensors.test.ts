@@ -161,16 +161,17 @@ describe('a sensor', { concurrency: 4 }, () => {
 
   test('refuses plans that do not fit their schema, says so, and plays the next sound one', async (t) => {
     const agent = await startAgent(t, 'target');
-    const channel = redisSensorChannel(redis.url, silentLogger());
+    const channel = redisSensorChannel(redis.url, 'holder', silentLogger());
     const timeline = { base: '0', period: '0', speed: '1/1', loops: 1, ...plainTiming };
     const plan = { sensor: 'target', timeline, files: [], policies: plainReplay.policies };
+    const others = { validUntil: '4000000000000000000', startedAt: null, orphanTimeoutMs: null };
     const hostile: unknown[] = [
-      { v: 99, run: 'r1', epoch: 1, plan },
-      { v: 1, run: '../../r2', epoch: 1, plan },
-      { v: 1, run: 'r3', epoch: 1, plan: { ...plan, timeline: { ...timeline, speed: '0/1' } } },
-      { v: 1, run: 'r4', epoch: 1, plan: { ...plan, timeline: { ...timeline, loops: -1 } } },
-      { v: 1, run: 'r5', epoch: 1, plan: { ...plan, files: [{ path: '/etc/passwd' }] } },
-      { v: 1, run: 'r6', epoch: 1, plan, shell: 'rm -rf /' },
+      { v: 99, run: 'r1', epoch: 1, ...others, plan },
+      { v: 1, run: '../../r2', epoch: 1, ...others, plan },
+      { v: 1, run: 'r3', epoch: 1, ...others, plan: { ...plan, timeline: { ...timeline, speed: '0/1' } } },
+      { v: 1, run: 'r4', epoch: 1, ...others, plan: { ...plan, timeline: { ...timeline, loops: -1 } } },
+      { v: 1, run: 'r5', epoch: 1, ...others, plan: { ...plan, files: [{ path: '/etc/passwd' }] } },
+      { v: 1, run: 'r6', epoch: 1, ...others, plan, shell: 'rm -rf /' },
       { v: 1, run: 'r7', epoch: 1 },
     ];
     for (const job of hostile) await channel.prepare('target', job as PrepareJob);

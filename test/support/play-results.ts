@@ -98,5 +98,13 @@ export function sensorPlan(sensor: string, change: Partial<SensorPlan> = {}): Se
 }
 
 export function prepareJob(run: string, epoch: number, sensor = 'one'): PrepareJob {
-  return { v: 1, run, epoch, validUntil: '4000000000000000000', plan: sensorPlan(sensor) };
+  return {
+    v: 1,
+    run,
+    epoch,
+    validUntil: '4000000000000000000',
+    startedAt: null,
+    orphanTimeoutMs: null,
+    plan: sensorPlan(sensor),
+  };
 }

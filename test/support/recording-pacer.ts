@@ -160,6 +160,7 @@ export function recordingPacer(options: RecordingPacerOptions = {}): RecordingPa
     },
     steer: () => undefined,
     lease: () => undefined,
+    join: () => undefined,
     counts: () => ({
       state,
       failure,

@@ -13,6 +13,8 @@ const commands: Readonly<Record<string, () => Promise<(run: Run) => Command>>> =
   lanes: async () => (await import('./commands/lanes.ts')).lanesCommand,
   plan: async () => (await import('./commands/plan.ts')).planCommand,
   replay: async () => (await import('./commands/replay.ts')).replayCommand,
+  status: async () => (await import('./commands/status.ts')).statusCommand,
+  stop: async () => (await import('./commands/stop.ts')).stopCommand,
   verify: async () => (await import('./commands/verify.ts')).verifyCommand,
   edit: async () => (await import('./commands/edit.ts')).editCommand,
   tarExtract: async () => (await import('./commands/tar-extract.ts')).tarExtractCommand,

@@ -14,6 +14,8 @@ export type AgentState =
       readonly phase: 'preparing' | 'ready' | 'playing' | 'stopping';
       readonly run: string;
       readonly epoch: number;
+      /** The run has begun without it. */
+      readonly joins: boolean;
     };
 
 export type AgentEvent =
@@ -24,7 +26,7 @@ export type AgentEvent =
   /** `lead`: ns from now until the start, by this agent's clock. */
   | { readonly type: 'commit'; readonly epoch: number; readonly start: Nanos; readonly lead: Nanos }
   | { readonly type: 'cancel'; readonly epoch: number }
-  | { readonly type: 'stop'; readonly epoch: number }
+  | { readonly type: 'stop' }
   | { readonly type: 'ended'; readonly result: PlayResult };
 
 type Said =
@@ -70,7 +72,7 @@ export function step(state: AgentState, event: AgentEvent, sensor: string): Agen
       return { state: idle, effects: [say({ type: 'refused', error: event.error }), { do: 'abandon' }] };
     case 'commit':
       if (state.phase !== 'ready') return stay;
-      if (event.lead < SHORTEST_LEAD) {
+      if (!state.joins && event.lead < SHORTEST_LEAD) {
         const error = new Failure('start-missed', {
           sensor,
           milliseconds: Number(event.lead / 1_000_000n),
@@ -99,14 +101,15 @@ export function step(state: AgentState, event: AgentEvent, sensor: string): Agen
 
 function takePlan(state: AgentState, job: PrepareJob, sensor: string): AgentStep {
   const { run, epoch } = job;
+  const preparing: AgentState = { phase: 'preparing', run, epoch, joins: job.startedAt !== null };
   if (state.phase === 'idle') {
-    return { state: { phase: 'preparing', run, epoch }, effects: [{ do: 'prepare', job }] };
+    return { state: preparing, effects: [{ do: 'prepare', job }] };
   }
   // The same plan again (the queue delivers at least once) changes nothing.
   if (state.run === run && epoch <= state.epoch) return { state, effects: [] };
   if (state.run === run && state.phase !== 'playing' && state.phase !== 'stopping') {
     return {
-      state: { phase: 'preparing', run, epoch },
+      state: preparing,
       effects: [{ do: 'abandon' }, { do: 'prepare', job }],
     };
   }

@@ -28,7 +28,9 @@ export interface FeedOptions {
   /** Whether no file of the plan has stamps that run backwards; left out: who knows. */
   readonly isOrdered?: boolean;
   /** In the order of the plan; asked again for each loop. */
-  readonly files: () => readonly MergeFile[];
+  readonly files: (loop: number) => readonly MergeFile[];
+  /** The loops before it are over; left out: none is. */
+  readonly firstLoop?: number;
   readonly sink: FrameSink;
   readonly counts: FeedCounts;
   /** Called once when the ring is full for the first time, holds many loops or all is read: the run can start. */
@@ -38,7 +40,7 @@ export interface FeedOptions {
 
 /** Resolves when all is written, or when stopped. */
 export async function feed(options: FeedOptions): Promise<void> {
-  const { timeline, sink, counts, stopped } = options;
+  const { timeline, sink, counts, stopped, firstLoop = 0 } = options;
   const schedule = createSchedule(timeline);
   const editor = createFrameEditor(options.edits ?? noEdits);
   let prefilled = false;
@@ -59,11 +61,11 @@ export async function feed(options: FeedOptions): Promise<void> {
     await sleep(FULL_PAUSE_MS);
   };
 
-  for (let loop = 0; (timeline.loops === 0 || loop < timeline.loops) && !stopped(); loop += 1) {
+  for (let loop = firstLoop; (timeline.loops === 0 || loop < timeline.loops) && !stopped(); loop += 1) {
     schedule.enterLoop(loop);
     editor.enterLoop(loop);
     const [before, sentBefore] = [counts.read, sentOf(counts)];
-    const merge = new Merge(options.files());
+    const merge = new Merge(options.files(loop));
     let ended: LoopEnd;
     try {
       ended = await feedLoop(merge, schedule, editor, options, { waitForRoom, giveTurn });

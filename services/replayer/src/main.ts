@@ -8,6 +8,7 @@ import { MILLISECOND } from '@capfleet/shared/time/nanos';
 import { sources } from '@capfleet/shared/source/sources';
 import { hostInterfaces } from './adapters/host-interfaces.ts';
 import { requireNative } from './adapters/native-pacer.ts';
+import { takePlace } from './adapters/place.ts';
 import { redisClock } from './adapters/redis-clock.ts';
 import { redisCoordinatorChannel } from './adapters/redis-coordinator-channel.ts';
 import { ClockWatch } from './clock-watch.ts';
@@ -40,31 +41,34 @@ export async function runReplayer(options: ReplayerProcessOptions): Promise<void
   const native = requireNative();
   const instance = randomUUID();
   const { redis, sensor, version } = options;
-  const starting = runAgent({
-    sensor,
-    instance,
-    version,
-    channel: redisCoordinatorChannel(redis, { sensor, instance }, log),
-    prepare: {
-      link: parseLink(options.interface),
-      interfaces: hostInterfaces(native),
-      source: sources(options.s3),
-      openFileLimit: openFileLimit(),
-      roots: options.roots,
-    },
-    s3: options.s3,
-    pacing: options.pacing,
-    clocks: new ClockWatch(redisClock(redis), {
+  const starting = takePlace(redis, sensor).then((place) =>
+    runAgent({
+      sensor,
+      instance,
+      place,
+      version,
+      channel: redisCoordinatorChannel(redis, { sensor, instance }, log),
+      prepare: {
+        link: parseLink(options.interface),
+        interfaces: hostInterfaces(native),
+        source: sources(options.s3),
+        openFileLimit: openFileLimit(),
+        roots: options.roots,
+      },
+      s3: options.s3,
+      pacing: options.pacing,
+      clocks: new ClockWatch(redisClock(redis), {
+        monotonicNow: () => native.monotonicNow(),
+        wallNow: () => BigInt(Date.now()) * MILLISECOND,
+      }),
+      systemClock: () => {
+        const { state, maxErrorUs, taiOffset } = native.clockFacts();
+        return { synchronised: state !== CLOCK_UNSYNCHRONISED, maxErrorUs, taiOffset };
+      },
       monotonicNow: () => native.monotonicNow(),
-      wallNow: () => BigInt(Date.now()) * MILLISECOND,
+      log,
     }),
-    systemClock: () => {
-      const { state, maxErrorUs, taiOffset } = native.clockFacts();
-      return { synchronised: state !== CLOCK_UNSYNCHRONISED, maxErrorUs, taiOffset };
-    },
-    monotonicNow: () => native.monotonicNow(),
-    log,
-  });
+  );
   const agent = await Promise.race([starting, told]);
   // From the command that started this agent for its one sensor, if one did.
   process.on('message', (word) => {

@@ -16,6 +16,7 @@ import { openPlayPort } from './play-port.ts';
 import type { Pacer } from './ports/pacer.ts';
 import { preload } from './preload.ts';
 import { RingWriter } from './ring-writer.ts';
+import { whatIsAhead } from './what-is-ahead.ts';
 import { watchSurroundings, type Surroundings } from './surroundings.ts';
 import { warningsOf } from './warnings.ts';
 
@@ -27,7 +28,7 @@ const READ_AHEAD_SECONDS = 8;
 const SHARES = [0.5, 0.9, 0.99, 0.999, 1];
 
 const port = await openPlayPort();
-const { plan, link, mtu, s3, pacing: asked } = port.data;
+const { plan, link, mtu, s3, pacing: asked, joinAt } = port.data;
 const disk = sources(s3);
 const say = (message: FromPlayThread): void => {
   port.say(message);
@@ -55,6 +56,7 @@ async function play(): Promise<void> {
     switch (message.type) {
       case 'start':
         lookAgain = watchSurroundings(link, asked.cpu);
+        if (message.from !== null) pacer.join(BigInt(message.from));
         pacer.start(BigInt(message.at));
         break;
       case 'stop':
@@ -92,6 +94,7 @@ async function play(): Promise<void> {
       loops: counts.loops,
     });
   }, PROGRESS_INTERVAL_MS);
+  const { loop: firstLoop, files: ahead } = whatIsAhead(plan, joinAt);
   try {
     await feed({
       timeline: plan.timeline,
@@ -100,9 +103,10 @@ async function play(): Promise<void> {
       edits: plan.edits,
       mtu,
       filter: plan.filter ? new BpfFilter(plan.filter.program) : null,
-      files: () =>
+      firstLoop,
+      files: (loop) =>
         plannedFiles(
-          plan,
+          { ...plan, files: loop === firstLoop ? ahead : plan.files },
           source,
           (file) => Math.ceil(fileRate(file, plan.timeline) * READ_AHEAD_SECONDS),
           fileErrors,

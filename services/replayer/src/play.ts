@@ -22,7 +22,7 @@ export interface PlayProgress {
 }
 
 export type ToPlayThread =
-  | { readonly type: 'start'; readonly at: string }
+  | { readonly type: 'start'; readonly at: string; readonly from: string | null }
   | { readonly type: 'steer'; readonly since: string; readonly at: string; readonly shift: string }
   | { readonly type: 'lease'; readonly until: string }
   | { readonly type: 'stop' | 'pause' | 'resume' };
@@ -34,8 +34,11 @@ export type FromPlayThread =
   | { readonly type: 'failed'; readonly error: FailureRecord };
 
 export interface Play {
-  /** Starts at the instant; the first frame goes out no earlier. */
-  start(at: Nanos): void;
+  /**
+   * Starts at the instant; the first frame goes out no earlier.
+   * @param from what is due before it is left out, where the instant has passed; null: nothing is
+   */
+  start(at: Nanos, from: Nanos | null): void;
   /** Ends the play within 50 ms; `ended` resolves with what was done. */
   stop(): void;
   /** Sends nothing more until resume(), which moves all that comes after by exactly the time between. */
@@ -58,6 +61,8 @@ export interface PlayData {
   readonly mtu: number | null;
   readonly s3: S3Options;
   readonly pacing: PacingOptions;
+  /** Files that are over by this place in the run are not read, ns after its start; 0: all are. */
+  readonly joinAt: Nanos;
 }
 
 /**
@@ -100,8 +105,8 @@ export async function preparePlay(data: PlayData, signal: AbortSignal): Promise<
     thread.say(message);
   };
   return {
-    start: (at) => {
-      send({ type: 'start', at: String(at) });
+    start: (at, from) => {
+      send({ type: 'start', at: String(at), from: from === null ? null : String(from) });
     },
     stop: () => {
       send({ type: 'stop' });

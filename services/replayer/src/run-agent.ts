@@ -17,6 +17,7 @@ import type { Nanos } from '@capfleet/shared/time/nanos';
 import { COUNTERS_SETTLE_MS } from './adapters/interface-counters.ts';
 import { step, toMessage, type AgentEffect, type AgentEvent, type AgentState } from './agent.ts';
 import type { ClockWatch } from './clock-watch.ts';
+import { orphaned, watchAttendance, type Attendance } from './attendance.ts';
 import { keepLease, type Lease } from './lease.ts';
 import { interfaceOf, linkName } from './link.ts';
 import type { PacingOptions } from './pacing-options.ts';
@@ -25,6 +26,8 @@ import type { CoordinatorChannel } from './ports/coordinator-channel.ts';
 import { checkPlan, type PrepareContext } from './prepare.ts';
 
 const PROGRESS_MS = 1000;
+/** Who joins a run begins with what is due by then. */
+const JOIN_LEAD: Nanos = 20_000_000n;
 const CLAIM_RETRY_MS = 500;
 /** From the word to stop to the report, which tells the interface's counters; the rest takes well below a second. */
 const STOP_LIMIT_MS = COUNTERS_SETTLE_MS + 1500;
@@ -40,6 +43,8 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 export interface AgentWorld {
   readonly sensor: string;
   readonly instance: string;
+  /** What this agent holds, and no other while it is there. */
+  readonly place: string;
   readonly version: string;
   readonly channel: CoordinatorChannel;
   readonly prepare: PrepareContext;
@@ -77,6 +82,9 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
   let clock: ClockFacts | null = null;
   let origin: Nanos = 0n;
   let lease: Lease | null = null;
+  let attendance: Attendance | null = null;
+  let orphanTimeoutMs: number | null = null;
+  let isOrphaned = false;
   let isPaused = false;
   let isClosed = false;
   /** The run whose report is on its way. */
@@ -108,7 +116,8 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
         origin = effect.start - BigInt(clock?.offset ?? 0);
         if (play && state.phase !== 'idle') lease = leaseTo(play, state.run, state.epoch);
         world.clocks.begin(origin, BigInt(clock?.offset ?? 0));
-        play?.start(origin);
+        play?.start(origin, 'joins' in state && state.joins ? world.monotonicNow() + JOIN_LEAD : null);
+        if (state.phase !== 'idle') attend(state.run);
         if (isPaused) play?.pause();
         return;
       case 'stop':
@@ -142,6 +151,8 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
   /** @param signal aborted when the run is given up, and another one may be prepared */
   async function prepare(job: PrepareJob, signal: AbortSignal): Promise<void> {
     const { run, epoch, plan } = job;
+    ({ orphanTimeoutMs } = job);
+    isOrphaned = false;
     log.info({ run, files: plan.files.length }, 'preparing');
     if (!(await channel.claim(run, epoch))) throw new Failure('run-fenced', { run, sensor });
     signal.throwIfAborted();
@@ -156,14 +167,15 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
         }
         const lead = start - BigInt(clock?.offset ?? 0) - world.monotonicNow();
         handle({ type: 'commit', epoch: message.epoch, start, lead });
-      } else handle({ type: message.type, epoch: message.epoch });
+      } else handle(message);
     });
-    giveUpWhenExpired(job, await world.clocks.facts());
+    clock = await world.clocks.facts();
+    giveUpWhenExpired(job, clock);
     const mtu = await checkPlan(plan, world.prepare, signal);
     // Some links are there once only.
     await linkFree;
     const preparing = preparePlay(
-      { plan, link: world.prepare.link, mtu, s3: world.s3, pacing: world.pacing },
+      { plan, link: world.prepare.link, mtu, s3: world.s3, pacing: world.pacing, joinAt: placeOf(job) },
       signal,
     );
     linkFree = preparing.then(({ ended }) => ended).catch(() => undefined);
@@ -190,7 +202,7 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
         }
         if (isMine === false) {
           log.error({ run }, 'another agent has the place of this one');
-          handle({ type: 'stop', epoch });
+          handle({ type: 'stop' });
           return;
         }
         await sleep(CLAIM_RETRY_MS);
@@ -204,6 +216,27 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
       onLapse: () => void askWhoseItIs(),
     });
     return kept;
+  }
+
+  /** How far the run of a plan has come, ns; 0 where it has not begun. */
+  function placeOf({ startedAt }: PrepareJob): Nanos {
+    if (startedAt === null) return 0n;
+    const place = world.monotonicNow() + BigInt(clock?.offset ?? 0) - BigInt(startedAt);
+    return place > 0n ? place : 0n;
+  }
+
+  /** Without a coordinator for too long, where that is not wanted, the play ends. */
+  function attend(run: string): void {
+    if (orphanTimeoutMs === null) return;
+    attendance = watchAttendance({
+      attendedAgo: () => channel.attendedAgo(run),
+      timeoutMs: orphanTimeoutMs,
+      onOrphaned: () => {
+        log.error({ run }, 'no coordinator was there for too long');
+        isOrphaned = true;
+        handle({ type: 'stop' });
+      },
+    });
   }
 
   function isAt(run: string, epoch: number): boolean {
@@ -246,6 +279,7 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
       clearInterval(timer);
       if (play !== prepared) return;
       lease?.end();
+      attendance?.end();
       play = null;
       handle(event);
     };
@@ -258,6 +292,7 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
           type: 'ended',
           result: {
             ...outcome,
+            warnings: isOrphaned ? [...outcome.warnings, orphaned] : outcome.warnings,
             firstSent,
             lastSent,
             clock: before,
@@ -289,6 +324,7 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
       v: MESSAGE_VERSION,
       sensor,
       instance: world.instance,
+      place: world.place,
       version: world.version,
       host: hostname(),
       interface: link.interface,
@@ -331,7 +367,7 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
       isClosed = true;
       if (state.phase !== 'idle') {
         const ended = new Promise<void>((resolve) => (onIdle = resolve));
-        handle({ type: 'stop', epoch: state.epoch });
+        handle({ type: 'stop' });
         await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, STOP_LIMIT_MS).unref())]);
         await new Promise((resolve) => setTimeout(resolve, REPORT_MS));
       }

@@ -11,15 +11,22 @@ export const HEARTBEAT_MS = 1000;
 /** … and counts as gone when it has not for this long. */
 export const HEARTBEAT_EXPIRES_MS = 5000;
 
+/** A coordinator renews its hold of a run this often … */
+export const RUN_RENEWAL_MS = 1000;
+/** … and has lost it when it did not for this long. */
+export const RUN_HOLD_MS = 5000;
+
 const count = z.int().nonnegative();
 const nanos = z.string().regex(/^-?\d{1,25}$/);
-const runId = z.string().regex(/^[\w-]{1,64}$/);
+export const runIdSchema = z.string().regex(/^[\w-]{1,64}$/);
 
 export const registrationSchema = z.object({
   v: z.literal(MESSAGE_VERSION),
   sensor: sensorNameSchema,
   /** Differs for each start of an agent. */
   instance: z.string().min(1),
+  /** What one agent at a time holds until it is gone: two with the same one never play at once. */
+  place: z.string(),
   version: z.string(),
   host: z.string(),
   interface: z.string(),
@@ -30,22 +37,26 @@ export const registrationSchema = z.object({
   clock: clockFactsSchema.nullable(),
   /** State of the system clock (adjtimex): synchronised, its largest error in µs, TAI − UTC in s. */
   systemClock: z.object({ synchronised: z.boolean(), maxErrorUs: z.int(), taiOffset: z.int() }).nullable(),
-  busyWith: runId.nullable(),
+  busyWith: runIdSchema.nullable(),
 });
 
 /** The job on a sensor's queue. */
 export const prepareJobSchema = z.strictObject({
   v: z.literal(MESSAGE_VERSION),
-  run: runId,
+  run: runIdSchema,
   /** Counts the coordinator's attempts at one run; an agent follows only the newest it has seen. */
   epoch: count,
   /** Instant on the reference clock after which the plan is void unless a start was committed. */
   validUntil: nanos,
+  /** The run's start on the reference clock where it has passed: the sensor joins at the current place. */
+  startedAt: nanos.nullable(),
+  /** Without a coordinator for so long the sensor stops by itself, ms; null: it plays on. */
+  orphanTimeoutMs: count.nullable(),
   plan: sensorPlanSchema,
 });
 
 /** Whose a job is that does not fit otherwise, one of another version say. */
-export const jobAddressSchema = z.object({ run: runId, epoch: count });
+export const jobAddressSchema = z.object({ run: runIdSchema, epoch: count });
 
 /** Coordinator → all sensors of a run. */
 export const toSensorsSchema = z.discriminatedUnion('type', [
@@ -56,7 +67,7 @@ export const toSensorsSchema = z.discriminatedUnion('type', [
     start: nanos,
   }),
   z.object({ type: z.literal('cancel'), epoch: count, reason: z.string() }),
-  z.object({ type: z.literal('stop'), epoch: count }),
+  z.object({ type: z.literal('stop') }),
 ]);
 
 const progressSchema = z.object({

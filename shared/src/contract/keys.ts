@@ -22,5 +22,16 @@ export const claimKey = (run: string, sensor: string): string => `${PREFIX}:run:
 export const toSensorsKey = (run: string): string => `${PREFIX}:run:${run}:to-sensors`;
 export const fromSensorsKey = (run: string): string => `${PREFIX}:run:${run}:from-sensors`;
 
-/** Streams and claims outlive their run by a day, so that a late agent or reader still finds them. */
+/** What was asked for, what a sensor is to play, who carries it through, and what became of it. */
+export const runKey = (run: string): string => `${PREFIX}:run:${run}`;
+export const runPlanKey = (run: string, sensor: string): string => `${PREFIX}:run:${run}:plan:${sensor}`;
+export const runOwnerKey = (run: string): string => `${PREFIX}:run:${run}:owner`;
+export const runReportKey = (run: string): string => `${PREFIX}:run:${run}:report`;
+/** All runs that may still be there, by the instant they were asked for (ms). */
+export const runsKey = `${PREFIX}:runs`;
+
+/** The run that has a sensor to itself. */
+export const sensorLeaseKey = (sensor: string): string => `${PREFIX}:lease:${sensor}`;
+
+/** What is kept of a run outlives it by a day, so that a late agent or reader still finds it. */
 export const RUN_KEYS_TTL_SECONDS = 86_400;

@@ -57,7 +57,16 @@ const interfaceCountsSchema = z.object({ packets: count, dropped: count, errors:
 
 /** Something of the host that cost accuracy, and what to do about it. */
 const playWarningSchema = z.object({
-  kind: z.enum(['away', 'reading', 'realtime-denied', 'realtime-left', 'preempted', 'steal', 'governor']),
+  kind: z.enum([
+    'away',
+    'orphaned',
+    'reading',
+    'realtime-denied',
+    'realtime-left',
+    'preempted',
+    'steal',
+    'governor',
+  ]),
   message: z.string(),
   advice: z.string(),
 });
@@ -140,21 +149,41 @@ export type InterfaceCounts = z.infer<typeof interfaceCountsSchema>;
 export type PlayWarning = z.infer<typeof playWarningSchema>;
 export type PlayResult = z.infer<typeof playResultSchema>;
 
-export interface SensorReport {
-  readonly sensor: string;
-  readonly interface: string;
-  readonly link: string;
+export const sensorReportSchema = z.object({
+  sensor: z.string(),
+  interface: z.string(),
+  link: z.string(),
   /** What became of the sensor: its result, or why there is none. */
-  readonly result: PlayResult | null;
-  readonly error: z.infer<typeof failureSchema> | null;
-}
+  result: playResultSchema.nullable(),
+  error: failureSchema.nullable(),
+  /** Each time that it was lost while it played and came back: what its agent had told last, where it went on. */
+  returns: z.array(z.object({ sent: count, position: nanos, resumed: nanos.nullable() })),
+});
 
-export interface Finding {
-  readonly check: string;
-  readonly sensor: string | null;
-  readonly holds: boolean;
-  readonly text: string;
-}
+export const findingSchema = z.object({
+  check: z.string(),
+  sensor: z.string().nullable(),
+  holds: z.boolean(),
+  text: z.string(),
+});
+
+export const runReportSchema = z.object({
+  version: z.literal(1),
+  run: z.string(),
+  outcome: z.enum(['done', 'stopped', 'cancelled', 'failed']),
+  /** Committed start on the reference clock, RFC 3339; null where the run was cancelled before. */
+  start: z.string().nullable(),
+  speed: z.string(),
+  loops: count,
+  sensors: z.array(sensorReportSchema),
+  totals: accountsSchema,
+  /** Largest difference of two sensors' start errors, and the clock bounds that add to it; null under two. */
+  startSkew: z.object({ measured: nanos, clockBound: nanos }).nullable(),
+  verdict: z.object({ holds: z.boolean(), findings: z.array(findingSchema) }),
+});
+
+export type SensorReport = z.infer<typeof sensorReportSchema>;
+export type Finding = z.infer<typeof findingSchema>;
 
 /** What the far end of a sensor received, held against the sensor's plan. */
 export interface FarEndReport {
@@ -171,21 +200,9 @@ export interface FarEndReport {
   readonly reasons: readonly string[];
 }
 
-export interface RunReport {
-  readonly version: 1;
-  readonly run: string;
-  readonly outcome: 'done' | 'stopped' | 'cancelled' | 'failed';
-  /** Committed start on the reference clock, RFC 3339; null where the run was cancelled before. */
-  readonly start: string | null;
-  readonly speed: string;
-  readonly loops: number;
-  readonly sensors: readonly SensorReport[];
-  readonly totals: Accounts;
-  /** Largest difference of two sensors' start errors, and the clock bounds that add to it; null under two. */
-  readonly startSkew: { readonly measured: string; readonly clockBound: string } | null;
+export interface RunReport extends z.infer<typeof runReportSchema> {
   /** Left out where no far end was captured. */
   readonly farEnds?: readonly FarEndReport[];
-  readonly verdict: { readonly holds: boolean; readonly findings: readonly Finding[] };
 }
 
 export function emptyAccounts(): Accounts {

@@ -247,6 +247,16 @@ export const errorTable = {
   ),
   'start-missed': failed('sensor {sensor} got the start only {milliseconds} ms before it', 'raise --lead'),
   'agent-ended': failed('the replay agent of this host ended before the run did', 'see what it said above'),
+  'run-unknown': failed('no run {run} is kept', 'see which there are with `capfleet status`'),
+  'run-taken': failed(
+    'another coordinator carries run {run} through',
+    'see how it does with `capfleet status`',
+  ),
+  'run-unreported': failed(
+    'run {run} was told to stop, and no report came',
+    'see how it does with `capfleet status`',
+  ),
+  'run-stale': failed('run {run} was without a coordinator for too long to be started', 'start another one'),
   'run-fenced': failed(
     'run {run} was already played by another agent of sensor {sensor}',
     'a run is never played twice; start a new one',

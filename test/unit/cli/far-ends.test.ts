@@ -29,7 +29,16 @@ function reportOf(result: Partial<PlayResult>): RunReport {
     start: null,
     speed: '1/1',
     loops: 1,
-    sensors: [{ sensor: 'a', interface: 'out0', link: 'af_packet', result: playResult(result), error: null }],
+    sensors: [
+      {
+        sensor: 'a',
+        interface: 'out0',
+        link: 'af_packet',
+        result: playResult(result),
+        error: null,
+        returns: [],
+      },
+    ],
     totals: emptyAccounts(),
     startSkew: null,
     verdict: { holds: true, findings: [] },

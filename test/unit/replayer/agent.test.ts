@@ -22,8 +22,8 @@ const start = 1_700_000_000_000_000_000n;
 type Phase = AgentState['phase'];
 const PHASES: Phase[] = ['idle', 'preparing', 'ready', 'playing', 'stopping'];
 
-function stateIn(phase: Phase): AgentState {
-  return phase === 'idle' ? { phase } : { phase, run: RUN, epoch: EPOCH };
+function stateIn(phase: Phase, joins = false): AgentState {
+  return phase === 'idle' ? { phase } : { phase, run: RUN, epoch: EPOCH, joins };
 }
 
 const events = {
@@ -40,8 +40,7 @@ const events = {
   'a commit of a newer epoch': { type: 'commit', epoch: EPOCH + 1, start, lead: 10n ** 9n },
   'a cancel': { type: 'cancel', epoch: EPOCH },
   'a cancel of an older epoch': { type: 'cancel', epoch: EPOCH - 1 },
-  'a stop': { type: 'stop', epoch: EPOCH },
-  'a stop of an older epoch': { type: 'stop', epoch: EPOCH - 1 },
+  'a stop': { type: 'stop' },
   ended: { type: 'ended', result },
 } satisfies Record<string, AgentEvent>;
 type EventName = keyof typeof events;

@@ -2,8 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Command, Option } from 'commander';
-import { redisSensorChannel } from '@capfleet/coordinator/adapters/redis-sensor-channel';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { redisRunWorld } from '@capfleet/coordinator/adapters/redis-run-world';
 import { replayRun, SHORTEST_LEAD } from '@capfleet/coordinator/usecases/replay-run';
 import type { RunReport } from '@capfleet/shared/contract/report';
 import { runDuration, type SensorPlan } from '@capfleet/shared/dataset/replay-plan';
@@ -73,6 +73,9 @@ interface CommandOptions
   readonly maxClockBound: bigint;
   readonly sensorTimeout: bigint;
   readonly prepareTimeout: bigint;
+  readonly whenBusy: 'wait' | 'refuse';
+  readonly orphanTimeout?: bigint;
+  readonly rejoin?: bigint;
 }
 
 const examples = `Examples:
@@ -145,7 +148,29 @@ export function replayCommand(run: (action: (world: World) => Promise<ExitCode>)
     .addOption(
       span('--sensor-timeout <duration>', 'how long to wait for sensors to register', 10_000_000_000n, '10s'),
     )
-    .addOption(span('--prepare-timeout <duration>', 'how long sensors may prepare', 60_000_000_000n, '60s'));
+    .addOption(span('--prepare-timeout <duration>', 'how long sensors may prepare', 60_000_000_000n, '60s'))
+    .addOption(
+      new Option('--when-busy <policy>', 'a sensor that another run has: wait for its end, or refuse')
+        .choices(['refuse', 'wait'])
+        .default('refuse'),
+    )
+    .addOption(
+      new Option(
+        '--orphan-timeout <duration>',
+        'sensors stop when no coordinator was there for so long; else they play on',
+      )
+        .argParser(parseOrphanTimeout)
+        .conflicts('outInterface'),
+    )
+    .addOption(
+      new Option(
+        '--rejoin [duration]',
+        'an agent that is lost may come back within this time, and joins where the others are; 60s where none is given',
+      )
+        .argParser(parsePositiveSpan)
+        .preset('60s')
+        .conflicts('outInterface'),
+    );
   addConfigOption(command);
   addPacingOptions(command);
   addFarEndOptions(command);
@@ -158,6 +183,15 @@ export function replayCommand(run: (action: (world: World) => Promise<ExitCode>)
 
 function span(flags: string, meaning: string, value: bigint, text: string): Option {
   return new Option(flags, meaning).argParser(parsePositiveSpan).default(value, text);
+}
+
+/** A coordinator is heard of once a second. */
+const SHORTEST_ORPHAN_TIMEOUT = 2_000_000_000n;
+
+function parseOrphanTimeout(text: string): bigint {
+  const span = parsePositiveSpan(text);
+  if (span >= SHORTEST_ORPHAN_TIMEOUT) return span;
+  throw new InvalidArgumentError(`it must be at least ${formatDuration(SHORTEST_ORPHAN_TIMEOUT)}.`);
 }
 
 async function replay(options: CommandOptions, world: World): Promise<ExitCode> {
@@ -361,14 +395,14 @@ async function play(plans: readonly SensorPlan[], options: CommandOptions, world
   world.onPause((isPause) => {
     followPause(isPause, agent, world);
   });
-  const channel = redisSensorChannel(redis, createLogger('replay', options.logLevel));
+  const runs = redisRunWorld(redis, createLogger('replay', options.logLevel));
   const [first] = plans;
   const bar =
     options.stats === undefined
       ? replayProgressBar(world.stderr, first ? runDuration(first.timeline) : 0n)
       : statsLines(world.stderr, options.stats);
   try {
-    const running = replayRun(channel, {
+    const running = replayRun(runs, {
       run: randomUUID(),
       plans,
       lead: options.lead,
@@ -376,6 +410,9 @@ async function play(plans: readonly SensorPlan[], options: CommandOptions, world
       maxClockBound: options.maxClockBound,
       sensorTimeoutMs: Number(options.sensorTimeout / 1_000_000n),
       prepareTimeoutMs: Number(options.prepareTimeout / 1_000_000n),
+      whenBusy: options.whenBusy,
+      orphanTimeoutMs: milliseconds(options.orphanTimeout),
+      rejoinMs: milliseconds(options.rejoin),
       interrupted: world.interrupted,
       onChange: (state) => {
         bar.update(state);
@@ -390,10 +427,14 @@ async function play(plans: readonly SensorPlan[], options: CommandOptions, world
   } finally {
     bar.stop();
     // A Redis that is gone must not keep the report back.
-    await Promise.race([channel.close(), sleep(CLOSE_DEADLINE_MS)]);
+    await Promise.race([runs.close(), sleep(CLOSE_DEADLINE_MS)]);
     await agent?.close();
     await privateRedis?.close();
   }
+}
+
+function milliseconds(span: bigint | undefined): number | null {
+  return span === undefined ? null : Number(span / 1_000_000n);
 }
 
 /** SIGUSR1 and SIGCONT, as with tcpreplay. */

@@ -11,20 +11,31 @@ import {
   fromSensorsKey,
   PREFIX,
   RUN_KEYS_TTL_SECONDS,
+  runOwnerKey,
   sensorKeyPattern,
   sensorQueue,
   toSensorsKey,
 } from '@capfleet/shared/contract/keys';
-import { reasonOf } from '@capfleet/shared/errors/failure';
+import { Failure, reasonOf } from '@capfleet/shared/errors/failure';
 import type { Logger } from '@capfleet/shared/log/logger';
 import { connect, optionsOf } from '@capfleet/shared/redis/connect';
 import { parseEntry, readStream, type StreamEntry } from '@capfleet/shared/redis/stream';
 import { MICROSECOND, SECOND } from '@capfleet/shared/time/nanos';
 import type { SensorChannel } from '../ports/sensor-channel.ts';
+import { HOLDER_OF } from './holder.ts';
 
 const LISTEN_MS = 250;
 
-export function redisSensorChannel(redis: string, log: Logger): SensorChannel {
+/** A coordinator that was away, and whose run another one has meanwhile, is not heard. */
+const SAY = `${HOLDER_OF}
+local owner = text(KEYS[1])
+if owner and owner ~= ARGV[1] then return 0 end
+redis.call('XADD', KEYS[2], '*', 'message', ARGV[2])
+redis.call('EXPIRE', KEYS[2], ARGV[3])
+return 1`;
+
+/** @param holder differs for each coordinator */
+export function redisSensorChannel(redis: string, holder: string, log: Logger): SensorChannel {
   const client = connect(redis, 'coordinator', log);
   const listener = connect(redis, 'coordinator-run', log);
   const queues = new Map<string, Queue>();
@@ -64,12 +75,10 @@ export function redisSensorChannel(redis: string, log: Logger): SensorChannel {
     },
 
     async say(run, message) {
-      const key = toSensorsKey(run);
-      await client
-        .multi()
-        .xadd(key, '*', 'message', JSON.stringify(message))
-        .expire(key, RUN_KEYS_TTL_SECONDS)
-        .exec();
+      const keys = [runOwnerKey(run), toSensorsKey(run)];
+      const args = [holder, JSON.stringify(message), RUN_KEYS_TTL_SECONDS];
+      if ((await client.eval(SAY, keys.length, ...keys, ...args)) !== 1)
+        throw new Failure('run-taken', { run });
     },
 
     async listen(run, waitMs) {

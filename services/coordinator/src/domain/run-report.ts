@@ -42,6 +42,7 @@ export function reportRun(
     link: ready?.link ?? '',
     result,
     error,
+    returns: returnsOf(state, sensor),
   }));
   const totals = sensors.reduce(
     (sum, { result }) => (result ? addAccounts(sum, result.accounts) : sum),
@@ -81,6 +82,19 @@ export function reportRun(
     },
     verdict: { holds: findings.every(({ holds }) => holds), findings },
   };
+}
+
+/** Where a sensor that was lost and came back went on: with the first packet that its next agent sent. */
+function returnsOf({ sensors, start }: RunState, name: string): SensorReport['returns'] {
+  const { before = [], result = null } = sensors.get(name) ?? {};
+  return before.map(({ sent, position }, index) => {
+    const first = index === before.length - 1 ? (result?.firstSent ?? null) : null;
+    return {
+      sent,
+      position,
+      resumed: first === null || start === null ? null : String(BigInt(first) - start),
+    };
+  });
 }
 
 function outcomeOf(state: RunState, sensors: readonly SensorReport[]): RunReport['outcome'] {
@@ -159,7 +173,12 @@ function findingsOf(
       text: `${text} ${formatDuration(value)} (limit ${formatDuration(limit)})`,
     });
   };
-  for (const { sensor, result, error } of sensors) {
+  for (const { sensor, result, error, returns } of sensors) {
+    for (const { sent, position, resumed } of returns) {
+      const back = resumed === null ? '' : `; it was back ${formatDuration(BigInt(resumed))} into the run`;
+      const text = `was lost after at least ${String(sent)} packets, ${formatDuration(BigInt(position))} into the run${back}`;
+      findings.push({ check: 'there', sensor, holds: false, text });
+    }
     if (!result) {
       findings.push({
         check: 'reported',

@@ -5,6 +5,9 @@
 //   preparing ─all ready→ committing ─all acknowledged→ armed ─start passed→ playing ─all done→ ended
 //   preparing, committing, armed ─refused / lost / deadline / stop→ ended (cancelled)
 //   playing ─stop→ stopping ─all done, or deadline→ ended
+//
+// A sensor that is lost while it plays is out, or, where that is allowed, away: back by itself, or as another agent at
+// the same place, which is prepared anew and joins where the timeline is by then; or gone after a while.
 import type { FromSensor, SensorProgress } from '@capfleet/shared/contract/agent-messages';
 import type { ClockFacts, PlayResult } from '@capfleet/shared/contract/report';
 import { Failure, type FailureRecord } from '@capfleet/shared/errors/failure';
@@ -13,16 +16,23 @@ import type { Nanos } from '@capfleet/shared/time/nanos';
 export type Phase = 'preparing' | 'committing' | 'armed' | 'playing' | 'stopping' | 'ended';
 
 export interface SensorState {
+  /** Counts the attempts to prepare it; what is said of another one is passed over. */
+  readonly epoch: number;
   readonly ready: { readonly interface: string; readonly link: string; readonly clock: ClockFacts } | null;
   readonly acknowledged: boolean;
   readonly progress: SensorProgress | null;
   readonly result: PlayResult | null;
   readonly error: FailureRecord | null;
+  /** Lost, and may come back. */
+  readonly isAway: boolean;
+  /** What was heard last of the agents that were replaced. */
+  readonly before: readonly Pick<SensorProgress, 'sent' | 'position'>[];
 }
 
 export interface RunState {
   readonly phase: Phase;
-  readonly epoch: number;
+  /** Whether a sensor that is lost while it plays may come back. */
+  readonly rejoins: boolean;
   readonly start: Nanos | null;
   /** Why the run was cancelled before its start. */
   readonly cancelled: string | null;
@@ -41,12 +51,20 @@ export type RunEvent =
   | { readonly type: 'deadline'; readonly seconds: number }
   /** The agent's registration is gone or belongs to another instance. */
   | { readonly type: 'lost'; readonly sensor: string }
+  /** It is there again, and plays on. */
+  | { readonly type: 'found'; readonly sensor: string }
+  /** Another agent is at its place. */
+  | { readonly type: 'returned'; readonly sensor: string }
+  /** It was away for too long. */
+  | { readonly type: 'gone'; readonly sensor: string }
   | { readonly type: 'stop-asked' };
 
 export type RunEffect =
   /** All are ready: decide the start; answered by `start-decided` or `start-refused`. */
   | { readonly do: 'decide-start' }
-  | { readonly do: 'commit'; readonly start: Nanos }
+  | { readonly do: 'commit'; readonly epoch: number; readonly start: Nanos }
+  /** Hands the sensor its plan again, to join a run that started at that instant. */
+  | { readonly do: 'prepare'; readonly sensor: string; readonly epoch: number; readonly startedAt: Nanos }
   | { readonly do: 'cancel'; readonly reason: string }
   | { readonly do: 'stop' };
 
@@ -55,12 +73,22 @@ export interface RunStep {
   readonly effects: readonly RunEffect[];
 }
 
-const fresh: SensorState = { ready: null, acknowledged: false, progress: null, result: null, error: null };
+export const FIRST_EPOCH = 1;
+const fresh: SensorState = {
+  epoch: FIRST_EPOCH,
+  ready: null,
+  acknowledged: false,
+  progress: null,
+  result: null,
+  error: null,
+  isAway: false,
+  before: [],
+};
 
-export function beginRun(sensors: readonly string[], epoch: number): RunState {
+export function beginRun(sensors: readonly string[], rejoins: boolean): RunState {
   return {
     phase: 'preparing',
-    epoch,
+    rejoins,
     start: null,
     cancelled: null,
     stopAsked: false,
@@ -77,7 +105,7 @@ export function step(state: RunState, event: RunEvent): RunStep {
       if (state.phase !== 'preparing') return { state, effects: [] };
       return {
         state: { ...state, phase: 'committing', start: event.start },
-        effects: [{ do: 'commit', start: event.start }],
+        effects: [{ do: 'commit', epoch: FIRST_EPOCH, start: event.start }],
       };
     case 'start-refused':
       if (state.phase !== 'preparing') return { state, effects: [] };
@@ -87,7 +115,15 @@ export function step(state: RunState, event: RunEvent): RunStep {
     case 'deadline':
       return afterDeadline(state, event.seconds);
     case 'lost':
-      return fail(state, event.sensor, new Failure('sensor-lost', { sensor: event.sensor }).toRecord());
+      return state.rejoins && state.phase === 'playing'
+        ? leave(state, event.sensor)
+        : lose(state, event.sensor);
+    case 'gone':
+      return lose(state, event.sensor);
+    case 'found':
+      return { state: update(state, event.sensor, { isAway: false }), effects: [] };
+    case 'returned':
+      return takeBack(state, event.sensor);
     case 'stop-asked':
       if (state.stopAsked) return { state, effects: [] };
       if (state.phase === 'playing' || state.phase === 'committing' || state.phase === 'armed') {
@@ -99,13 +135,15 @@ export function step(state: RunState, event: RunEvent): RunStep {
 
 function hear(state: RunState, message: FromSensor): RunStep {
   const sensor = state.sensors.get(message.sensor);
-  if (!sensor || message.epoch !== state.epoch) return { state, effects: [] };
+  if (message.epoch !== sensor?.epoch) return { state, effects: [] };
   switch (message.type) {
     case 'ready': {
-      if (state.phase !== 'preparing' || sensor.ready) return { state, effects: [] };
-      const next = update(state, message.sensor, {
-        ready: { interface: message.interface, link: message.link, clock: message.clock },
-      });
+      const { interface: name, link, clock, epoch } = message;
+      const next = update(state, message.sensor, { ready: { interface: name, link, clock } });
+      if (sensor.ready) return { state, effects: [] };
+      if (state.phase === 'playing' && state.start !== null)
+        return { state: next, effects: [{ do: 'commit', epoch, start: state.start }] };
+      if (state.phase !== 'preparing') return { state, effects: [] };
       return {
         state: next,
         effects: every(next, ({ ready }) => ready !== null) ? [{ do: 'decide-start' }] : [],
@@ -137,6 +175,29 @@ function fail(state: RunState, sensor: string, error: FailureRecord): RunStep {
   const next = update(state, sensor, { error });
   const hasStarted = state.phase === 'playing' || state.phase === 'stopping';
   return hasStarted ? settle(next) : cancel(next, error.message);
+}
+
+function lose(state: RunState, sensor: string): RunStep {
+  return fail(state, sensor, new Failure('sensor-lost', { sensor }).toRecord());
+}
+
+function leave(state: RunState, sensor: string): RunStep {
+  const known = state.sensors.get(sensor);
+  const isOut = known?.result !== null || known.error !== null;
+  return { state: isOut ? state : update(state, sensor, { isAway: true }), effects: [] };
+}
+
+function takeBack(state: RunState, sensor: string): RunStep {
+  const known = state.sensors.get(sensor);
+  const { start: startedAt } = state;
+  if (state.phase !== 'playing' || startedAt === null || !known?.isAway) return { state, effects: [] };
+  const { progress } = known;
+  const epoch = known.epoch + 1;
+  const before = [...known.before, { sent: progress?.sent ?? 0, position: progress?.position ?? '0' }];
+  return {
+    state: update(state, sensor, { ...fresh, epoch, before }),
+    effects: [{ do: 'prepare', sensor, epoch, startedAt }],
+  };
 }
 
 function afterDeadline(state: RunState, seconds: number): RunStep {

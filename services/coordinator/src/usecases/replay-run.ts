@@ -3,13 +3,14 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunReport } from '@capfleet/shared/contract/report';
-import { MESSAGE_VERSION, type Registration } from '@capfleet/shared/contract/agent-messages';
+import { MESSAGE_VERSION, RUN_RENEWAL_MS, type Registration } from '@capfleet/shared/contract/agent-messages';
 import type { SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import { asFailure, Failure } from '@capfleet/shared/errors/failure';
 import { MILLISECOND, type Nanos } from '@capfleet/shared/time/nanos';
 import { reportRun } from '../domain/run-report.ts';
 import {
   beginRun,
+  FIRST_EPOCH,
   step,
   type Phase,
   type RunEffect,
@@ -17,12 +18,12 @@ import {
   type RunState,
 } from '../domain/run-state.ts';
 import { decideStart } from '../domain/start-time.ts';
+import type { KeptRun, RunStore, RunStory } from '../ports/run-store.ts';
 import type { SensorChannel } from '../ports/sensor-channel.ts';
+import { Liveness } from './liveness.ts';
 
 const REGISTRATION_PAUSE_MS = 100;
-const LIVENESS_PAUSE_MS = 1000;
-/** Checks in a row that must miss a registration before its agent counts as lost. */
-const LOST_AFTER = 3;
+const BUSY_PAUSE_MS = 250;
 /** Acknowledgements must be in this long before the start, so that a cancel still reaches everybody. */
 const ACKNOWLEDGE_GUARD_MS = 250;
 /** However far off the start is: who is silent for so long is not there. */
@@ -32,9 +33,23 @@ export const SHORTEST_LEAD: Nanos = 500_000_000n;
 /** A plan is void this long after the latest start that its run could have. */
 const PLAN_GRACE: Nanos = 2_000_000_000n;
 const STOP_DEADLINE_MS = 5000;
+const FINISH_LIMIT_MS = 1000;
 const INTERRUPTED = Symbol('interrupted');
 
-export interface RunRequest {
+/** What a run is carried through with. */
+export interface RunWorld {
+  readonly channel: SensorChannel;
+  readonly store: RunStore;
+}
+
+/** What is told of a run while it is carried through, and how it is ended. */
+export interface RunWatch {
+  /** Aborted: every sensor stops, and the report comes all the same. */
+  readonly interrupted: AbortSignal;
+  readonly onChange: (state: RunState) => void;
+}
+
+export interface RunRequest extends RunWatch {
   readonly run: string;
   readonly plans: readonly SensorPlan[];
   readonly lead: Nanos;
@@ -43,21 +58,85 @@ export interface RunRequest {
   readonly maxClockBound: Nanos;
   readonly sensorTimeoutMs: number;
   readonly prepareTimeoutMs: number;
-  /** Aborted: every sensor stops, and the report comes all the same. */
-  readonly interrupted: AbortSignal;
-  readonly onChange: (state: RunState) => void;
+  /** A sensor that another run has: that one's end is waited for, or this one is refused. */
+  readonly whenBusy: 'wait' | 'refuse';
+  /** Without a coordinator for so long the sensors stop; null: they play on. */
+  readonly orphanTimeoutMs: number | null;
+  /** A sensor that is lost while it plays may come back for so long; null: it stays out. */
+  readonly rejoinMs: number | null;
 }
 
-/** @throws Failure `sensor-unknown` where a sensor has not registered in time */
-export async function replayRun(channel: SensorChannel, request: RunRequest): Promise<RunReport> {
-  const { run, plans, interrupted } = request;
+/**
+ * A run from its beginning to its report.
+ * @throws Failure `sensor-unknown` where a sensor has not registered in time, `sensor-busy`, `run-taken`
+ */
+export async function replayRun(world: RunWorld, request: RunRequest): Promise<RunReport> {
+  const { channel, store } = world;
+  const { run, plans } = request;
   const sensors = plans.map(({ sensor }) => sensor);
   const registered = await waitForSensors(channel, sensors, request);
-  const epoch = 1;
-  let state = beginRun(sensors, epoch);
-  const deadline = new PhaseDeadline();
+  await holdSensors(world, request, sensors);
+  const now = await channel.now();
+  const { startAt, lead, prepareTimeoutMs, orphanTimeoutMs, rejoinMs } = request;
+  const latest = now + BigInt(prepareTimeoutMs) * MILLISECOND + lead;
+  const kept: KeptRun = {
+    plans,
+    record: {
+      v: MESSAGE_VERSION,
+      run,
+      created: String(now),
+      sensors,
+      lead: String(lead),
+      startAt: startAt === null ? null : String(startAt),
+      maxClockBound: String(request.maxClockBound),
+      prepareTimeoutMs,
+      validUntil: String((startAt !== null && startAt > latest ? startAt : latest) + PLAN_GRACE),
+      orphanTimeoutMs,
+      rejoinMs,
+    },
+  };
+  try {
+    await store.create(kept);
+    return await carryThrough(world, kept, registered, null, request);
+  } catch (thrown) {
+    await store.release(run, sensors).catch(() => undefined);
+    throw thrown;
+  }
+}
+
+/**
+ * Carries a run through that another coordinator has begun and does not hold any more.
+ * @throws Failure `run-unknown`, `run-taken`
+ */
+export async function resumeRun(world: RunWorld, run: string, watch: RunWatch): Promise<RunReport> {
+  const { channel, store } = world;
+  const kept = await store.load(run);
+  const { sensors } = kept.record;
+  const hold = await store.hold(run, sensors);
+  if (!hold.held) throw new Failure('run-taken', { run });
+  try {
+    return await carryThrough(world, kept, await channel.registrations(), await store.story(run), watch);
+  } catch (thrown) {
+    await store.release(run, sensors).catch(() => undefined);
+    throw thrown;
+  }
+}
+
+/** @param story what another coordinator said before; null: there was none */
+async function carryThrough(
+  { channel, store }: RunWorld,
+  kept: KeptRun,
+  registered: ReadonlyMap<string, Registration>,
+  story: RunStory | null,
+  { interrupted, onChange }: RunWatch,
+): Promise<RunReport> {
+  const { record, plans } = kept;
+  const { run, sensors, rejoinMs } = record;
+  let state = beginRun(sensors, rejoinMs !== null);
+  const deadline = new PhaseDeadline(record.prepareTimeoutMs);
   const queue: RunEvent[] = [];
   let listening: ReturnType<SensorChannel['listen']> | null = null;
+  let taken: Failure | null = null;
   const interruption = new Promise<typeof INTERRUPTED>((resolve) => {
     interrupted.addEventListener(
       'abort',
@@ -79,27 +158,52 @@ export async function replayRun(channel: SensorChannel, request: RunRequest): Pr
       case 'decide-start':
         queue.push(await chooseStart());
         return;
+      case 'prepare':
+        await prepare(effect.sensor, effect.epoch, effect.startedAt);
+        return;
       case 'commit':
-        await channel.say(run, { type: 'commit', epoch, start: String(effect.start) });
+        if (effect.epoch === FIRST_EPOCH && story?.start != null) return;
+        await channel.say(run, { type: 'commit', epoch: effect.epoch, start: String(effect.start) });
         return;
       case 'cancel':
-        await channel.say(run, { type: 'cancel', epoch, reason: effect.reason });
+        await channel.say(run, { type: 'cancel', epoch: FIRST_EPOCH, reason: effect.reason });
         return;
       case 'stop':
-        await channel.say(run, { type: 'stop', epoch });
+        await channel.say(run, { type: 'stop' });
     }
+  }
+
+  async function prepare(sensor: string, epoch: number, startedAt: Nanos | null): Promise<void> {
+    const plan = plans.find((candidate) => candidate.sensor === sensor);
+    if (!plan) return;
+    const validUntil =
+      startedAt === null
+        ? record.validUntil
+        : String((await channel.now()) + BigInt(record.prepareTimeoutMs) * MILLISECOND);
+    await channel.prepare(sensor, {
+      v: MESSAGE_VERSION,
+      run,
+      epoch,
+      validUntil,
+      startedAt: startedAt === null ? null : String(startedAt),
+      orphanTimeoutMs: record.orphanTimeoutMs,
+      plan,
+    });
   }
 
   async function chooseStart(): Promise<RunEvent> {
     const clocks = new Map(
       [...state.sensors].flatMap(([name, { ready }]) => (ready ? [[name, ready.clock]] : [])),
     );
-    const { lead, startAt, maxClockBound } = request;
+    const lead = BigInt(record.lead);
+    const maxClockBound = BigInt(record.maxClockBound);
+    const startAt = record.startAt === null ? null : BigInt(record.startAt);
     // Counted from before the clock is read, so that the deadline is never later than it should be.
     const asked = performance.now();
     try {
       const now = await channel.now();
-      const start = decideStart({ now, lead, startAt, maxClockBound, clocks });
+      const start = story?.start ?? decideStart({ now, lead, startAt, maxClockBound, clocks });
+      if (start > BigInt(record.validUntil)) throw new Failure('run-stale', { run });
       deadline.beginCommit(asked, start - now);
       return { type: 'start-decided', start };
     } catch (thrown) {
@@ -107,36 +211,69 @@ export async function replayRun(channel: SensorChannel, request: RunRequest): Pr
     }
   }
 
-  const now = await channel.now();
-  const latest = now + BigInt(request.prepareTimeoutMs) * MILLISECOND + request.lead;
-  const { startAt } = request;
-  const validUntil = String((startAt !== null && startAt > latest ? startAt : latest) + PLAN_GRACE);
-  for (const plan of plans) {
-    await channel.prepare(plan.sensor, { v: MESSAGE_VERSION, run, epoch, validUntil, plan });
+  const heard = story ? await everythingSaid() : [];
+  for (const event of heard) {
+    await apply(event);
+    for (let next = queue.shift(); next; next = queue.shift()) await apply(next);
   }
-  const liveness = new Liveness(channel, run, registered);
-  await Promise.race([listenToTheEnd(), longAfter(interrupted)]);
+  if (story?.isOver === true) await apply({ type: 'stop-asked' });
+  // What another coordinator handed out is handed out already, as far as its sensors have said anything.
+  for (const [sensor, { ready, error }] of state.sensors)
+    if (state.phase === 'preparing' && !ready && !error) await prepare(sensor, FIRST_EPOCH, null);
+  const liveness = new Liveness(channel, run, sensors, registered, rejoinMs);
+  const renewal = setInterval(() => {
+    store.renew(run, sensors).then(
+      (isHeld) => {
+        if (!isHeld) taken = new Failure('run-taken', { run });
+      },
+      () => undefined,
+    );
+    store.story(run).then(
+      ({ isOver }) => {
+        if (isOver && !state.stopAsked) queue.push({ type: 'stop-asked' });
+      },
+      () => undefined,
+    );
+  }, RUN_RENEWAL_MS);
+  try {
+    await Promise.race([listenToTheEnd(), longAfter(interrupted)]);
+  } finally {
+    clearInterval(renewal);
+  }
   // Nobody answers any more, Redis perhaps not either: the report says so.
   for (const event of [{ type: 'stop-asked' }, { type: 'deadline', seconds: deadline.seconds }] as const) {
     state = step(state, event).state;
   }
-  return reportRun(run, state, plans);
+  // Who asked the sensors to stop may have gone past this coordinator.
+  if (!state.stopAsked && state.cancelled === null && isStopped(state))
+    state = { ...state, stopAsked: (await store.story(run).catch(() => null))?.isOver === true };
+  const report = reportRun(run, state, plans);
+  await Promise.race([store.finish(run, sensors, report).catch(() => undefined), sleep(FINISH_LIMIT_MS)]);
+  return report;
+
+  async function everythingSaid(): Promise<RunEvent[]> {
+    const events: RunEvent[] = [];
+    for (;;) {
+      const messages = await channel.listen(run, 1);
+      if (messages.length === 0) return events;
+      for (const message of messages) events.push({ type: 'said', message });
+    }
+  }
 
   async function listenToTheEnd(): Promise<void> {
     while (state.phase !== 'ended') await listenOnce();
   }
 
   async function listenOnce(): Promise<void> {
-    deadline.follow(state.phase, request);
+    if (taken) throw taken;
+    deadline.follow(state.phase);
     if (interrupted.aborted && !state.stopAsked) queue.push({ type: 'stop-asked' });
     if (deadline.passed) {
       queue.push(
         state.phase === 'armed' ? { type: 'started' } : { type: 'deadline', seconds: deadline.seconds },
       );
     }
-    if (state.phase !== 'committing') {
-      for (const sensor of await liveness.lost(state)) queue.push({ type: 'lost', sensor });
-    }
+    if (state.phase !== 'committing') queue.push(...(await liveness.look(state)));
     if (queue.length === 0) {
       listening ??= channel.listen(run, deadline.leftMs);
       const messages = state.stopAsked ? await listening : await Promise.race([listening, interruption]);
@@ -147,14 +284,55 @@ export async function replayRun(channel: SensorChannel, request: RunRequest): Pr
       }
     }
     for (let event = queue.shift(); event; event = queue.shift()) await apply(event);
-    request.onChange(state);
+    onChange(state);
   }
+}
+
+function isStopped({ sensors }: RunState): boolean {
+  return [...sensors.values()].some(({ result }) => result?.outcome === 'stopped');
 }
 
 /** Resolves when an interruption has had all the time that stopping may take. */
 async function longAfter(interrupted: AbortSignal): Promise<void> {
   if (!interrupted.aborted) await once(interrupted, 'abort');
   await sleep(STOP_DEADLINE_MS + ACKNOWLEDGE_GUARD_MS);
+}
+
+/** Two runs never have one sensor. */
+async function holdSensors(
+  { channel, store }: RunWorld,
+  { run, whenBusy, interrupted }: RunRequest,
+  sensors: readonly string[],
+): Promise<void> {
+  for (;;) {
+    interrupted.throwIfAborted();
+    const busy = await busySensor({ channel, store }, run, sensors);
+    if (busy === null) return;
+    if (whenBusy === 'refuse') throw new Failure('sensor-busy', busy);
+    await sleep(BUSY_PAUSE_MS);
+  }
+}
+
+async function busySensor(
+  { channel, store }: RunWorld,
+  run: string,
+  sensors: readonly string[],
+): Promise<{ sensor: string; run: string } | null> {
+  const hold = await store.hold(run, sensors);
+  if (!hold.held) {
+    if (hold.by === 'run') return { sensor: hold.sensor, run: hold.run };
+    throw new Failure('run-taken', { run });
+  }
+  // A run whose coordinator is gone has no hold, and its sensors may still play.
+  const registered = await channel.registrations();
+  for (const sensor of sensors) {
+    const other = registered.get(sensor)?.busyWith ?? null;
+    // Of a run that is over, the registration may be a second old.
+    if (other === null || other === run || (await store.report(other)) !== null) continue;
+    await store.release(run, sensors);
+    return { sensor, run: other };
+  }
+  return null;
 }
 
 async function waitForSensors(
@@ -183,11 +361,17 @@ class PhaseDeadline {
   #at = Number.POSITIVE_INFINITY;
   #startsAt = 0;
 
-  follow(phase: Phase, { prepareTimeoutMs }: RunRequest): void {
+  readonly #prepareMs: number;
+
+  constructor(prepareMs: number) {
+    this.#prepareMs = prepareMs;
+  }
+
+  follow(phase: Phase): void {
     if (phase === this.#phase) return;
     this.#phase = phase;
     // The commit's deadline hangs on its start, see `beginCommit`.
-    if (phase === 'preparing') this.#begin(prepareTimeoutMs);
+    if (phase === 'preparing') this.#begin(this.#prepareMs);
     else if (phase === 'stopping') this.#begin(STOP_DEADLINE_MS);
     else if (phase === 'armed') this.#end(this.#startsAt);
     else if (phase !== 'committing') this.#begin(Number.POSITIVE_INFINITY);
@@ -216,35 +400,5 @@ class PhaseDeadline {
 
   #end(at: number): void {
     this.#at = at;
-  }
-}
-
-/** Notices agents whose registration is gone, that were replaced by another instance, or ended their play unheard. */
-class Liveness {
-  readonly #channel: SensorChannel;
-  readonly #instances: Map<string, string>;
-  readonly #missed = new Map<string, number>();
-  readonly #run: string;
-  #next = performance.now() + LIVENESS_PAUSE_MS;
-
-  constructor(channel: SensorChannel, run: string, registered: ReadonlyMap<string, Registration>) {
-    this.#channel = channel;
-    this.#run = run;
-    this.#instances = new Map([...registered].map(([sensor, { instance }]) => [sensor, instance]));
-  }
-
-  async lost({ phase }: RunState): Promise<string[]> {
-    if (performance.now() < this.#next) return [];
-    this.#next = performance.now() + LIVENESS_PAUSE_MS;
-    const registered = await this.#channel.registrations();
-    const lost: string[] = [];
-    for (const [sensor, instance] of this.#instances) {
-      const found = registered.get(sensor);
-      const isThere = found?.instance === instance && (phase === 'preparing' || found.busyWith === this.#run);
-      const missed = isThere ? 0 : (this.#missed.get(sensor) ?? 0) + 1;
-      this.#missed.set(sensor, missed);
-      if (missed === LOST_AFTER) lost.push(sensor);
-    }
-    return lost;
   }
 }

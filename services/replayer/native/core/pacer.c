@@ -443,6 +443,12 @@ void pacer_lease(struct pacer *pacer, int64_t until) {
     atomic_store_explicit(&pacer->lease, until, memory_order_relaxed);
 }
 
+void pacer_join(struct pacer *pacer, int64_t from) {
+    if (pacer->started) return;
+    pacer->lost_from = -INSTANT_MAX;
+    pacer->lost_until = from;
+}
+
 void pacer_stats(const struct pacer *pacer, int64_t out[STAT_COUNT]) {
     /* The state first: once it is final, everything else is. */
     out[STAT_STATE] = atomic_load_explicit(&pacer->stats[STAT_STATE], memory_order_acquire);

@@ -396,6 +396,16 @@ static napi_value lease(napi_env env, napi_callback_info call) {
     return NULL;
 }
 
+static napi_value join(napi_env env, napi_callback_info call) {
+    napi_value arguments[2];
+    struct handle *handle;
+    int64_t from;
+    if (read_arguments(env, call, 2, arguments) && read_handle(env, arguments[0], &handle) &&
+        read_instant(env, arguments[1], "from", &from))
+        pacer_join(handle->pacer, from);
+    return NULL;
+}
+
 static napi_value close_pacer(napi_env env, napi_callback_info call) {
     return act(env, call, pacer_close);
 }
@@ -555,6 +565,7 @@ NAPI_MODULE_INIT() {
         METHOD("resume", resume),
         METHOD("steer", steer),
         METHOD("lease", lease),
+        METHOD("join", join),
         METHOD("stats", stats),
         METHOD("histogram", histogram),
         METHOD("departures", departures),

@@ -104,6 +104,8 @@ void pacer_steer(struct pacer *pacer, int64_t since, int64_t at, int64_t shift);
  * was being handed over when the process was stopped may still go out, LINK_BATCH_MAX frames.
  */
 void pacer_lease(struct pacer *pacer, int64_t until);
+/* Before the start: joins a play that others began. What is due before `from` is dropped, as too late. */
+void pacer_join(struct pacer *pacer, int64_t from);
 void pacer_stats(const struct pacer *pacer, int64_t out[STAT_COUNT]);
 /* Copies the histogram of lateness, HISTOGRAM_BUCKETS counts; returns the number of samples. */
 int64_t pacer_histogram(const struct pacer *pacer, int64_t *out);

@@ -62,6 +62,9 @@ export function openNativePacer(link: NativeLink, pacing: PacingOptions = plainP
     lease: (until) => {
       native.lease(handle, until);
     },
+    join: (from) => {
+      native.join(handle, from);
+    },
     counts(): PacerCounts {
       native.stats(handle, stats);
       const sent = count(STAT.sentPackets);

@@ -167,6 +167,11 @@ class PcapPacer implements Pacer {
     this.#lease = this.#clock.fromMonotonic(until);
   }
 
+  join(from: bigint): void {
+    this.#lostFrom = Number.NEGATIVE_INFINITY;
+    this.#lostUntil = this.#clock.fromMonotonic(from);
+  }
+
   close(): void {
     this.stop();
   }

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { UnrecoverableError, Worker } from 'bullmq';
 import {
   HEARTBEAT_EXPIRES_MS,
+  RUN_HOLD_MS,
   jobAddressSchema,
   prepareJobSchema,
   toSensorsSchema,
@@ -14,6 +15,7 @@ import {
   fromSensorsKey,
   PREFIX,
   RUN_KEYS_TTL_SECONDS,
+  runOwnerKey,
   sensorKey,
   sensorQueue,
   toSensorsKey,
@@ -102,6 +104,11 @@ export function redisCoordinatorChannel(
       const claim = `${String(epoch)} ${instance}`;
       const keys = [sensorKey(sensor), claimKey(run, sensor)];
       return (await client.eval(CLAIM, 2, ...keys, instance, claim, epoch, RUN_KEYS_TTL_SECONDS)) === 1;
+    },
+
+    async attendedAgo(run) {
+      const left = await client.pttl(runOwnerKey(run));
+      return left < 0 ? null : Math.max(0, RUN_HOLD_MS - left);
     },
 
     say,

@@ -195,6 +195,8 @@ export interface NativeBinding {
   steer(handle: PacerHandle, since: bigint, at: bigint, shift: bigint): void;
   /** Sends nothing from the instant on, until a later one is given; what was due in between is then dropped. */
   lease(handle: PacerHandle, until: bigint): void;
+  /** Before the start: what is due before `from` is dropped. */
+  join(handle: PacerHandle, from: bigint): void;
   /** Fills `out`, at least STAT_COUNT long, by STAT. At any time, also after close(). */
   stats(handle: PacerHandle, out: BigInt64Array): void;
   /** Fills `out`, at least HISTOGRAM_BUCKETS long, with counts of lateness; returns how many samples they are. */

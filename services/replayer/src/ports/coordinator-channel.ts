@@ -19,6 +19,8 @@ export interface CoordinatorChannel {
    * another has the sensor's name, or has claimed the run in the same attempt of the coordinator or in a later one.
    */
   claim(run: string, epoch: number): Promise<boolean>;
+  /** How long ago a coordinator of the run was there, ms; null: too long to be known. */
+  attendedAgo(run: string): Promise<number | null>;
   say(run: string, message: FromSensor): Promise<void>;
   /** Words of the coordinator about a run from its beginning on, until `follow` is called again or closed. */
   follow(run: string, listener: (message: ToSensors) => void): void;

@@ -67,6 +67,8 @@ export interface Pacer {
    * What was due in between is dropped and counted as late: the play goes on where it should be by then.
    */
   lease(until: Nanos): void;
+  /** Before the start: joins a play that others began. What is due before the instant is dropped and counted as late. */
+  join(from: Nanos): void;
   counts(): PacerCounts;
   /** Lateness below which the given share (0 … 1) of all sent frames lie, ns; null where none was sent. */
   latenessQuantiles(shares: readonly number[]): Nanos[] | null;

@@ -9,7 +9,7 @@ import { playResult, sensorPlan } from '../../../support/play-results.ts';
 
 function shown(change: Partial<ClockCourse>): string {
   const result = playResult();
-  const state = beginRun(['a'], 1);
+  const state = beginRun(['a'], false);
   const sensor = {
     ...state.sensors.get('a')!,
     result: { ...result, clockCourse: { ...result.clockCourse, ...change } },

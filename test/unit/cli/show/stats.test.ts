@@ -18,7 +18,7 @@ test('a line of statistics tells what there is so far, and the rates since the l
 test('lines that are further apart than a timer can count do not come all at once', async () => {
   const stream = new PassThrough();
   const lines = statsLines(stream, 3_000_000);
-  lines.update(beginRun(['a'], 1));
+  lines.update(beginRun(['a'], false));
   await sleep(30);
   lines.stop();
   assert.equal(stream.read(), null);

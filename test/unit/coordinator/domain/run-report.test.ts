@@ -40,7 +40,7 @@ function playing(): RunState {
     message: { type: 'acknowledged', sensor, epoch: EPOCH },
   });
   return apply(
-    beginRun(['a', 'b'], EPOCH),
+    beginRun(['a', 'b'], false),
     ...word('a'),
     ...word('b'),
     { type: 'start-decided', start: START },
@@ -264,7 +264,7 @@ describe('the report of a run that did not go to its end', () => {
   });
 
   test('is cancelled where it was cancelled before its start, with the reason and no start', () => {
-    const state = apply(beginRun(['a', 'b'], EPOCH), { type: 'lost', sensor: 'a' });
+    const state = apply(beginRun(['a', 'b'], false), { type: 'lost', sensor: 'a' });
     const report = reportRun('run-1', state, plans);
     assert.deepEqual([report.outcome, report.start, report.verdict.holds], ['cancelled', null, false]);
     assert.deepEqual(broken(report), ['started']);

@@ -5,6 +5,7 @@ import type { FromSensor } from '@capfleet/shared/contract/agent-messages';
 import { Failure } from '@capfleet/shared/errors/failure';
 import {
   beginRun,
+  FIRST_EPOCH,
   step,
   type Phase,
   type RunEffect,
@@ -13,7 +14,7 @@ import {
 } from '@capfleet/coordinator/domain/run-state';
 import { goodClock, playResult } from '../../../support/play-results.ts';
 
-const EPOCH = 3;
+const EPOCH = FIRST_EPOCH;
 const START = 1_700_000_000_000_000_000n;
 const refusal = new Failure('interface-down', { interface: 'eth1' }).toRecord();
 
@@ -41,7 +42,7 @@ function said(message: FromSensor): RunEvent {
 
 function play(
   events: readonly RunEvent[],
-  state = beginRun(['a', 'b'], EPOCH),
+  state = beginRun(['a', 'b'], false),
 ): { state: RunState; effects: RunEffect[] } {
   const effects: RunEffect[] = [];
   for (const event of events) {
@@ -63,7 +64,7 @@ const WAY: Record<Phase, RunEvent[]> = {
 
 describe('a run', () => {
   test('goes from plan to end when all goes well', () => {
-    let state = beginRun(['a', 'b'], EPOCH);
+    let state = beginRun(['a', 'b'], false);
     const hear = (...events: RunEvent[]): [Phase, RunEffect[]] => {
       const next = play(events, state);
       state = next.state;
@@ -227,7 +228,7 @@ describe('a run that is under way', () => {
   });
 
   test('of no sensor is a matter for its caller: it waits', () => {
-    assert.equal(beginRun([], 1).phase, 'preparing');
+    assert.equal(beginRun([], false).phase, 'preparing');
   });
 });
 
@@ -247,7 +248,7 @@ test('whatever is heard in whatever order, a start is committed once, only after
   );
   fc.assert(
     fc.property(fc.array(anyEvent, { maxLength: 40 }), (events) => {
-      let state = beginRun(['a', 'b'], EPOCH);
+      let state = beginRun(['a', 'b'], false);
       let commits = 0;
       let cancels = 0;
       const apply = (event: RunEvent): void => {

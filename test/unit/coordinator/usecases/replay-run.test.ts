@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { RunStore } from '@capfleet/coordinator/ports/run-store';
 import type { SensorChannel } from '@capfleet/coordinator/ports/sensor-channel';
 import { replayRun } from '@capfleet/coordinator/usecases/replay-run';
 import type { FromSensor, Registration } from '@capfleet/shared/contract/agent-messages';
@@ -11,6 +12,7 @@ test('an agent that is there, but plays no more and tells nothing, is not waited
     v: 1,
     sensor: 'one',
     instance: 'i',
+    place: 'p',
     version: '1',
     host: 'h',
     interface: 'null',
@@ -36,17 +38,37 @@ test('an agent that is there, but plays no more and tells nothing, is not waited
     now: () => Promise.resolve(BigInt(Date.now()) * 1_000_000n),
     close: () => Promise.resolve(),
   };
-  const report = await replayRun(channel, {
-    run: 'r',
-    plans: [sensorPlan('one')],
-    lead: 500_000_000n,
-    startAt: null,
-    maxClockBound: 5_000_000n,
-    sensorTimeoutMs: 1000,
-    prepareTimeoutMs: 1000,
-    interrupted: new AbortController().signal,
-    onChange: () => undefined,
-  });
+  const store: RunStore = {
+    hold: () => Promise.resolve({ held: true }),
+    renew: () => Promise.resolve(true),
+    create: () => Promise.resolve(),
+    load: () => Promise.reject(new Error('not asked for')),
+    story: () => Promise.resolve({ start: null, isOver: false }),
+    askToStop: () => Promise.resolve(),
+    finish: () => Promise.resolve(),
+    release: () => Promise.resolve(),
+    report: () => Promise.resolve(null),
+    runs: () => Promise.resolve([]),
+    isHeld: () => Promise.resolve(true),
+    close: () => Promise.resolve(),
+  };
+  const report = await replayRun(
+    { channel, store },
+    {
+      run: 'r',
+      plans: [sensorPlan('one')],
+      lead: 500_000_000n,
+      startAt: null,
+      maxClockBound: 5_000_000n,
+      sensorTimeoutMs: 1000,
+      prepareTimeoutMs: 1000,
+      whenBusy: 'refuse',
+      orphanTimeoutMs: null,
+      rejoinMs: null,
+      interrupted: new AbortController().signal,
+      onChange: () => undefined,
+    },
+  );
   assert.equal(report.outcome, 'failed');
   assert.equal(report.sensors[0]?.error?.code, 'sensor-lost');
 });

@@ -1,0 +1,139 @@
+// Runs in Redis: records, plans and reports as keys that expire, holds as keys that their holder renews.
+import { runReportSchema } from '@capfleet/shared/contract/report';
+import { RUN_HOLD_MS, toSensorsSchema } from '@capfleet/shared/contract/agent-messages';
+import {
+  RUN_KEYS_TTL_SECONDS,
+  runKey,
+  runOwnerKey,
+  runPlanKey,
+  runReportKey,
+  runsKey,
+  sensorLeaseKey,
+  toSensorsKey,
+} from '@capfleet/shared/contract/keys';
+import { runRecordSchema, type RunRecord } from '@capfleet/shared/contract/run-record';
+import { sensorPlanSchema } from '@capfleet/shared/dataset/replay-plan';
+import { Failure } from '@capfleet/shared/errors/failure';
+import type { Logger } from '@capfleet/shared/log/logger';
+import { connect } from '@capfleet/shared/redis/connect';
+import { parseEntry, throwRefused } from '@capfleet/shared/redis/stream';
+import type { RunStore } from '../ports/run-store.ts';
+import { HOLDER_OF } from './holder.ts';
+
+/**
+ * KEYS: the run's owner, then the leases of its sensors; ARGV: holder, run, ms. Takes all, or answers whose the first is
+ * that is another's: 0 the owner's, else the number of the lease and its run.
+ */
+const HOLD = `${HOLDER_OF}
+local owner = text(KEYS[1])
+if owner and owner ~= ARGV[1] then return {0} end
+for index = 2, #KEYS do
+  local run = text(KEYS[index])
+  if run and run ~= ARGV[2] then return {index - 1, run} end
+end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[3])
+for index = 2, #KEYS do redis.call('SET', KEYS[index], ARGV[2], 'PX', ARGV[3]) end
+return {}`;
+
+const RELEASE = `${HOLDER_OF}
+if text(KEYS[1]) == ARGV[1] then
+  redis.call('DEL', KEYS[1])
+  for index = 2, #KEYS do if text(KEYS[index]) == ARGV[2] then redis.call('DEL', KEYS[index]) end end
+end`;
+
+/** @param holder differs for each coordinator */
+export function redisRunStore(redis: string, holder: string, log: Logger): RunStore {
+  const client = connect(redis, 'coordinator-runs', log);
+  const keysOf = (run: string, sensors: readonly string[]): string[] => [
+    runOwnerKey(run),
+    ...sensors.map(sensorLeaseKey),
+  ];
+  const hold: RunStore['hold'] = async (run, sensors) => {
+    const keys = keysOf(run, sensors);
+    const reply = await client.eval(HOLD, keys.length, ...keys, holder, run, RUN_HOLD_MS);
+    const [index, other] = reply as [number?, string?];
+    if (index === undefined) return { held: true };
+    if (index === 0) return { held: false, by: 'coordinator' };
+    return { held: false, by: 'run', sensor: sensors[index - 1] ?? '', run: other ?? '' };
+  };
+  const release: RunStore['release'] = async (run, sensors) => {
+    const keys = keysOf(run, sensors);
+    await client.eval(RELEASE, keys.length, ...keys, holder, run);
+  };
+  const recordOf = (text: string | null): RunRecord | null =>
+    runRecordSchema.safeParse(parseEntry(text)).data ?? null;
+
+  return {
+    hold,
+    release,
+
+    async renew(run, sensors) {
+      const { held } = await hold(run, sensors);
+      return held;
+    },
+
+    async create({ record, plans }) {
+      const { run } = record;
+      const oldest = Date.now() - RUN_KEYS_TTL_SECONDS * 1000;
+      const all = client.multi().zremrangebyscore(runsKey, 0, oldest).zadd(runsKey, Date.now(), run);
+      for (const plan of plans)
+        all.set(runPlanKey(run, plan.sensor), JSON.stringify(plan), 'EX', RUN_KEYS_TTL_SECONDS);
+      all.set(runKey(run), JSON.stringify(record), 'EX', RUN_KEYS_TTL_SECONDS);
+      throwRefused(await all.exec());
+    },
+
+    async load(run) {
+      const record = recordOf(await client.get(runKey(run)));
+      if (!record) throw new Failure('run-unknown', { run });
+      const texts = await client.mget(record.sensors.map((sensor) => runPlanKey(run, sensor)));
+      const plans = texts.flatMap((text) => sensorPlanSchema.safeParse(parseEntry(text)).data ?? []);
+      if (plans.length !== record.sensors.length) throw new Failure('run-unknown', { run });
+      return { record, plans };
+    },
+
+    async story(run) {
+      let start: bigint | null = null;
+      let isOver = false;
+      for (const [, fields] of await client.xrange(toSensorsKey(run), '-', '+')) {
+        const said = toSensorsSchema.safeParse(parseEntry(fields[1])).data;
+        if (said?.type === 'commit') start = BigInt(said.start);
+        else if (said) isOver = true;
+      }
+      return { start, isOver };
+    },
+
+    async askToStop(run) {
+      const key = toSensorsKey(run);
+      const replies = await client
+        .multi()
+        .xadd(key, '*', 'message', JSON.stringify({ type: 'stop' }))
+        .expire(key, RUN_KEYS_TTL_SECONDS)
+        .exec();
+      throwRefused(replies);
+    },
+
+    async finish(run, sensors, report) {
+      await client.set(runReportKey(run), JSON.stringify(report), 'EX', RUN_KEYS_TTL_SECONDS);
+      await release(run, sensors);
+    },
+
+    async report(run) {
+      return runReportSchema.safeParse(parseEntry(await client.get(runReportKey(run)))).data ?? null;
+    },
+
+    async runs() {
+      const ids = await client.zrevrange(runsKey, 0, -1);
+      if (ids.length === 0) return [];
+      return (await client.mget(ids.map(runKey))).flatMap((text) => recordOf(text) ?? []);
+    },
+
+    async isHeld(run) {
+      return (await client.exists(runOwnerKey(run))) === 1;
+    },
+
+    close() {
+      client.disconnect();
+      return Promise.resolve();
+    },
+  };
+}

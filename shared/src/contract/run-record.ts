@@ -1,0 +1,27 @@
+// What is kept of a run from its beginning on, so that another coordinator can carry it through.
+import { z } from 'zod';
+import { sensorNameSchema } from '../dataset/replay-plan.ts';
+import { MESSAGE_VERSION, runIdSchema } from './agent-messages.ts';
+
+const count = z.int().nonnegative();
+const nanos = z.string().regex(/^-?\d{1,25}$/);
+
+/** Durations in ms, or in ns where they are text; instants in ns on the reference clock. */
+export const runRecordSchema = z.object({
+  v: z.literal(MESSAGE_VERSION),
+  run: runIdSchema,
+  created: nanos,
+  /** In the order in which they are reported. */
+  sensors: z.array(sensorNameSchema).min(1),
+  lead: nanos,
+  startAt: nanos.nullable(),
+  maxClockBound: nanos,
+  prepareTimeoutMs: count,
+  /** When the plans are void. */
+  validUntil: nanos,
+  orphanTimeoutMs: count.nullable(),
+  /** A sensor that is lost while it plays may come back for so long; null: it stays out. */
+  rejoinMs: count.nullable(),
+});
+
+export type RunRecord = z.infer<typeof runRecordSchema>;

@@ -86,8 +86,9 @@ describe('an agent that stands still and comes back', { concurrency: true }, () 
     const { agent, replay, sent } = await playOn(t, 'two');
     agent.signal('SIGSTOP');
     const before = (await sent()).length;
-    // Waits until the name is free.
-    const other = await startReplayer(t, redis.url, 'two', ['--interface', 'null']);
+    // Waits until the name is free; its place never is.
+    const elsewhere = { elsewhere: true };
+    const other = await startReplayer(t, redis.url, 'two', ['--interface', 'null'], elsewhere);
     agent.signal('SIGCONT');
     const gone = await agent.ended;
     assert.equal(gone.code, 1, gone.stderr);

@@ -27,13 +27,17 @@ export interface Running {
 export interface StartOptions {
   env?: NodeJS.ProcessEnv;
   cwd?: string;
+  /** In a network namespace of its own, as on a host without a network. */
+  elsewhere?: boolean;
 }
 
 export function startCapfleet(t: AfterHook, args: readonly string[], options: StartOptions = {}): Running {
   // It ends with this process, however that ends.
-  const command = ['--pdeathsig', 'KILL', '--', process.execPath, program, ...args];
+  const { elsewhere = false, ...spawnOptions } = options;
+  const where = elsewhere ? ['unshare', '--net', '--'] : [];
+  const command = ['--pdeathsig', 'KILL', '--', ...where, process.execPath, program, ...args];
   const child: ChildProcessByStdio<null, Readable, Readable> = spawn('setpriv', command, {
-    ...options,
+    ...spawnOptions,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const output = { stdout: '', stderr: '' };
@@ -85,8 +89,9 @@ export async function startReplayer(
   redis: string,
   sensor: string,
   args: readonly string[] = ['--interface', 'null'],
+  options?: StartOptions,
 ): Promise<Running> {
-  const agent = startCapfleet(t, ['replayer', '--redis', redis, '--sensor', sensor, ...args]);
+  const agent = startCapfleet(t, ['replayer', '--redis', redis, '--sensor', sensor, ...args], options);
   await agent.says('replayer ready');
   return agent;
 }

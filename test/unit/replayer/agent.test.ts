@@ -142,9 +142,16 @@ describe('an agent', () => {
     state = step(state, events.prepared, 'one').state;
     assert.deepEqual(step(state, events['a commit'], 'one'), { state, effects: [] });
     assert.deepEqual(step(state, events['a cancel'], 'one'), { state, effects: [] });
-    assert.deepEqual(step(state, events['a stop'], 'one'), { state, effects: [] });
     const { effects } = step(state, events['a commit of a newer epoch'], 'one');
     assert.deepEqual(effects.map(tell), [`start ${String(start)}`, `say acknowledged to ${RUN}/6`]);
+  });
+
+  test('joins a run that has begun, whenever it began', () => {
+    const job = { ...prepareJob(RUN, EPOCH), startedAt: String(start) };
+    let { state } = step({ phase: 'idle' }, { type: 'plan', job }, 'one');
+    state = step(state, events.prepared, 'one').state;
+    const { effects } = step(state, events['a commit in the past'], 'one');
+    assert.deepEqual(effects.map(tell), [`start ${String(start)}`, `say acknowledged to ${RUN}/5`]);
   });
 
   test('says who it is busy with, and how late the start came', () => {

@@ -35,7 +35,8 @@ export function statusCommand(run: (action: (world: World) => Promise<ExitCode>)
 
 async function status({ redis, json, logLevel }: CommandOptions, { stdout }: World): Promise<ExitCode> {
   await checkReachable(redis);
-  const { channel, store, close } = redisRunWorld(redis, createLogger('status', logLevel));
+  const world = redisRunWorld(redis, createLogger('status', logLevel));
+  const { channel, store } = world;
   try {
     const registered = await channel.registrations();
     const sensors = [...registered.values()].sort((a, b) => (a.sensor < b.sensor ? -1 : 1));
@@ -49,7 +50,7 @@ async function status({ redis, json, logLevel }: CommandOptions, { stdout }: Wor
     stdout.write(json ? `${JSON.stringify({ sensors, runs }, null, 2)}\n` : showStatus(sensors, runs));
     return exitCode.ok;
   } finally {
-    await close();
+    await world.close();
   }
 }
 

@@ -65,8 +65,8 @@ export class Liveness {
     now: number,
   ): 'lost' | 'found' | 'returned' | 'gone' | null {
     const { isAway = false, acknowledged = false } = sensors.get(sensor) ?? {};
-    const isSame = found !== undefined && found.instance === watched.instance;
-    const isThere = isSame && (phase === 'preparing' || found.busyWith === this.#run);
+    const isSame = found?.instance === watched.instance;
+    const isThere = found && isSame && (phase === 'preparing' || found.busyWith === this.#run);
     watched.missed = isThere ? 0 : watched.missed + 1;
     if (isThere && acknowledged) watched.awaySince = null;
     else watched.awaySince ??= now;

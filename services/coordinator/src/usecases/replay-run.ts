@@ -212,9 +212,11 @@ async function carryThrough(
   }
 
   const heard = story ? await everythingSaid() : [];
+  const hasStarted = story?.start != null && story.start <= (await channel.now());
   for (const event of heard) {
-    await apply(event);
+    queue.push(event);
     for (let next = queue.shift(); next; next = queue.shift()) await apply(next);
+    if (hasStarted) await apply({ type: 'started' });
   }
   if (story?.isOver === true) await apply({ type: 'stop-asked' });
   // What another coordinator handed out is handed out already, as far as its sensors have said anything.

@@ -72,7 +72,7 @@ describe('a run', () => {
     };
     assert.deepEqual(hear(ready('a')), ['preparing', []]);
     assert.deepEqual(hear(ready('b')), ['preparing', [{ do: 'decide-start' }]]);
-    assert.deepEqual(hear(decided), ['committing', [{ do: 'commit', start: START }]]);
+    assert.deepEqual(hear(decided), ['committing', [{ do: 'commit', epoch: EPOCH, start: START }]]);
     assert.deepEqual(hear(acknowledged('b')), ['committing', []]);
     assert.deepEqual(hear(acknowledged('a')), ['armed', []]);
     assert.deepEqual(hear(started), ['playing', []]);
@@ -225,6 +225,46 @@ describe('a run that is under way', () => {
     assert.equal(some.phase, 'ended');
     assert.equal(some.sensors.get('a')?.error?.code, 'sensor-lost');
     assert.equal(some.sensors.get('b')?.error, null);
+  });
+
+  test('that takes sensors back waits for one that is lost, prepares it anew and tells it the start that was', () => {
+    let { state } = play(WAY.playing, beginRun(['a', 'b'], true));
+    const hear = (event: RunEvent): [Phase, RunEffect[]] => {
+      const next = step(state, event);
+      state = next.state;
+      return [state.phase, [...next.effects]];
+    };
+    hear(progress('a', 7));
+    assert.deepEqual(hear(lost('a')), ['playing', []]);
+    assert.deepEqual(hear(report('b')), ['playing', []], 'it waits');
+    assert.deepEqual(hear({ type: 'returned', sensor: 'a' }), [
+      'playing',
+      [{ do: 'prepare', sensor: 'a', epoch: EPOCH + 1, startedAt: START }],
+    ]);
+    assert.deepEqual(hear({ type: 'returned', sensor: 'a' }), ['playing', []], 'once');
+    assert.deepEqual(hear(report('a')), ['playing', []], 'the agent before is not heard');
+    assert.deepEqual(hear(ready('a', EPOCH + 1)), [
+      'playing',
+      [{ do: 'commit', epoch: EPOCH + 1, start: START }],
+    ]);
+    assert.deepEqual(hear(acknowledged('a', EPOCH + 1)), ['playing', []]);
+    assert.deepEqual(hear(report('a', EPOCH + 1)), ['ended', []]);
+    assert.deepEqual(state.sensors.get('a')?.before, [{ sent: 7, position: '5' }]);
+  });
+
+  test('that takes sensors back has one that was only silent go on, and gives up one that stays away', () => {
+    let { state } = play([...WAY.playing, lost('a'), lost('b')], beginRun(['a', 'b'], true));
+    state = step(state, { type: 'found', sensor: 'a' }).state;
+    assert.deepEqual(step(state, { type: 'returned', sensor: 'a' }), { state, effects: [] });
+    state = step(state, report('a')).state;
+    assert.equal(state.phase, 'playing');
+    state = step(state, { type: 'gone', sensor: 'b' }).state;
+    assert.deepEqual([state.phase, state.sensors.get('b')?.error?.code], ['ended', 'sensor-lost']);
+  });
+
+  test('that takes sensors back starts without none all the same', () => {
+    const { state } = play([...WAY.armed, lost('a')], beginRun(['a', 'b'], true));
+    assert.equal(state.phase, 'ended');
   });
 
   test('of no sensor is a matter for its caller: it waits', () => {

@@ -1,0 +1,270 @@
+// Runs whose coordinator is killed, stands still or is another's; agents that die and come back; runs that are stopped
+// from outside. Real processes, a real Redis; every packet has a number, so that nothing can be played twice unseen.
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { redisRunWorld } from '@capfleet/coordinator/adapters/redis-run-world';
+import { resumeRun } from '@capfleet/coordinator/usecases/replay-run';
+import type { RunReport } from '@capfleet/shared/contract/report';
+import { silentLogger } from '@capfleet/shared/log/logger';
+import { runCapfleet, type Ended } from '../support/capfleet.ts';
+import { lastFirst } from '../support/last-first.ts';
+import type { MapPlace } from '../support/map-cli.ts';
+import { numbersIn, stamps } from '../support/numbered-set.ts';
+import { startRedis, type RedisServer } from '../support/redis-server.ts';
+import { assertAccounts, makeMappedSet } from '../support/replay-cli.ts';
+import { startCapfleet, startReplayer, type Running } from '../support/start-capfleet.ts';
+import type { AfterHook } from '../support/temp-dir.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+/** Twelve seconds, a packet each 20 ms; the files follow each other. */
+const PACKETS = 600;
+const GAP_MS = 20;
+const FILES = 6;
+/** Longer than a run stays its coordinator's that is gone. */
+const HOLD = 6000;
+const LONG_LEAD = ['--lead', '8s'];
+const LEAD = ['--lead', '1s'];
+
+const cleanUp = lastFirst({ after });
+let redis: RedisServer;
+let set: MapPlace;
+before(async () => {
+  redis = await startRedis(cleanUp);
+  const each = PACKETS / FILES;
+  const files = Array.from({ length: FILES }, (_, index): [string, number[]] => [
+    `${index}.pcap`,
+    stamps(index * each * GAP_MS, each, GAP_MS),
+  ]);
+  set = await makeMappedSet(cleanUp, Object.fromEntries(files));
+});
+
+let outputs = 0;
+interface Sensor {
+  readonly name: string;
+  readonly agent: Running;
+  sent(): Promise<number[]>;
+}
+
+async function startSensor(t: AfterHook, name: string): Promise<Sensor> {
+  const out = join(set.dir, `${name}-${outputs++}.pcap`);
+  const agent = await startReplayer(t, redis.url, name, ['--interface', `file:${out}`]);
+  return { name, agent, sent: async () => numbersIn(await readFile(out)) };
+}
+
+function startRun(t: AfterHook, sensors: string, ...args: readonly string[]): Running {
+  const where = ['--redis', redis.url, '--dump-json', set.dump, '--sensors', sensors];
+  return startCapfleet(t, ['replay', ...where, '--json', ...args]);
+}
+
+async function plays({ agent, sent }: Sensor): Promise<void> {
+  await agent.says('"word":"acknowledged"', 30_000);
+  await waitFor('packets', async () => (await sent()).length > 10, { timeout: 30_000 });
+}
+
+function runOf({ output }: Running): string {
+  const [, run = ''] = /"run":"([^"]+)"/.exec(output.stderr) ?? [];
+  return run;
+}
+
+function reportOf({ stdout, stderr }: Ended): RunReport {
+  assert.notEqual(stdout, '', stderr);
+  const report = JSON.parse(stdout) as RunReport;
+  assertAccounts(report);
+  return report;
+}
+
+/** Another coordinator takes the run, as soon as it can. */
+async function carryOn(t: AfterHook, run: string): Promise<RunReport> {
+  const world = redisRunWorld(redis.url, silentLogger());
+  t.after(() => world.close());
+  await waitFor('the run is free', async () => !(await world.store.isHeld(run)), { timeout: 30_000 });
+  const report = await resumeRun(world, run, {
+    interrupted: new AbortController().signal,
+    onChange: () => undefined,
+  });
+  assertAccounts(report);
+  return report;
+}
+
+const whole = Array.from({ length: PACKETS }, (_, index) => index);
+
+describe('a run whose coordinator is killed', { concurrency: 2 }, () => {
+  test('before the commit is started by another, once all are ready', async (t) => {
+    const one = await startSensor(t, 'k1');
+    const two = await startSensor(t, 'k2');
+    two.agent.signal('SIGSTOP');
+    const replay = startRun(t, 'k1,k2', ...LEAD, '--assign', 'k1=[0-2]\\.pcap', '--assign', 'k2=.');
+    await one.agent.says('"word":"ready"', 30_000);
+    replay.signal('SIGKILL');
+    two.agent.signal('SIGCONT');
+    const report = await carryOn(t, runOf(one.agent));
+    assert.deepEqual([report.outcome, report.totals.sent], ['done', PACKETS]);
+    assert.deepEqual([...(await one.sent()), ...(await two.sent())], whole);
+  });
+
+  test('between commit and start is carried through by another, with the start that was committed', async (t) => {
+    const sensor = await startSensor(t, 'k3');
+    const replay = startRun(t, 'k3', ...LONG_LEAD);
+    await sensor.agent.says('"word":"acknowledged"', 30_000);
+    replay.signal('SIGKILL');
+    const report = await carryOn(t, runOf(sensor.agent));
+    assert.equal(report.outcome, 'done');
+    assert.deepEqual(await sensor.sent(), whole);
+  });
+
+  test('while it is played goes on, and is reported by another', async (t) => {
+    const sensor = await startSensor(t, 'k4');
+    const replay = startRun(t, 'k4', ...LEAD);
+    await plays(sensor);
+    replay.signal('SIGKILL');
+    const report = await carryOn(t, runOf(sensor.agent));
+    assert.deepEqual([report.outcome, report.totals.sent], ['done', PACKETS]);
+    assert.deepEqual(await sensor.sent(), whole);
+  });
+
+  test('is ended and reported by `capfleet stop`', async (t) => {
+    const sensor = await startSensor(t, 'k5');
+    const replay = startRun(t, 'k5', ...LEAD);
+    await plays(sensor);
+    replay.signal('SIGKILL');
+    const run = runOf(sensor.agent);
+    const { code, stdout, stderr } = await runCapfleet(['stop', run, '--redis', redis.url, '--json']);
+    assert.equal(code, 0, stderr);
+    const report = JSON.parse(stdout) as RunReport;
+    assert.equal(report.outcome, 'stopped');
+    const sent = await sensor.sent();
+    assert.equal(report.totals.sent, sent.length);
+    assert.ok(sent.length < PACKETS);
+    const again = await runCapfleet(['stop', run, '--redis', redis.url, '--json']);
+    assert.deepEqual(JSON.parse(again.stdout), report);
+  });
+
+  test('is ended by its sensors themselves, where that is wanted', async (t) => {
+    const sensor = await startSensor(t, 'k6');
+    const replay = startRun(t, 'k6', ...LEAD, '--orphan-timeout', '3s');
+    await plays(sensor);
+    replay.signal('SIGKILL');
+    const report = await carryOn(t, runOf(sensor.agent));
+    const [{ result } = {}] = report.sensors;
+    assert.equal(result?.outcome, 'stopped');
+    assert.match(result.warnings.map(({ message }) => message).join(), /no coordinator was there/);
+    assert.ok((await sensor.sent()).length < PACKETS);
+  });
+});
+
+describe('a coordinator', { concurrency: 2 }, () => {
+  test('that was away finds its run taken, and says nothing more in it', async (t) => {
+    const sensor = await startSensor(t, 'c1');
+    const replay = startRun(t, 'c1', ...LEAD);
+    await plays(sensor);
+    replay.signal('SIGSTOP');
+    const carried = carryOn(t, runOf(sensor.agent));
+    await sleep(HOLD + 500);
+    replay.signal('SIGCONT');
+    const { code, stderr } = await replay.ended;
+    assert.equal(code, 1);
+    assert.match(stderr, /another coordinator carries run \S+ through/);
+    assert.equal((await carried).outcome, 'done');
+    assert.deepEqual(await sensor.sent(), whole);
+  });
+
+  test('is told by `capfleet stop` to end its run', async (t) => {
+    const sensor = await startSensor(t, 'c2');
+    const replay = startRun(t, 'c2', ...LEAD);
+    await plays(sensor);
+    const run = runOf(sensor.agent);
+    const shown = await runCapfleet(['status', '--redis', redis.url]);
+    assert.match(shown.stdout, new RegExp(`c2 .* run ${run}\n[^]*${run} .* 1 sensor +under way`));
+    const { code, stdout, stderr } = await runCapfleet(['stop', run, '--redis', redis.url]);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /^stopped: /);
+    const report = reportOf(await replay.ended);
+    assert.equal(report.outcome, 'stopped');
+    assert.equal(report.totals.sent, (await sensor.sent()).length);
+  });
+
+  test('waits for a sensor that another run has, where that is wanted', async (t) => {
+    const sensor = await startSensor(t, 'c3');
+    const short = ['--time-to', '2023-11-14T22:13:23'];
+    const first = startRun(t, 'c3', ...LEAD, ...short);
+    await plays(sensor);
+    const refused = await startRun(t, 'c3', ...LEAD, ...short).ended;
+    assert.equal(JSON.parse(refused.stdout).error.code, 'sensor-busy');
+    const second = reportOf(await startRun(t, 'c3', ...LEAD, ...short, '--when-busy', 'wait').ended);
+    const one = reportOf(await first.ended);
+    assert.ok((second.start ?? '') > (one.sensors[0]?.result?.outcome === 'done' ? (one.start ?? '') : '9'));
+    assert.deepEqual([one.outcome, second.outcome], ['done', 'done']);
+    assert.equal(second.totals.sent, one.totals.sent);
+  });
+
+  test('is not asked in vain for a run that nobody keeps', async () => {
+    const { code, stderr } = await runCapfleet(['stop', 'nothing', '--redis', redis.url]);
+    assert.equal(code, 1);
+    assert.match(stderr, /no run nothing is kept\n.*capfleet status/);
+  });
+});
+
+describe('an agent that dies while it plays', { concurrency: 2 }, () => {
+  test('and is started again joins where the timeline is, and plays nothing twice', async (t) => {
+    const first = await startSensor(t, 'r1');
+    const replay = startRun(t, 'r1', ...LEAD, '--rejoin', '30s');
+    await plays(first);
+    first.agent.signal('SIGKILL');
+    await first.agent.ended;
+    const second = await startSensor(t, 'r1');
+    const report = reportOf(await replay.ended);
+    const [before, after] = [await first.sent(), await second.sent()];
+    assert.ok(after.length > 0 && before.length > 0);
+    assert.deepEqual(before, whole.slice(0, before.length));
+    assert.deepEqual(after, whole.slice(-after.length));
+    assert.ok(before.length + after.length < PACKETS, 'what was due meanwhile is left out');
+    const [{ result, returns } = {}] = report.sensors;
+    assert.equal(result?.accounts.sent, after.length);
+    assert.equal(returns?.length, 1);
+    assert.ok(Number(returns[0]?.resumed) >= Number(returns[0]?.position));
+    assert.ok(result.accounts.read < PACKETS, 'files that were over are not read');
+    assert.equal(report.verdict.holds, false);
+    assert.match(
+      report.verdict.findings.map(({ text }) => text).join('\n'),
+      /was lost after .* it was back .* into the run/,
+    );
+  });
+
+  test('and is started again stays out, unless that is wanted', async (t) => {
+    const first = await startSensor(t, 'r2');
+    const witness = await startSensor(t, 'r3');
+    const split = ['--assign', 'r2=[024]\\.pcap', '--assign', 'r3=.'];
+    const replay = startRun(t, 'r2,r3', ...LEAD, ...split);
+    await plays(first);
+    first.agent.signal('SIGKILL');
+    await first.agent.ended;
+    const second = await startSensor(t, 'r2');
+    const report = reportOf(await replay.ended);
+    assert.equal(report.sensors[0]?.error?.code, 'sensor-lost');
+    assert.deepEqual(await second.sent().catch(() => []), []);
+    assert.equal((await witness.sent()).length, PACKETS / 2);
+  });
+
+  test('is waited for no longer than is asked for', async (t) => {
+    const first = await startSensor(t, 'r4');
+    const replay = startRun(t, 'r4', ...LEAD, '--rejoin', '3s');
+    await plays(first);
+    first.agent.signal('SIGKILL');
+    const report = reportOf(await replay.ended);
+    assert.deepEqual([report.outcome, report.sensors[0]?.error?.code], ['failed', 'sensor-lost']);
+  });
+
+  test('is not replaced by one elsewhere, which cannot know whether it still plays', async (t) => {
+    const first = await startSensor(t, 'r5');
+    const replay = startRun(t, 'r5', ...LEAD, '--rejoin', '12s');
+    await plays(first);
+    first.agent.signal('SIGSTOP');
+    const other = await startReplayer(t, redis.url, 'r5', ['--interface', 'null'], { elsewhere: true });
+    const report = reportOf(await replay.ended);
+    assert.equal(report.sensors[0]?.error?.code, 'sensor-lost');
+    assert.doesNotMatch(other.output.stderr, /preparing/);
+  });
+});

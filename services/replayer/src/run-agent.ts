@@ -8,7 +8,6 @@ import {
   HEARTBEAT_MS,
   MESSAGE_VERSION,
   type PrepareJob,
-  type Registration,
 } from '@capfleet/shared/contract/agent-messages';
 import { asFailure, Failure, reasonOf, type FailureRecord } from '@capfleet/shared/errors/failure';
 import type { Logger } from '@capfleet/shared/log/logger';
@@ -22,7 +21,9 @@ import { interfaceOf, linkName } from './link.ts';
 import type { PacingOptions } from './pacing-options.ts';
 import { PlayFailed, preparePlay, type Play } from './play.ts';
 import type { CoordinatorChannel } from './ports/coordinator-channel.ts';
+import type { SystemClock } from './ports/system-clock.ts';
 import { checkPlan, type PrepareContext } from './prepare.ts';
+import { isAllowed, offsetOf } from './start-instant.ts';
 
 const PROGRESS_MS = 1000;
 const CLAIM_RETRY_MS = 500;
@@ -46,7 +47,7 @@ export interface AgentWorld {
   readonly s3: S3Options;
   readonly pacing: PacingOptions;
   readonly clocks: ClockWatch;
-  readonly systemClock: () => Registration['systemClock'];
+  readonly systemClock: SystemClock;
   readonly monotonicNow: () => Nanos;
   readonly log: Logger;
 }
@@ -104,13 +105,15 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
         log.info({ run: effect.run, word: effect.what.type }, 'to the coordinator');
         void tell(effect);
         return;
-      case 'start':
-        origin = effect.start - BigInt(clock?.offset ?? 0);
+      case 'start': {
+        const offset = clock ? offsetOf(clock, effect.clock) : 0n;
+        origin = effect.start - offset;
         if (play && state.phase !== 'idle') lease = leaseTo(play, state.run, state.epoch);
-        world.clocks.begin(origin, BigInt(clock?.offset ?? 0));
+        world.clocks.begin(origin, offset, effect.clock);
         play?.start(origin);
         if (isPaused) play?.pause();
         return;
+      }
       case 'stop':
         play?.stop();
         return;
@@ -149,13 +152,13 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
       log.info({ run, word: message.type }, 'from the coordinator');
       if (!isAt(run, epoch)) return;
       if (message.type === 'commit') {
-        const start = BigInt(message.start);
-        if (start > BigInt(job.validUntil)) {
+        const committed = { clock: message.clock, start: BigInt(message.start) };
+        if (!clock || !isAllowed(committed, job, clock)) {
           log.error({ run, start: message.start }, 'passed over a start that the plan does not allow');
           return;
         }
-        const lead = start - BigInt(clock?.offset ?? 0) - world.monotonicNow();
-        handle({ type: 'commit', epoch: message.epoch, start, lead });
+        const lead = committed.start - offsetOf(clock, committed.clock) - world.monotonicNow();
+        handle({ type: 'commit', epoch: message.epoch, lead, ...committed });
       } else handle({ type: message.type, epoch: message.epoch });
     });
     giveUpWhenExpired(job, await world.clocks.facts());
@@ -296,7 +299,7 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
       mtu: facts?.mtu ?? null,
       up: facts?.up ?? false,
       clock,
-      systemClock: world.systemClock(),
+      systemClock: world.systemClock.read(),
       busyWith: state.phase === 'idle' ? untold : state.run,
     });
   }

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { failureSchema } from '../dataset/file-map.ts';
 import { sensorPlanSchema } from '../dataset/replay-plan.ts';
+import { referenceClocks, systemClockSchema } from './reference-clock.ts';
 import { clockFactsSchema, playResultSchema } from './report.ts';
 
 export const MESSAGE_VERSION = 1;
@@ -29,8 +30,7 @@ export const registrationSchema = z.object({
   mtu: count.nullable(),
   up: z.boolean(),
   clock: clockFactsSchema.nullable(),
-  /** State of the system clock (adjtimex): synchronised, its largest error in µs, TAI − UTC in s. */
-  systemClock: z.object({ synchronised: z.boolean(), maxErrorUs: z.int(), taiOffset: z.int() }).nullable(),
+  systemClock: systemClockSchema.nullable(),
   busyWith: runId.nullable(),
 });
 
@@ -40,8 +40,10 @@ export const prepareJobSchema = z.strictObject({
   run: runId,
   /** Counts the coordinator's attempts at one run; an agent follows only the newest it has seen. */
   epoch: count,
-  /** Instant on the reference clock after which the plan is void unless a start was committed. */
+  /** Instant on the Redis clock after which the plan is void unless a start was committed. */
   validUntil: nanos,
+  /** The start that was asked for, on whichever clock the start will be; null: before `validUntil`. */
+  startAt: nanos.nullable(),
   plan: sensorPlanSchema,
 });
 
@@ -53,7 +55,9 @@ export const toSensorsSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('commit'),
     epoch: count,
-    /** T0 on the reference clock, ns since the epoch. */
+    /** The reference clock of this start. */
+    clock: z.enum(referenceClocks),
+    /** T0 on that clock, ns since the epoch. */
     start: nanos,
   }),
   z.object({ type: z.literal('cancel'), epoch: count, reason: z.string() }),

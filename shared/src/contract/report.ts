@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { failureSchema } from '../dataset/file-map.ts';
 import type { Comparison } from '../verify/comparison.ts';
+import { systemClockSchema, type ReferenceName } from './reference-clock.ts';
 
 const count = z.int().nonnegative();
 const nanos = z.string().regex(/^-?\d{1,25}$/);
@@ -22,24 +23,28 @@ export const refusalCauses = [
 export type RefusalCause = (typeof refusalCauses)[number];
 
 export const clockFactsSchema = z.object({
-  /** reference (Redis TIME) = CLOCK_MONOTONIC + offset, ± bound. */
+  /** Redis TIME = CLOCK_MONOTONIC + offset, ± bound. */
   offset: nanos,
   bound: nanos,
   roundTrip: nanos,
   probes: count,
+  /** The sensor's own wall clock at the same time. */
+  system: systemClockSchema,
 });
 
 const clockSetSchema = z.object({ count, total: nanos });
 
 /** How the clocks went during a play. */
 export const clockCourseSchema = z.object({
-  /** Of the reference clock against this host's, in parts per billion, ± bound. */
+  /** Of the reference clock against this host's, in parts per billion, ± bound; 0 on the system clock, which keeps
+   *  the rate of CLOCK_MONOTONIC. */
   drift: z.object({ ppb: z.int(), bound: count }),
   /** How far from the reference clock packets went out at most, by what was known at the time, ns. */
   worstBound: nanos,
   /** By how much due times were moved by the end, to keep with the reference clock, ns. */
   slewed: nanos,
-  /** How often a clock was set meanwhile, and by how much in all, ns: nothing on the wire followed it. */
+  /** How often a clock was set meanwhile, and by how much in all, ns: nothing on the wire followed it. Redis is not
+   *  asked during a play on the system clock. */
   referenceSet: clockSetSchema,
   wallSet: clockSetSchema,
 });
@@ -144,6 +149,8 @@ export interface SensorReport {
   readonly sensor: string;
   readonly interface: string;
   readonly link: string;
+  /** How well the clock of the run's start was known on this sensor, ns; null where no start was decided. */
+  readonly clockBound: string | null;
   /** What became of the sensor: its result, or why there is none. */
   readonly result: PlayResult | null;
   readonly error: z.infer<typeof failureSchema> | null;
@@ -177,6 +184,8 @@ export interface RunReport {
   readonly outcome: 'done' | 'stopped' | 'cancelled' | 'failed';
   /** Committed start on the reference clock, RFC 3339; null where the run was cancelled before. */
   readonly start: string | null;
+  /** The clock that the start is on, and why that one; null where no start was decided. */
+  readonly clock: { readonly name: ReferenceName; readonly reason: string } | null;
   readonly speed: string;
   readonly loops: number;
   readonly sensors: readonly SensorReport[];

@@ -29,7 +29,17 @@ function reportOf(result: Partial<PlayResult>): RunReport {
     start: null,
     speed: '1/1',
     loops: 1,
-    sensors: [{ sensor: 'a', interface: 'out0', link: 'af_packet', result: playResult(result), error: null }],
+    clock: null,
+    sensors: [
+      {
+        sensor: 'a',
+        interface: 'out0',
+        link: 'af_packet',
+        clockBound: '50000',
+        result: playResult(result),
+        error: null,
+      },
+    ],
     totals: emptyAccounts(),
     startSkew: null,
     verdict: { holds: true, findings: [] },

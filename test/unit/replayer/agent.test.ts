@@ -33,11 +33,11 @@ const events = {
   'the plan of a newer epoch': { type: 'plan', job: prepareJob(RUN, EPOCH + 1) },
   prepared: { type: 'prepared', clock: goodClock },
   failed: { type: 'failed', error },
-  'a commit': { type: 'commit', epoch: EPOCH, start, lead: SHORTEST_LEAD },
-  'a commit too late': { type: 'commit', epoch: EPOCH, start, lead: SHORTEST_LEAD - 1n },
-  'a commit in the past': { type: 'commit', epoch: EPOCH, start, lead: -1_000_000_000n },
-  'a commit of an older epoch': { type: 'commit', epoch: EPOCH - 1, start, lead: 10n ** 9n },
-  'a commit of a newer epoch': { type: 'commit', epoch: EPOCH + 1, start, lead: 10n ** 9n },
+  'a commit': { type: 'commit', epoch: EPOCH, clock: 'system', start, lead: SHORTEST_LEAD },
+  'a commit too late': { type: 'commit', epoch: EPOCH, clock: 'system', start, lead: SHORTEST_LEAD - 1n },
+  'a commit in the past': { type: 'commit', epoch: EPOCH, clock: 'system', start, lead: -1_000_000_000n },
+  'a commit of an older epoch': { type: 'commit', epoch: EPOCH - 1, clock: 'system', start, lead: 10n ** 9n },
+  'a commit of a newer epoch': { type: 'commit', epoch: EPOCH + 1, clock: 'system', start, lead: 10n ** 9n },
   'a cancel': { type: 'cancel', epoch: EPOCH },
   'a cancel of an older epoch': { type: 'cancel', epoch: EPOCH - 1 },
   'a stop': { type: 'stop', epoch: EPOCH },
@@ -71,7 +71,7 @@ const TRANSITIONS: Partial<Record<EventName, Partial<Record<Phase, [Phase, ...st
     playing: ['idle', `say refused link-failed to ${RUN}/5`, 'abandon'],
     stopping: ['idle', `say refused link-failed to ${RUN}/5`, 'abandon'],
   },
-  'a commit': { ready: ['playing', `start ${String(start)}`, `say acknowledged to ${RUN}/5`] },
+  'a commit': { ready: ['playing', `start ${String(start)} by system`, `say acknowledged to ${RUN}/5`] },
   'a commit too late': { ready: ['idle', `say refused start-missed to ${RUN}/5`, 'abandon'] },
   'a commit in the past': { ready: ['idle', `say refused start-missed to ${RUN}/5`, 'abandon'] },
   'a cancel': {
@@ -99,7 +99,7 @@ function tell(effect: AgentEffect): string {
       return `say ${effect.what.type}${code} to ${effect.run}/${effect.epoch}`;
     }
     case 'start':
-      return `start ${String(effect.start)}`;
+      return `start ${String(effect.start)} by ${effect.clock}`;
     default:
       return effect.do;
   }
@@ -131,7 +131,7 @@ describe('an agent', () => {
     assert.deepEqual(said, [
       `prepare ${RUN}/5`,
       `say ready to ${RUN}/5`,
-      `start ${String(start)}`,
+      `start ${String(start)} by system`,
       `say acknowledged to ${RUN}/5`,
       `say report to ${RUN}/5`,
     ]);
@@ -145,7 +145,7 @@ describe('an agent', () => {
     assert.deepEqual(step(state, events['a cancel'], 'one'), { state, effects: [] });
     assert.deepEqual(step(state, events['a stop'], 'one'), { state, effects: [] });
     const { effects } = step(state, events['a commit of a newer epoch'], 'one');
-    assert.deepEqual(effects.map(tell), [`start ${String(start)}`, `say acknowledged to ${RUN}/6`]);
+    assert.deepEqual(effects.map(tell), [`start ${String(start)} by system`, `say acknowledged to ${RUN}/6`]);
   });
 
   test('says who it is busy with, and how late the start came', () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, Option } from 'commander';
 import { redisSensorChannel } from '@capfleet/coordinator/adapters/redis-sensor-channel';
+import { clockWishes, type ClockWish } from '@capfleet/coordinator/domain/reference-clock';
 import { replayRun, SHORTEST_LEAD } from '@capfleet/coordinator/usecases/replay-run';
 import type { RunReport } from '@capfleet/shared/contract/report';
 import { planReplay, runDuration, type SensorPlan } from '@capfleet/shared/dataset/replay-plan';
@@ -71,6 +72,7 @@ interface CommandOptions
   readonly redis?: string;
   readonly lead: bigint;
   readonly startAt?: bigint;
+  readonly clock: ClockWish;
   readonly maxClockBound: bigint;
   readonly sensorTimeout: bigint;
   readonly prepareTimeout: bigint;
@@ -147,6 +149,14 @@ export function replayCommand(run: (action: (world: World) => Promise<ExitCode>)
         '--start-at <time>',
         'start at this instant of the reference clock, such as 2026-11-24T09:00:00+01:00',
       ).argParser(parseTime),
+    )
+    .addOption(
+      new Option(
+        '--clock <which>',
+        "the reference clock: Redis', or the sensors' own system clocks where they are disciplined and agree",
+      )
+        .choices(clockWishes)
+        .default('auto'),
     )
     .addOption(span('--max-clock-bound <duration>', 'worst clock a sensor may have', 5_000_000n, '5ms'))
     .addOption(
@@ -365,6 +375,7 @@ async function play(plans: readonly SensorPlan[], options: CommandOptions, world
       plans,
       lead: options.lead,
       startAt: options.startAt ?? null,
+      clock: options.clock,
       maxClockBound: options.maxClockBound,
       sensorTimeoutMs: Number(options.sensorTimeout / 1_000_000n),
       prepareTimeoutMs: Number(options.prepareTimeout / 1_000_000n),

@@ -40,6 +40,7 @@ export function reportRun(
     sensor,
     interface: ready?.interface ?? '',
     link: ready?.link ?? '',
+    clockBound: clockBoundOf(state, sensor),
     result,
     error,
   }));
@@ -71,6 +72,7 @@ export function reportRun(
     run,
     outcome: outcomeOf(state, sensors),
     start: state.start === null || state.cancelled !== null ? null : formatInstant(state.start),
+    clock: state.clock && { name: state.clock.name, reason: state.clock.reason },
     speed: timeline?.timeline.speed ?? '1/1',
     loops: timeline?.timeline.loops ?? 1,
     sensors,
@@ -81,6 +83,11 @@ export function reportRun(
     },
     verdict: { holds: findings.every(({ holds }) => holds), findings },
   };
+}
+
+function clockBoundOf({ clock }: RunState, sensor: string): string | null {
+  const bound = clock?.bounds.get(sensor);
+  return bound === undefined ? null : String(bound);
 }
 
 function outcomeOf(state: RunState, sensors: readonly SensorReport[]): RunReport['outcome'] {
@@ -98,10 +105,10 @@ interface Skew {
 function skewOf(sensors: readonly SensorReport[]): Skew | null {
   const errors: Nanos[] = [];
   const bounds: Nanos[] = [];
-  for (const { result } of sensors) {
+  for (const { result, clockBound } of sensors) {
     if (result?.startError == null) continue;
     errors.push(BigInt(result.startError));
-    bounds.push(BigInt(result.clock.bound));
+    bounds.push(BigInt(clockBound ?? 0));
   }
   if (errors.length < 2) return null;
   const ascending = (a: Nanos, b: Nanos): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -6,9 +6,11 @@
 //   preparing, committing, armed ─refused / lost / deadline / stop→ ended (cancelled)
 //   playing ─stop→ stopping ─all done, or deadline→ ended
 import type { FromSensor, SensorProgress } from '@capfleet/shared/contract/agent-messages';
+import type { ReferenceName } from '@capfleet/shared/contract/reference-clock';
 import type { ClockFacts, PlayResult } from '@capfleet/shared/contract/report';
 import { Failure, type FailureRecord } from '@capfleet/shared/errors/failure';
 import type { Nanos } from '@capfleet/shared/time/nanos';
+import type { ChosenClock } from './reference-clock.ts';
 
 export type Phase = 'preparing' | 'committing' | 'armed' | 'playing' | 'stopping' | 'ended';
 
@@ -24,6 +26,8 @@ export interface RunState {
   readonly phase: Phase;
   readonly epoch: number;
   readonly start: Nanos | null;
+  /** The clock of the start; null until it is decided. */
+  readonly clock: ChosenClock | null;
   /** Why the run was cancelled before its start. */
   readonly cancelled: string | null;
   readonly stopAsked: boolean;
@@ -33,7 +37,7 @@ export interface RunState {
 export type RunEvent =
   | { readonly type: 'said'; readonly message: FromSensor }
   /** The start that was decided after all were ready. */
-  | { readonly type: 'start-decided'; readonly start: Nanos }
+  | { readonly type: 'start-decided'; readonly start: Nanos; readonly clock: ChosenClock }
   | { readonly type: 'start-refused'; readonly error: FailureRecord }
   /** The start has passed. */
   | { readonly type: 'started' }
@@ -46,7 +50,7 @@ export type RunEvent =
 export type RunEffect =
   /** All are ready: decide the start; answered by `start-decided` or `start-refused`. */
   | { readonly do: 'decide-start' }
-  | { readonly do: 'commit'; readonly start: Nanos }
+  | { readonly do: 'commit'; readonly start: Nanos; readonly clock: ReferenceName }
   | { readonly do: 'cancel'; readonly reason: string }
   | { readonly do: 'stop' };
 
@@ -62,6 +66,7 @@ export function beginRun(sensors: readonly string[], epoch: number): RunState {
     phase: 'preparing',
     epoch,
     start: null,
+    clock: null,
     cancelled: null,
     stopAsked: false,
     sensors: new Map(sensors.map((sensor) => [sensor, fresh])),
@@ -76,8 +81,8 @@ export function step(state: RunState, event: RunEvent): RunStep {
     case 'start-decided':
       if (state.phase !== 'preparing') return { state, effects: [] };
       return {
-        state: { ...state, phase: 'committing', start: event.start },
-        effects: [{ do: 'commit', start: event.start }],
+        state: { ...state, phase: 'committing', start: event.start, clock: event.clock },
+        effects: [{ do: 'commit', start: event.start, clock: event.clock.name }],
       };
     case 'start-refused':
       if (state.phase !== 'preparing') return { state, effects: [] };

@@ -7,6 +7,7 @@ import { MESSAGE_VERSION, type Registration } from '@capfleet/shared/contract/ag
 import type { SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import { asFailure, Failure } from '@capfleet/shared/errors/failure';
 import { MILLISECOND, type Nanos } from '@capfleet/shared/time/nanos';
+import { chooseClock, type ClockWish } from '../domain/reference-clock.ts';
 import { reportRun } from '../domain/run-report.ts';
 import {
   beginRun,
@@ -29,7 +30,7 @@ const ACKNOWLEDGE_GUARD_MS = 250;
 const LONGEST_ACKNOWLEDGE_MS = 10_000;
 /** Room for the acknowledgements before that. */
 export const SHORTEST_LEAD: Nanos = 500_000_000n;
-/** A plan is void this long after the latest start that its run could have. */
+/** A plan is void this long after the latest start that its run could have, unless a later one is asked for. */
 const PLAN_GRACE: Nanos = 2_000_000_000n;
 const STOP_DEADLINE_MS = 5000;
 const INTERRUPTED = Symbol('interrupted');
@@ -38,8 +39,9 @@ export interface RunRequest {
   readonly run: string;
   readonly plans: readonly SensorPlan[];
   readonly lead: Nanos;
-  /** The start on the reference clock, at least the lead from when all are ready; null: as soon as that. */
+  /** The start on the clock that is chosen, at least the lead from when all are ready; null: as soon as that. */
   readonly startAt: Nanos | null;
+  readonly clock: ClockWish;
   readonly maxClockBound: Nanos;
   readonly sensorTimeoutMs: number;
   readonly prepareTimeoutMs: number;
@@ -80,7 +82,12 @@ export async function replayRun(channel: SensorChannel, request: RunRequest): Pr
         queue.push(await chooseStart());
         return;
       case 'commit':
-        await channel.say(run, { type: 'commit', epoch, start: String(effect.start) });
+        await channel.say(run, {
+          type: 'commit',
+          epoch,
+          clock: effect.clock,
+          start: String(effect.start),
+        });
         return;
       case 'cancel':
         await channel.say(run, { type: 'cancel', epoch, reason: effect.reason });
@@ -98,10 +105,11 @@ export async function replayRun(channel: SensorChannel, request: RunRequest): Pr
     // Counted from before the clock is read, so that the deadline is never later than it should be.
     const asked = performance.now();
     try {
-      const now = await channel.now();
-      const start = decideStart({ now, lead, startAt, maxClockBound, clocks });
+      const clock = chooseClock(request.clock, clocks, maxClockBound);
+      const now = (await channel.now()) - clock.behindRedis;
+      const start = decideStart({ now, lead, startAt, maxClockBound, bounds: clock.bounds });
       deadline.beginCommit(asked, start - now);
-      return { type: 'start-decided', start };
+      return { type: 'start-decided', start, clock };
     } catch (thrown) {
       return { type: 'start-refused', error: asFailure(thrown).toRecord() };
     }
@@ -109,10 +117,10 @@ export async function replayRun(channel: SensorChannel, request: RunRequest): Pr
 
   const now = await channel.now();
   const latest = now + BigInt(request.prepareTimeoutMs) * MILLISECOND + request.lead;
-  const { startAt } = request;
-  const validUntil = String((startAt !== null && startAt > latest ? startAt : latest) + PLAN_GRACE);
+  const validUntil = String(latest + PLAN_GRACE);
+  const startAt = request.startAt === null ? null : String(request.startAt);
   for (const plan of plans) {
-    await channel.prepare(plan.sensor, { v: MESSAGE_VERSION, run, epoch, validUntil, plan });
+    await channel.prepare(plan.sensor, { v: MESSAGE_VERSION, run, epoch, validUntil, startAt, plan });
   }
   const liveness = new Liveness(channel, run, registered);
   await Promise.race([listenToTheEnd(), longAfter(interrupted)]);

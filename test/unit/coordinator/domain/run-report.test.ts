@@ -10,6 +10,7 @@ import {
   plainTiming,
   planFile,
   playResult,
+  redisClock,
   sensorPlan,
 } from '../../../support/play-results.ts';
 
@@ -21,7 +22,7 @@ function apply(state: RunState, ...events: RunEvent[]): RunState {
   return events.reduce((before, event) => step(before, event).state, state);
 }
 
-function playing(): RunState {
+function playing(clock = redisClock()): RunState {
   const word = (sensor: string): RunEvent[] => [
     {
       type: 'said',
@@ -43,7 +44,7 @@ function playing(): RunState {
     beginRun(['a', 'b'], EPOCH),
     ...word('a'),
     ...word('b'),
-    { type: 'start-decided', start: START },
+    { type: 'start-decided', start: START, clock },
     acknowledged('a'),
     acknowledged('b'),
     { type: 'started' },
@@ -183,20 +184,21 @@ describe('the report of a run', () => {
   });
 
   test('measures how far apart the sensors started, beside the two largest clock bounds', () => {
-    const clock = (bound: string) => ({ ...goodClock, bound });
-    const report = reportOf(
-      { startError: '-300', clock: clock('10') },
-      { startError: '500', clock: clock('20') },
-      { startError: 1000n, endDrift: 2000n, startSkew: 769n },
+    const state = apply(
+      playing({ ...redisClock(10n, 20n), name: 'system', reason: 'why' }),
+      reported('a', { startError: '-300' }),
+      reported('b', { startError: '500' }),
     );
+    const limits = { startError: 1000n, endDrift: 2000n };
+    const report = reportRun('run-1', state, plans, { ...limits, startSkew: 769n });
     assert.deepEqual(report.startSkew, { measured: '800', clockBound: '30' });
     assert.deepEqual(broken(report), ['start skew']);
-    const holds = reportOf(
-      { startError: '-300', clock: clock('10') },
-      { startError: '500', clock: clock('20') },
-      { startError: 1000n, endDrift: 2000n, startSkew: 770n },
+    assert.deepEqual(broken(reportRun('run-1', state, plans, { ...limits, startSkew: 770n })), []);
+    assert.deepEqual(report.clock, { name: 'system', reason: 'why' });
+    assert.deepEqual(
+      report.sensors.map(({ clockBound }) => clockBound),
+      ['10', '20'],
     );
-    assert.deepEqual(broken(holds), []);
   });
 
   test('has no skew where fewer than two sensors sent anything', () => {

@@ -11,7 +11,7 @@ import {
   type RunEvent,
   type RunState,
 } from '@capfleet/coordinator/domain/run-state';
-import { goodClock, playResult } from '../../../support/play-results.ts';
+import { goodClock, playResult, redisClock } from '../../../support/play-results.ts';
 
 const EPOCH = 3;
 const START = 1_700_000_000_000_000_000n;
@@ -30,7 +30,11 @@ const stopped = (sensor: string): RunEvent =>
 const progress = (sensor: string, sent: number, epoch = EPOCH): RunEvent =>
   said({ type: 'progress', sensor, epoch, sent, sentBytes: 0, refused: 0, position: '5', loops: 0 });
 const lost = (sensor: string): RunEvent => ({ type: 'lost', sensor });
-const decided: RunEvent = { type: 'start-decided', start: START };
+const decided: Extract<RunEvent, { type: 'start-decided' }> = {
+  type: 'start-decided',
+  start: START,
+  clock: redisClock(),
+};
 const deadline: RunEvent = { type: 'deadline', seconds: 30 };
 const started: RunEvent = { type: 'started' };
 const stopAsked: RunEvent = { type: 'stop-asked' };
@@ -71,7 +75,7 @@ describe('a run', () => {
     };
     assert.deepEqual(hear(ready('a')), ['preparing', []]);
     assert.deepEqual(hear(ready('b')), ['preparing', [{ do: 'decide-start' }]]);
-    assert.deepEqual(hear(decided), ['committing', [{ do: 'commit', start: START }]]);
+    assert.deepEqual(hear(decided), ['committing', [{ do: 'commit', start: START, clock: 'redis' }]]);
     assert.deepEqual(hear(acknowledged('b')), ['committing', []]);
     assert.deepEqual(hear(acknowledged('a')), ['armed', []]);
     assert.deepEqual(hear(started), ['playing', []]);
@@ -82,7 +86,7 @@ describe('a run', () => {
     );
     assert.deepEqual(hear(report('a')), ['playing', []]);
     assert.deepEqual(hear(report('b')), ['ended', []]);
-    assert.deepEqual([state.cancelled, state.start], [null, START]);
+    assert.deepEqual([state.cancelled, state.start, state.clock], [null, START, decided.clock]);
   });
 
   const table: [Phase, string, RunEvent, Phase, ...string[]][] = [

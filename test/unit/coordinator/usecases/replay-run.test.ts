@@ -41,6 +41,7 @@ test('an agent that is there, but plays no more and tells nothing, is not waited
     plans: [sensorPlan('one')],
     lead: 500_000_000n,
     startAt: null,
+    clock: 'auto',
     maxClockBound: 5_000_000n,
     sensorTimeoutMs: 1000,
     prepareTimeoutMs: 1000,

@@ -85,8 +85,9 @@ export async function startReplayer(
   redis: string,
   sensor: string,
   args: readonly string[] = ['--interface', 'null'],
+  options: StartOptions = {},
 ): Promise<Running> {
-  const agent = startCapfleet(t, ['replayer', '--redis', redis, '--sensor', sensor, ...args]);
+  const agent = startCapfleet(t, ['replayer', '--redis', redis, '--sensor', sensor, ...args], options);
   await agent.says('replayer ready');
   return agent;
 }

@@ -39,7 +39,8 @@ export const clockCourseSchema = z.object({
   /** Of the reference clock against this host's, in parts per billion, ± bound; 0 on the system clock, which keeps
    *  the rate of CLOCK_MONOTONIC. */
   drift: z.object({ ppb: z.int(), bound: count }),
-  /** How far from the reference clock packets went out at most, by what was known at the time, ns. */
+  /** How far from the reference clock packets went out at most, by what was known at the time, ns; of the system clock
+   *  by its kernel's word. */
   worstBound: nanos,
   /** By how much due times were moved by the end, to keep with the reference clock, ns. */
   slewed: nanos,

@@ -28,7 +28,7 @@ function headline({ outcome, verdict, start, clock, totals }: RunReport): string
 const clockNames = { redis: 'the Redis clock', system: 'the system clock' };
 
 function clockText({ name, reason }: NonNullable<RunReport['clock']>): string {
-  return `${clockNames[name]} (${printable(reason)})`;
+  return `${clockNames[name]}: ${printable(reason)}`;
 }
 
 const columns = [

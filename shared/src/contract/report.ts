@@ -193,6 +193,8 @@ export interface RunReport {
   readonly totals: Accounts;
   /** Largest difference of two sensors' start errors, and the clock bounds that add to it; null under two. */
   readonly startSkew: { readonly measured: string; readonly clockBound: string } | null;
+  /** Why no start could be decided; left out where one was, or a sensor is the reason. */
+  readonly error?: z.infer<typeof failureSchema>;
   /** Left out where no far end was captured. */
   readonly farEnds?: readonly FarEndReport[];
   readonly verdict: { readonly holds: boolean; readonly findings: readonly Finding[] };

@@ -116,12 +116,13 @@ function farEnds({ farEnds = [] }: RunReport): string {
     .join('\n');
 }
 
-function findings({ verdict, sensors }: RunReport): string {
+function findings({ verdict, sensors, error: refused }: RunReport): string {
   const lines = verdict.findings
     .filter(({ holds }) => !holds)
     .map(
       ({ sensor, check, text }) => `  ${sensor === null ? '' : `${sensor}: `}${check}: ${printable(text)}\n`,
     );
+  if (refused) lines.push(`      ${printable(refused.hint)}\n`);
   for (const report of sensors) {
     const { sensor, result, error } = report;
     if (error) lines.push(`  ${sensor}: ${printable(error.message)}\n      ${printable(error.hint)}\n`);

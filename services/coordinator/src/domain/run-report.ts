@@ -81,6 +81,7 @@ export function reportRun(
       measured: String(startSkew.measured),
       clockBound: String(startSkew.clockBound),
     },
+    ...(state.startRefused && { error: state.startRefused }),
     verdict: { holds: findings.every(({ holds }) => holds), findings },
   };
 }

@@ -30,6 +30,8 @@ export interface RunState {
   readonly clock: ChosenClock | null;
   /** Why the run was cancelled before its start. */
   readonly cancelled: string | null;
+  /** Why no start could be decided, where that is the reason. */
+  readonly startRefused: FailureRecord | null;
   readonly stopAsked: boolean;
   readonly sensors: ReadonlyMap<string, SensorState>;
 }
@@ -68,6 +70,7 @@ export function beginRun(sensors: readonly string[], epoch: number): RunState {
     start: null,
     clock: null,
     cancelled: null,
+    startRefused: null,
     stopAsked: false,
     sensors: new Map(sensors.map((sensor) => [sensor, fresh])),
   };
@@ -86,7 +89,7 @@ export function step(state: RunState, event: RunEvent): RunStep {
       };
     case 'start-refused':
       if (state.phase !== 'preparing') return { state, effects: [] };
-      return cancel(state, event.error.message);
+      return cancel({ ...state, startRefused: event.error }, event.error.message);
     case 'started':
       return { state: state.phase === 'armed' ? { ...state, phase: 'playing' } : state, effects: [] };
     case 'deadline':

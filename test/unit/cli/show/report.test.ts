@@ -45,10 +45,7 @@ test('a clock that was set and a course that was followed are told with their fi
 test('the clock of the start is told with the reason, and how well each sensor knows it', () => {
   const reason = 'the system clock of sensor b is not synchronised (largest error 16 s)';
   const text = shown({}, { ...redisClock(77_000n), reason });
-  assert.match(
-    text,
-    /^start 1970-\S+Z, by the Redis clock: the system clock of sensor b is not .* 16 s\)$/m,
-  );
+  assert.match(text, /^start 1970-\S+Z, by the Redis clock: the system clock of sensor b is not .* 16 s\)$/m);
   assert.match(text, /^a .* 77 µs /m);
   const system = shown({}, { ...redisClock(), name: 'system', reason: 'asked for' });
   assert.match(system, /^start 1970-\S+Z, by the system clock: asked for$/m);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { addsUp, refusalCauses, type PlayResult, type RunReport } from '@capfleet/shared/contract/report';
 import { Failure } from '@capfleet/shared/errors/failure';
+import { showReport } from '@capfleet/cli/show/report';
 import { reportRun, type Thresholds } from '@capfleet/coordinator/domain/run-report';
 import { beginRun, step, type RunEvent, type RunState } from '@capfleet/coordinator/domain/run-state';
 import {
@@ -199,6 +200,13 @@ describe('the report of a run', () => {
       report.sensors.map(({ clockBound }) => clockBound),
       ['10', '20'],
     );
+  });
+
+  test('that no start could be decided for has the reason with its way out', () => {
+    const error = new Failure('clock-bound', { sensor: 'a', bound: '9 ms', limit: '5 ms' }).toRecord();
+    const report = reportRun('run-1', apply(beginRun(['a'], EPOCH), { type: 'start-refused', error }), plans);
+    assert.deepEqual([report.outcome, report.clock, report.error], ['cancelled', null, error]);
+    assert.ok(showReport(report).includes(`${error.message}\n      ${error.hint}\n`), showReport(report));
   });
 
   test('has no skew where fewer than two sensors sent anything', () => {

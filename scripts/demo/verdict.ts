@@ -77,12 +77,12 @@ export function showComparison({ report, comparison }: Pick<Measured, 'report' |
       'max',
     ],
     ...comparison.sensors.map(({ sensor, received, deviation, gapError }) => {
-      const clock = report.sensors.find((candidate) => candidate.sensor === sensor)?.result?.clock.bound;
+      const clock = report.sensors.find((candidate) => candidate.sensor === sensor)?.clockBound;
       const spans = [deviation, gapError].flatMap(({ p50, p90, p99, max }) => [p50, p90, p99, max]);
       return [
         sensor,
         String(received),
-        clock === undefined ? '-' : formatDuration(BigInt(clock)),
+        clock == null ? '-' : formatDuration(BigInt(clock)),
         ...spans.map(formatDuration),
       ];
     }),

@@ -82,6 +82,7 @@ describe('capfleet replay', { concurrency: 2 }, () => {
   test('reports as JSON with every field that its contract names', async () => {
     const report = playedReport(await runReplay(set, ['--out-interface', 'null', '--json']));
     assert.deepEqual(Object.keys(report).sort(), [
+      'clock',
       'loops',
       'outcome',
       'run',

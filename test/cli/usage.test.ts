@@ -43,6 +43,7 @@ const refusals: [args: string[], said: RegExp][] = [
     ['replay', ...DUMP, '--sensors', 'a,b', ...REDIS, '--spin', 'max'],
     /--spin: not with --sensors: give it to `capfleet replayer`/,
   ],
+  [['replay', ...DUMP, ...OUT, '--clock', 'sun'], /Allowed choices are auto, redis, system/],
   [['replay', ...DUMP, ...OUT, '--spin', 'much'], /Allowed choices are none, auto, max/],
   [['replay', ...DUMP, ...OUT, '--tx-stamps', 'some'], /Allowed choices are off, sample, all/],
   [['replay', ...DUMP, ...OUT, '--cpu', '-1'], /--cpu <n>' argument '-1' is invalid/],

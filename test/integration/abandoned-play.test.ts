@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { hostInterfaces } from '@capfleet/replayer/adapters/host-interfaces';
 import { requireNative } from '@capfleet/replayer/adapters/native-pacer';
+import { nativeSystemClock } from '@capfleet/replayer/adapters/native-system-clock';
 import { ClockWatch } from '@capfleet/replayer/clock-watch';
 import type { LinkChoice } from '@capfleet/replayer/link';
 import { plainPacing } from '@capfleet/replayer/pacing-options';
@@ -68,6 +69,7 @@ for (const kind of ['af_packet', 'af_xdp', 'pcap'] as const) {
       };
       const native = requireNative();
       const monotonicNow = (): bigint => native.monotonicNow();
+      const systemClock = nativeSystemClock(native);
       const reference = {
         measure: async (probes: number) => ({
           at: monotonicNow(),
@@ -89,8 +91,8 @@ for (const kind of ['af_packet', 'af_xdp', 'pcap'] as const) {
         prepare: { link, interfaces: hostInterfaces(native), source, openFileLimit: 1024, roots: ['/'] },
         s3,
         pacing: plainPacing,
-        clocks: new ClockWatch(reference, { monotonicNow, wallNow: monotonicNow }),
-        systemClock: () => null,
+        clocks: new ClockWatch(reference, systemClock, monotonicNow),
+        systemClock,
         monotonicNow,
         log: silentLogger(),
       });

@@ -60,7 +60,7 @@ describe('an agent', () => {
         toSensorsKey(run),
         '*',
         'message',
-        JSON.stringify({ type: 'commit', epoch: 1, start }),
+        JSON.stringify({ type: 'commit', epoch: 1, clock: 'redis', start }),
       );
     await early.says('passed over a start', 10_000);
     late.signal('SIGCONT');

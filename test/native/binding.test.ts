@@ -167,6 +167,17 @@ test('clockFacts are numbers and monotonicNow goes forward', () => {
   assert.ok(before - process.hrtime.bigint() < 1_000_000_000n);
 });
 
+test('wallOffset brings CLOCK_MONOTONIC to the wall clock, and wants a reading', () => {
+  const { offset, bound } = native.wallOffset(15);
+  assert.ok(bound >= 0n && bound < 1_000_000_000n);
+  // The wall clock of JavaScript is in milliseconds.
+  const wall = BigInt(Date.now()) * 1_000_000n - native.monotonicNow();
+  assert.ok(offset - wall < 1_000_000_000n && wall - offset < 1_000_000_000n);
+  for (const readings of [0, -1, 2 ** 31])
+    assert.throws(() => native.wallOffset(readings), { code: 'EINVAL' });
+  assert.throws(() => native.wallOffset('15' as never), TypeError);
+});
+
 test('start twice is EALREADY', () => {
   const handle: PacerHandle = createPacer();
   native.start(handle, native.monotonicNow());

@@ -22,6 +22,7 @@ const PROGRAMS = {
     'core/slew.c',
     '-lm',
     'core/priority.c',
+    'core/wall_offset.c',
   ],
   'af-xdp-test': [],
 };

@@ -1,5 +1,7 @@
 /** Facts, results and plans as agents and coordinator exchange them; what a test does not name is plain and good. */
+import type { ChosenClock } from '@capfleet/coordinator/domain/reference-clock';
 import type { PrepareJob } from '@capfleet/shared/contract/agent-messages';
+import type { SystemClockFacts } from '@capfleet/shared/contract/reference-clock';
 import {
   emptyAccounts,
   type Accounts,
@@ -9,7 +11,31 @@ import {
 } from '@capfleet/shared/contract/report';
 import { plainReplay, type PlanFile, type SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 
-export const goodClock: ClockFacts = { offset: '1000', bound: '50000', roundTrip: '100000', probes: 40 };
+/** Nothing disciplines it, as on many a machine. */
+export const plainSystemClock: SystemClockFacts = {
+  offset: '1000',
+  readBound: '50',
+  synchronised: false,
+  maxErrorUs: 16_000_000,
+  taiOffset: 0,
+};
+
+export const goodClock: ClockFacts = {
+  offset: '1000',
+  bound: '50000',
+  roundTrip: '100000',
+  probes: 40,
+  system: plainSystemClock,
+};
+
+/** The clock of a run's start, as two sensors know it. */
+export function redisClock(a = 50_000n, b = 50_000n): ChosenClock {
+  const bounds = new Map([
+    ['a', a],
+    ['b', b],
+  ]);
+  return { name: 'redis', reason: 'asked for', behindRedis: 0n, bounds };
+}
 
 const unset = { count: 0, total: '0' };
 const goodCourse: ClockCourse = {
@@ -103,6 +129,7 @@ export function prepareJob(run: string, epoch: number, sensor = 'one'): PrepareJ
     run,
     epoch,
     validUntil: '4000000000000000000',
+    startAt: null,
     startedAt: null,
     orphanTimeoutMs: null,
     plan: sensorPlan(sensor),

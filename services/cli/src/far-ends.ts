@@ -149,7 +149,8 @@ async function verifyFarEnds(report: RunReport, request: FarEndRequest): Promise
   for (const [index, plan] of request.plans.entries()) {
     const { sensor } = plan;
     const capture = captured[index];
-    const result = report.sensors.find((each) => each.sensor === sensor)?.result ?? null;
+    const sent = report.sensors.find((each) => each.sensor === sensor);
+    const result = sent?.result ?? null;
     if (!capture || !result) continue;
     const startedAt = request.oneClock && report.start !== null ? parseInstant(report.start) : null;
     const found = await verifyReplay({
@@ -172,7 +173,7 @@ async function verifyFarEnds(report: RunReport, request: FarEndRequest): Promise
       },
       comparison,
       paused: result.pauses.total,
-      clockBound: startedAt === null ? null : result.clock.bound,
+      clockBound: startedAt === null ? null : (sent?.clockBound ?? null),
       reasons,
     });
     series.set(sensor, found.series);

@@ -20,6 +20,7 @@
         'core/slew.c',
         'core/transmit_stamps.c',
         'core/wait.c',
+        'core/wall_offset.c',
         'glue/addon.c',
       ],
       'include_dirs': ['include'],

@@ -7,6 +7,7 @@ import type { ClockFacts, PlayResult } from '@capfleet/shared/contract/report';
 import type { FromSensor, PrepareJob } from '@capfleet/shared/contract/agent-messages';
 import { Failure, type FailureRecord } from '@capfleet/shared/errors/failure';
 import type { Nanos } from '@capfleet/shared/time/nanos';
+import type { CommittedStart } from './start-instant.ts';
 
 export type AgentState =
   | { readonly phase: 'idle' }
@@ -24,7 +25,7 @@ export type AgentEvent =
   /** Preparing failed, or the play broke down. */
   | { readonly type: 'failed'; readonly error: FailureRecord }
   /** `lead`: ns from now until the start, by this agent's clock. */
-  | { readonly type: 'commit'; readonly epoch: number; readonly start: Nanos; readonly lead: Nanos }
+  | ({ readonly type: 'commit'; readonly epoch: number; readonly lead: Nanos } & CommittedStart)
   | { readonly type: 'cancel'; readonly epoch: number }
   | { readonly type: 'stop' }
   | { readonly type: 'ended'; readonly result: PlayResult };
@@ -39,8 +40,8 @@ export type AgentEffect =
   | { readonly do: 'prepare'; readonly job: PrepareJob }
   /** Tells the coordinator of that run. */
   | { readonly do: 'say'; readonly run: string; readonly epoch: number; readonly what: Said }
-  /** Arms the play for the start on the reference clock. */
-  | { readonly do: 'start'; readonly start: Nanos }
+  /** Arms the play for the start. */
+  | ({ readonly do: 'start' } & CommittedStart)
   /** Ends the play; an `ended` event follows. */
   | { readonly do: 'stop' }
   /** Gives up what is prepared, silently; nothing was sent. */
@@ -81,7 +82,7 @@ export function step(state: AgentState, event: AgentEvent, sensor: string): Agen
       }
       return {
         state: { ...state, phase: 'playing' },
-        effects: [{ do: 'start', start: event.start }, say({ type: 'acknowledged' })],
+        effects: [{ do: 'start', clock: event.clock, start: event.start }, say({ type: 'acknowledged' })],
       };
     case 'cancel':
       // An armed play is stopped rather than dropped: it may have begun, and then there is something to report.

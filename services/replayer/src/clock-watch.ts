@@ -1,43 +1,45 @@
-// What an agent knows of clocks: the reference clock, measured before and during a play and followed by its due times;
-// and this host's wall clock, of which only is told whether somebody set it.
+// What an agent knows of clocks: Redis', measured before and, where the start is on it, during a play, whose due times
+// follow it; and this host's wall clock. A play on that one needs no following: whoever disciplines it steers
+// CLOCK_MONOTONIC with it.
+import type { ReferenceName } from '@capfleet/shared/contract/reference-clock';
 import type { ClockCourse, ClockFacts } from '@capfleet/shared/contract/report';
 import { ClockLine } from '@capfleet/shared/time/clock-line';
-import { MILLISECOND, type Nanos } from '@capfleet/shared/time/nanos';
+import type { Nanos } from '@capfleet/shared/time/nanos';
 import type { ReferenceClock } from './ports/reference-clock.ts';
+import type { SystemClock } from './ports/system-clock.ts';
 import type { Course } from './slew.ts';
 import { Steering } from './steering.ts';
+import { WallWatch } from './wall-watch.ts';
 
 /** For a start, and to keep up with it. */
 const PROBES = 60;
 const FEW_PROBES = 12;
-/** The wall clock is read in whole milliseconds, and slewed by less than that between two looks. */
-const SMALLEST_STEP: Nanos = 5n * MILLISECOND;
-const LOOKS = 5;
 
-export interface LocalClocks {
-  /** CLOCK_MONOTONIC, ns. */
-  readonly monotonicNow: () => Nanos;
-  /** Wall clock, ns since the epoch. */
-  readonly wallNow: () => Nanos;
-}
+const never = { count: 0, total: 0n };
 
 export class ClockWatch {
   readonly #reference: ReferenceClock;
-  readonly #local: LocalClocks;
+  readonly #system: SystemClock;
+  /** CLOCK_MONOTONIC, ns. */
+  readonly #now: () => Nanos;
   #line = new ClockLine();
   #roundTrip: Nanos = 0n;
+  /** Null also in a play by the system clock. */
   #steering: Steering | null = null;
+  #startOffset: Nanos = 0n;
   #worst: Nanos = 0n;
   #slewed: Nanos = 0n;
-  #wallOffset: Nanos = 0n;
-  #wallSet = { count: 0, total: 0n };
+  #wall: WallWatch;
   /** The latest measurement; they come one after the other. */
   #measuring: Promise<void> = Promise.resolve();
   #waiting = 0;
 
-  constructor(reference: ReferenceClock, local: LocalClocks) {
+  /** @param monotonicNow CLOCK_MONOTONIC, ns */
+  constructor(reference: ReferenceClock, system: SystemClock, monotonicNow: () => Nanos) {
     this.#reference = reference;
-    this.#local = local;
+    this.#system = system;
+    this.#now = monotonicNow;
+    this.#wall = new WallWatch(system, system.read());
   }
 
   /** For a start: what clocks were set by before does not count. Waits for as long as nobody answers. */
@@ -48,7 +50,9 @@ export class ClockWatch {
       this.#line = new ClockLine();
       await this.#measure(PROBES);
     }
-    return this.#facts();
+    const facts = this.#facts();
+    this.#wall = new WallWatch(this.#system, facts.system);
+    return facts;
   }
 
   /** Once more, after a play. */
@@ -58,27 +62,27 @@ export class ClockWatch {
   }
 
   /**
-   * From here on due times are kept with the reference clock.
+   * From here on due times are kept with the clock of the start.
    * @param origin the start, CLOCK_MONOTONIC
    * @param startOffset reference − monotonic that it was converted by
    */
-  begin(origin: Nanos, startOffset: Nanos): void {
-    this.#steering = new Steering(this.#line, origin, startOffset);
-    this.#worst = this.#steering.boundAt(this.#local.monotonicNow());
+  begin(origin: Nanos, startOffset: Nanos, clock: ReferenceName): void {
+    this.#startOffset = startOffset;
+    this.#steering = clock === 'redis' ? new Steering(this.#line, origin, startOffset) : null;
+    this.#worst = this.#steering?.boundAt(this.#now()) ?? 0n;
     this.#slewed = 0n;
-    this.#wallSet = { count: 0, total: 0n };
-    this.#wallOffset = this.#readWallOffset();
   }
 
   /** To be called once a second of a play. @returns where due times are to head for; null: on as before */
   async follow(): Promise<Course | null> {
-    this.#lookAtWall();
+    this.#wall.look();
     const steering = this.#steering;
+    if (!steering) return null;
     // Without an answer the course goes on by what is known.
     if (this.#waiting === 0) void this.#measure(FEW_PROBES).catch(() => undefined);
     await Promise.race([this.#measuring, new Promise((resolve) => setTimeout(resolve, 500).unref())]);
-    if (!steering || steering !== this.#steering) return null;
-    const now = this.#local.monotonicNow();
+    if (steering !== this.#steering) return null;
+    const now = this.#now();
     const course = steering.next(now);
     const bound = steering.boundAt(now);
     if (bound > this.#worst) this.#worst = bound;
@@ -88,23 +92,24 @@ export class ClockWatch {
 
   /** What the reference clock showed at an instant of the play, if nobody had set it, ns since the epoch. */
   referenceAt(instant: Nanos): Nanos {
-    return this.#steering?.referenceAt(instant) ?? instant + this.#line.offsetAt(instant).offset;
+    return this.#steering?.referenceAt(instant) ?? instant + this.#startOffset;
   }
 
   /** Of the play that has ended. */
   course(): ClockCourse {
-    this.#lookAtWall();
-    const { ppb, bound } = this.#line.drift;
+    this.#wall.look();
+    const followed = this.#steering !== null;
+    const { ppb, bound } = followed ? this.#line.drift : { ppb: 0, bound: 0 };
     const text = ({ count, total }: { count: number; total: Nanos }): ClockCourse['wallSet'] => ({
       count,
       total: String(total),
     });
     return {
       drift: { ppb: Math.round(ppb), bound: Math.ceil(bound) },
-      worstBound: String(this.#worst),
+      worstBound: String(followed ? this.#worst : this.#wall.worst),
       slewed: String(this.#slewed),
-      referenceSet: text(this.#line.steps),
-      wallSet: text(this.#wallSet),
+      referenceSet: text(followed ? this.#line.steps : never),
+      wallSet: text(this.#wall.set),
     };
   }
 
@@ -125,32 +130,13 @@ export class ClockWatch {
   }
 
   #facts(): ClockFacts {
-    const { offset, bound } = this.#line.offsetAt(this.#local.monotonicNow());
+    const { offset, bound } = this.#line.offsetAt(this.#now());
     return {
       offset: String(offset),
       bound: String(bound),
       roundTrip: String(this.#roundTrip),
       probes: PROBES,
+      system: this.#system.read(),
     };
-  }
-
-  #lookAtWall(): void {
-    const offset = this.#readWallOffset();
-    const step = offset - this.#wallOffset;
-    if (step < SMALLEST_STEP && step > -SMALLEST_STEP) return;
-    this.#wallOffset = offset;
-    this.#wallSet = { count: this.#wallSet.count + 1, total: this.#wallSet.total + step };
-  }
-
-  /** Wall − monotonic, from the look that was interrupted the least. */
-  #readWallOffset(): Nanos {
-    let best = { offset: 0n, width: -1n };
-    for (let look = 0; look < LOOKS; look += 1) {
-      const before = this.#local.monotonicNow();
-      const wall = this.#local.wallNow();
-      const width = this.#local.monotonicNow() - before;
-      if (best.width < 0n || width < best.width) best = { offset: wall - before, width };
-    }
-    return best.offset;
   }
 }

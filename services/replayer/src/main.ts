@@ -4,10 +4,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createLogger, type LogLevel } from '@capfleet/shared/log/logger';
 import { untilTold } from '@capfleet/shared/process/lifetime';
 import type { S3Options } from '@capfleet/shared/source/s3/s3-options';
-import { MILLISECOND } from '@capfleet/shared/time/nanos';
 import { sources } from '@capfleet/shared/source/sources';
+import type { Nanos } from '@capfleet/shared/time/nanos';
 import { hostInterfaces } from './adapters/host-interfaces.ts';
 import { requireNative } from './adapters/native-pacer.ts';
+import { nativeSystemClock } from './adapters/native-system-clock.ts';
 import { takePlace } from './adapters/place.ts';
 import { redisClock } from './adapters/redis-clock.ts';
 import { redisCoordinatorChannel } from './adapters/redis-coordinator-channel.ts';
@@ -17,8 +18,6 @@ import { openFileLimit } from './open-file-limit.ts';
 import type { PacingOptions } from './pacing-options.ts';
 import { AGENT_CLOSE_LIMIT_MS, runAgent } from './run-agent.ts';
 
-/** TIME_ERROR of adjtimex: nothing disciplines the clock. */
-const CLOCK_UNSYNCHRONISED = 5;
 /** Without Redis there is nobody to say goodbye to. */
 const CLOSE_DEADLINE_MS = AGENT_CLOSE_LIMIT_MS + 2000;
 
@@ -39,6 +38,8 @@ export async function runReplayer(options: ReplayerProcessOptions): Promise<void
   const told = untilTold();
   const log = createLogger('replayer', options.logLevel);
   const native = requireNative();
+  const systemClock = nativeSystemClock(native);
+  const monotonicNow = (): Nanos => native.monotonicNow();
   const instance = randomUUID();
   const { redis, sensor, version } = options;
   const starting = takePlace(redis, sensor).then((place) =>
@@ -57,15 +58,9 @@ export async function runReplayer(options: ReplayerProcessOptions): Promise<void
       },
       s3: options.s3,
       pacing: options.pacing,
-      clocks: new ClockWatch(redisClock(redis), {
-        monotonicNow: () => native.monotonicNow(),
-        wallNow: () => BigInt(Date.now()) * MILLISECOND,
-      }),
-      systemClock: () => {
-        const { state, maxErrorUs, taiOffset } = native.clockFacts();
-        return { synchronised: state !== CLOCK_UNSYNCHRONISED, maxErrorUs, taiOffset };
-      },
-      monotonicNow: () => native.monotonicNow(),
+      clocks: new ClockWatch(redisClock(redis), systemClock, monotonicNow),
+      systemClock,
+      monotonicNow,
       log,
     }),
   );

@@ -8,7 +8,6 @@ import {
   HEARTBEAT_MS,
   MESSAGE_VERSION,
   type PrepareJob,
-  type Registration,
 } from '@capfleet/shared/contract/agent-messages';
 import { asFailure, Failure, reasonOf, type FailureRecord } from '@capfleet/shared/errors/failure';
 import type { Logger } from '@capfleet/shared/log/logger';
@@ -23,7 +22,9 @@ import { interfaceOf, linkName } from './link.ts';
 import type { PacingOptions } from './pacing-options.ts';
 import { PlayFailed, preparePlay, type Play } from './play.ts';
 import type { CoordinatorChannel } from './ports/coordinator-channel.ts';
+import type { SystemClock } from './ports/system-clock.ts';
 import { checkPlan, type PrepareContext } from './prepare.ts';
+import { isAllowed, offsetOf } from './start-instant.ts';
 
 const PROGRESS_MS = 1000;
 /** Who joins a run begins with what is due by then. */
@@ -51,7 +52,7 @@ export interface AgentWorld {
   readonly s3: S3Options;
   readonly pacing: PacingOptions;
   readonly clocks: ClockWatch;
-  readonly systemClock: () => Registration['systemClock'];
+  readonly systemClock: SystemClock;
   readonly monotonicNow: () => Nanos;
   readonly log: Logger;
 }
@@ -112,14 +113,16 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
         log.info({ run: effect.run, word: effect.what.type }, 'to the coordinator');
         void tell(effect);
         return;
-      case 'start':
-        origin = effect.start - BigInt(clock?.offset ?? 0);
+      case 'start': {
+        const offset = clock ? offsetOf(clock, effect.clock) : 0n;
+        origin = effect.start - offset;
         if (play && state.phase !== 'idle') lease = leaseTo(play, state.run, state.epoch);
-        world.clocks.begin(origin, BigInt(clock?.offset ?? 0));
+        world.clocks.begin(origin, offset, effect.clock);
         play?.start(origin, 'joins' in state && state.joins ? world.monotonicNow() + JOIN_LEAD : null);
         if (state.phase !== 'idle') attend(state.run);
         if (isPaused) play?.pause();
         return;
+      }
       case 'stop':
         play?.stop();
         return;
@@ -160,13 +163,13 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
       log.info({ run, word: message.type }, 'from the coordinator');
       if (!isAt(run, epoch)) return;
       if (message.type === 'commit') {
-        const start = BigInt(message.start);
-        if (start > BigInt(job.validUntil)) {
+        const committed = { clock: message.clock, start: BigInt(message.start) };
+        if (!clock || !isAllowed(committed, job, clock)) {
           log.error({ run, start: message.start }, 'passed over a start that the plan does not allow');
           return;
         }
-        const lead = start - BigInt(clock?.offset ?? 0) - world.monotonicNow();
-        handle({ type: 'commit', epoch: message.epoch, start, lead });
+        const lead = committed.start - offsetOf(clock, committed.clock) - world.monotonicNow();
+        handle({ type: 'commit', epoch: message.epoch, lead, ...committed });
       } else handle(message);
     });
     clock = await world.clocks.facts();
@@ -221,7 +224,8 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
   /** How far the run of a plan has come, ns; 0 where it has not begun. */
   function placeOf({ startedAt }: PrepareJob): Nanos {
     if (startedAt === null) return 0n;
-    const place = world.monotonicNow() + BigInt(clock?.offset ?? 0) - BigInt(startedAt);
+    const offset = clock ? offsetOf(clock, startedAt.clock) : 0n;
+    const place = world.monotonicNow() + offset - BigInt(startedAt.start);
     return place > 0n ? place : 0n;
   }
 
@@ -332,7 +336,7 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
       mtu: facts?.mtu ?? null,
       up: facts?.up ?? false,
       clock,
-      systemClock: world.systemClock(),
+      systemClock: world.systemClock.read(),
       busyWith: state.phase === 'idle' ? untold : state.run,
     });
   }

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { failureSchema } from '../dataset/file-map.ts';
 import { sensorNameSchema, sensorPlanSchema } from '../dataset/replay-plan.ts';
+import { referenceClocks, systemClockSchema } from './reference-clock.ts';
 import { clockFactsSchema, playResultSchema } from './report.ts';
 
 export const MESSAGE_VERSION = 1;
@@ -35,8 +36,7 @@ export const registrationSchema = z.object({
   mtu: count.nullable(),
   up: z.boolean(),
   clock: clockFactsSchema.nullable(),
-  /** State of the system clock (adjtimex): synchronised, its largest error in µs, TAI − UTC in s. */
-  systemClock: z.object({ synchronised: z.boolean(), maxErrorUs: z.int(), taiOffset: z.int() }).nullable(),
+  systemClock: systemClockSchema.nullable(),
   busyWith: runIdSchema.nullable(),
 });
 
@@ -46,10 +46,12 @@ export const prepareJobSchema = z.strictObject({
   run: runIdSchema,
   /** Counts the coordinator's attempts at one run; an agent follows only the newest it has seen. */
   epoch: count,
-  /** Instant on the reference clock after which the plan is void unless a start was committed. */
+  /** Instant on the Redis clock after which the plan is void unless a start was committed. */
   validUntil: nanos,
-  /** The run's start on the reference clock where it has passed: the sensor joins at the current place. */
-  startedAt: nanos.nullable(),
+  /** The start that was asked for, on whichever clock the start will be; null: before `validUntil`. */
+  startAt: nanos.nullable(),
+  /** The run's start where it has passed: the sensor joins at the current place. */
+  startedAt: z.object({ start: nanos, clock: z.enum(referenceClocks) }).nullable(),
   /** Without a coordinator for so long the sensor stops by itself, ms; null: it plays on. */
   orphanTimeoutMs: count.nullable(),
   plan: sensorPlanSchema,
@@ -63,7 +65,9 @@ export const toSensorsSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('commit'),
     epoch: count,
-    /** T0 on the reference clock, ns since the epoch. */
+    /** The reference clock of this start. */
+    clock: z.enum(referenceClocks),
+    /** T0 on that clock, ns since the epoch. */
     start: nanos,
   }),
   z.object({ type: z.literal('cancel'), epoch: count, reason: z.string() }),

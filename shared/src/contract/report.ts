@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { failureSchema } from '../dataset/file-map.ts';
 import type { Comparison } from '../verify/comparison.ts';
+import { referenceClocks, systemClockSchema } from './reference-clock.ts';
 
 const count = z.int().nonnegative();
 const nanos = z.string().regex(/^-?\d{1,25}$/);
@@ -22,24 +23,29 @@ export const refusalCauses = [
 export type RefusalCause = (typeof refusalCauses)[number];
 
 export const clockFactsSchema = z.object({
-  /** reference (Redis TIME) = CLOCK_MONOTONIC + offset, ± bound. */
+  /** Redis TIME = CLOCK_MONOTONIC + offset, ± bound. */
   offset: nanos,
   bound: nanos,
   roundTrip: nanos,
   probes: count,
+  /** The sensor's own wall clock at the same time. */
+  system: systemClockSchema,
 });
 
 const clockSetSchema = z.object({ count, total: nanos });
 
 /** How the clocks went during a play. */
 export const clockCourseSchema = z.object({
-  /** Of the reference clock against this host's, in parts per billion, ± bound. */
+  /** Of the reference clock against this host's, in parts per billion, ± bound; 0 on the system clock, which keeps
+   *  the rate of CLOCK_MONOTONIC. */
   drift: z.object({ ppb: z.int(), bound: count }),
-  /** How far from the reference clock packets went out at most, by what was known at the time, ns. */
+  /** How far from the reference clock packets went out at most, by what was known at the time, ns; of the system clock
+   *  by its kernel's word. */
   worstBound: nanos,
   /** By how much due times were moved by the end, to keep with the reference clock, ns. */
   slewed: nanos,
-  /** How often a clock was set meanwhile, and by how much in all, ns: nothing on the wire followed it. */
+  /** How often a clock was set meanwhile, and by how much in all, ns: nothing on the wire followed it. Redis is not
+   *  asked during a play on the system clock. */
   referenceSet: clockSetSchema,
   wallSet: clockSetSchema,
 });
@@ -153,6 +159,8 @@ export const sensorReportSchema = z.object({
   sensor: z.string(),
   interface: z.string(),
   link: z.string(),
+  /** How well the clock of the run's start was known on this sensor, ns; null where no start was decided. */
+  clockBound: nanos.nullable(),
   /** What became of the sensor: its result, or why there is none. */
   result: playResultSchema.nullable(),
   error: failureSchema.nullable(),
@@ -173,12 +181,16 @@ export const runReportSchema = z.object({
   outcome: z.enum(['done', 'stopped', 'cancelled', 'failed']),
   /** Committed start on the reference clock, RFC 3339; null where the run was cancelled before. */
   start: z.string().nullable(),
+  /** The clock that the start is on, and why that one; null where no start was decided. */
+  clock: z.object({ name: z.enum(referenceClocks), reason: z.string() }).nullable(),
   speed: z.string(),
   loops: count,
   sensors: z.array(sensorReportSchema),
   totals: accountsSchema,
   /** Largest difference of two sensors' start errors, and the clock bounds that add to it; null under two. */
   startSkew: z.object({ measured: nanos, clockBound: nanos }).nullable(),
+  /** Why no start could be decided; left out where one was, or a sensor is the reason. */
+  error: failureSchema.exactOptional(),
   verdict: z.object({ holds: z.boolean(), findings: z.array(findingSchema) }),
 });
 

@@ -1,6 +1,7 @@
 // What is kept of a run from its beginning on, so that another coordinator can carry it through.
 import { z } from 'zod';
 import { sensorNameSchema } from '../dataset/replay-plan.ts';
+import { clockWishes } from './reference-clock.ts';
 import { MESSAGE_VERSION, runIdSchema } from './agent-messages.ts';
 
 const count = z.int().nonnegative();
@@ -15,6 +16,7 @@ export const runRecordSchema = z.object({
   sensors: z.array(sensorNameSchema).min(1),
   lead: nanos,
   startAt: nanos.nullable(),
+  clock: z.enum(clockWishes),
   maxClockBound: nanos,
   prepareTimeoutMs: count,
   /** When the plans are void. */

@@ -233,6 +233,10 @@ export const errorTable = {
     'the clock of sensor {sensor} is known only to ±{bound}; the limit is ±{limit}',
     'use a nearer Redis, or raise --max-clock-bound',
   ),
+  'system-clock': failed(
+    'the start cannot be by the system clock: {reason}',
+    'have chrony or PTP discipline it on every sensor, or start by the Redis clock (`--clock redis`, or leave it to `auto`)',
+  ),
   'assignment-uncovered': usage(
     '{count} files match no sensor, the first is {path}',
     'add a pattern that takes them, for example --assign "{sensor}=.*"',

@@ -29,11 +29,13 @@ function reportOf(result: Partial<PlayResult>): RunReport {
     start: null,
     speed: '1/1',
     loops: 1,
+    clock: null,
     sensors: [
       {
         sensor: 'a',
         interface: 'out0',
         link: 'af_packet',
+        clockBound: '50000',
         result: playResult(result),
         error: null,
         returns: [],

@@ -33,11 +33,11 @@ const events = {
   'the plan of a newer epoch': { type: 'plan', job: prepareJob(RUN, EPOCH + 1) },
   prepared: { type: 'prepared', clock: goodClock },
   failed: { type: 'failed', error },
-  'a commit': { type: 'commit', epoch: EPOCH, start, lead: SHORTEST_LEAD },
-  'a commit too late': { type: 'commit', epoch: EPOCH, start, lead: SHORTEST_LEAD - 1n },
-  'a commit in the past': { type: 'commit', epoch: EPOCH, start, lead: -1_000_000_000n },
-  'a commit of an older epoch': { type: 'commit', epoch: EPOCH - 1, start, lead: 10n ** 9n },
-  'a commit of a newer epoch': { type: 'commit', epoch: EPOCH + 1, start, lead: 10n ** 9n },
+  'a commit': { type: 'commit', epoch: EPOCH, clock: 'system', start, lead: SHORTEST_LEAD },
+  'a commit too late': { type: 'commit', epoch: EPOCH, clock: 'system', start, lead: SHORTEST_LEAD - 1n },
+  'a commit in the past': { type: 'commit', epoch: EPOCH, clock: 'system', start, lead: -1_000_000_000n },
+  'a commit of an older epoch': { type: 'commit', epoch: EPOCH - 1, clock: 'system', start, lead: 10n ** 9n },
+  'a commit of a newer epoch': { type: 'commit', epoch: EPOCH + 1, clock: 'system', start, lead: 10n ** 9n },
   'a cancel': { type: 'cancel', epoch: EPOCH },
   'a cancel of an older epoch': { type: 'cancel', epoch: EPOCH - 1 },
   'a stop': { type: 'stop' },
@@ -70,7 +70,7 @@ const TRANSITIONS: Partial<Record<EventName, Partial<Record<Phase, [Phase, ...st
     playing: ['idle', `say refused link-failed to ${RUN}/5`, 'abandon'],
     stopping: ['idle', `say refused link-failed to ${RUN}/5`, 'abandon'],
   },
-  'a commit': { ready: ['playing', `start ${String(start)}`, `say acknowledged to ${RUN}/5`] },
+  'a commit': { ready: ['playing', `start ${String(start)} by system`, `say acknowledged to ${RUN}/5`] },
   'a commit too late': { ready: ['idle', `say refused start-missed to ${RUN}/5`, 'abandon'] },
   'a commit in the past': { ready: ['idle', `say refused start-missed to ${RUN}/5`, 'abandon'] },
   'a cancel': {
@@ -98,7 +98,7 @@ function tell(effect: AgentEffect): string {
       return `say ${effect.what.type}${code} to ${effect.run}/${effect.epoch}`;
     }
     case 'start':
-      return `start ${String(effect.start)}`;
+      return `start ${String(effect.start)} by ${effect.clock}`;
     default:
       return effect.do;
   }
@@ -130,7 +130,7 @@ describe('an agent', () => {
     assert.deepEqual(said, [
       `prepare ${RUN}/5`,
       `say ready to ${RUN}/5`,
-      `start ${String(start)}`,
+      `start ${String(start)} by system`,
       `say acknowledged to ${RUN}/5`,
       `say report to ${RUN}/5`,
     ]);
@@ -143,11 +143,11 @@ describe('an agent', () => {
     assert.deepEqual(step(state, events['a commit'], 'one'), { state, effects: [] });
     assert.deepEqual(step(state, events['a cancel'], 'one'), { state, effects: [] });
     const { effects } = step(state, events['a commit of a newer epoch'], 'one');
-    assert.deepEqual(effects.map(tell), [`start ${String(start)}`, `say acknowledged to ${RUN}/6`]);
+    assert.deepEqual(effects.map(tell), [`start ${String(start)} by system`, `say acknowledged to ${RUN}/6`]);
   });
 
   test('joins a run that has begun, whenever it began', () => {
-    const job = { ...prepareJob(RUN, EPOCH), startedAt: String(start) };
+    const job = { ...prepareJob(RUN, EPOCH), startedAt: { start: String(start), clock: 'redis' as const } };
     let { state } = step({ phase: 'idle' }, { type: 'plan', job }, 'one');
     state = step(state, events.prepared, 'one').state;
     const { effects } = step(state, events['a commit in the past'], 'one');

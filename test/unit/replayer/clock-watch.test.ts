@@ -5,11 +5,12 @@ import { ClockWatch } from '@capfleet/replayer/clock-watch';
 import type { ClockOffset } from '@capfleet/shared/time/clock-offset';
 
 const SECOND = 1_000_000_000n;
+const READ_BOUND = 60n;
 const OFFSET = 1_700_000_000n * SECOND;
 
 /** Clocks that stand still until they are moved. */
 function makeClocks() {
-  const at = { now: 100n * SECOND, wall: 0n, set: 0n, ppb: 0n, answers: true };
+  const at = { now: 100n * SECOND, wall: 0n, set: 0n, ppb: 0n, maxErrorUs: 300, answers: true };
   const reference = {
     async measure(probes: number): Promise<ClockOffset> {
       if (!at.answers) await new Promise(() => undefined);
@@ -18,10 +19,18 @@ function makeClocks() {
     },
     close: async () => undefined,
   };
-  const watch = new ClockWatch(reference, {
-    monotonicNow: () => at.now,
-    wallNow: () => ((at.now + OFFSET + at.wall) / 1_000_000n) * 1_000_000n,
-  });
+  // Each reading is off by as much as it may be, in turns.
+  let turn = 1n;
+  const system = {
+    read: () => ({
+      offset: String(OFFSET + at.wall + (turn = -turn) * READ_BOUND),
+      readBound: String(READ_BOUND),
+      synchronised: true,
+      maxErrorUs: at.maxErrorUs,
+      taiOffset: 37,
+    }),
+  };
+  const watch = new ClockWatch(reference, system, () => at.now);
   /** @returns how often due times were given another course */
   const follow = async (seconds: number): Promise<number> => {
     let courses = 0;
@@ -37,13 +46,18 @@ function makeClocks() {
 describe('the clocks of an agent', () => {
   test('are left alone where nothing drifts and nobody sets them', async () => {
     const { at, watch, follow } = makeClocks();
-    assert.deepEqual(await watch.facts(), {
+    const { system, ...redis } = await watch.facts();
+    assert.deepEqual(
+      [system.synchronised, system.readBound, system.maxErrorUs, system.taiOffset],
+      [true, '60', 300, 37],
+    );
+    assert.deepEqual(redis, {
       offset: String(OFFSET),
       bound: '40000',
       roundTrip: '80000',
       probes: 60,
     });
-    watch.begin(at.now, OFFSET);
+    watch.begin(at.now, OFFSET, 'redis');
     assert.equal(await follow(60), 0);
     const { drift, slewed, referenceSet, wallSet, worstBound } = watch.course();
     assert.deepEqual([drift.ppb, slewed, referenceSet.count, wallSet.count], [0, '0', 0, 0]);
@@ -55,7 +69,7 @@ describe('the clocks of an agent', () => {
     const { at, watch, follow } = makeClocks();
     at.ppb = 30_000n;
     const { offset } = await watch.facts();
-    watch.begin(at.now, BigInt(offset));
+    watch.begin(at.now, BigInt(offset), 'redis');
     const courses = await follow(120);
     const { drift, slewed } = watch.course();
     assert.ok(courses > 0);
@@ -67,7 +81,7 @@ describe('the clocks of an agent', () => {
   test('that are set are told, and followed by nothing', async () => {
     const { at, watch } = makeClocks();
     await watch.facts();
-    watch.begin(at.now, OFFSET);
+    watch.begin(at.now, OFFSET, 'redis');
     for (let second = 0; second < 40; second += 1) {
       at.now += SECOND;
       if (second === 10) at.wall = 3n * SECOND;
@@ -76,7 +90,8 @@ describe('the clocks of an agent', () => {
       assert.equal(await watch.follow(), null);
     }
     const { wallSet, referenceSet, slewed } = watch.course();
-    assert.deepEqual(wallSet, { count: 2, total: String(SECOND) });
+    assert.equal(wallSet.count, 2);
+    assert.ok(Math.abs(Number(wallSet.total) - 1e9) <= 4 * Number(READ_BOUND), wallSet.total);
     assert.equal(referenceSet.count, 1);
     assert.ok(Math.abs(Number(referenceSet.total) + 2e9) < 1000, referenceSet.total);
     assert.equal(slewed, '0');
@@ -90,7 +105,7 @@ describe('the clocks of an agent', () => {
       at.now += SECOND;
       await watch.facts();
     }
-    watch.begin(at.now, OFFSET);
+    watch.begin(at.now, OFFSET, 'redis');
     at.answers = false;
     at.now += 30n * SECOND;
     assert.equal(await watch.follow(), null);
@@ -102,7 +117,7 @@ describe('the clocks of an agent', () => {
     at.ppb = 30_000n;
     const start = at.now;
     const offset = BigInt((await watch.facts()).offset);
-    watch.begin(start, offset);
+    watch.begin(start, offset, 'redis');
     assert.equal(watch.referenceAt(start), start + offset);
     await follow(600);
     const truth = at.now + OFFSET + (at.now * at.ppb) / SECOND;
@@ -113,7 +128,7 @@ describe('the clocks of an agent', () => {
   test('of an earlier play say nothing of the next', async () => {
     const { at, watch, follow } = makeClocks();
     await watch.facts();
-    watch.begin(at.now, OFFSET);
+    watch.begin(at.now, OFFSET, 'redis');
     await follow(64);
     // An hour later the reference has been set by a second.
     at.now += 3600n * SECOND;
@@ -121,9 +136,46 @@ describe('the clocks of an agent', () => {
     const { offset, bound } = await watch.facts();
     assert.equal(offset, String(OFFSET + SECOND));
     assert.equal(bound, '40000');
-    watch.begin(at.now, BigInt(offset));
+    watch.begin(at.now, BigInt(offset), 'redis');
     at.now += SECOND;
     assert.equal(await watch.follow(), null);
     assert.equal(watch.course().referenceSet.count, 0);
+  });
+
+  test("are not followed in a play by the system clock, whatever Redis' clock does", async () => {
+    const { at, watch, follow } = makeClocks();
+    const { system } = await watch.facts();
+    const start = at.now;
+    watch.begin(start, BigInt(system.offset), 'system');
+    at.ppb = 200_000n;
+    at.set = 5n * SECOND;
+    assert.equal(await follow(60), 0);
+    at.maxErrorUs = 800;
+    assert.equal(await follow(60), 0);
+    at.maxErrorUs = 200;
+    assert.equal(await follow(1), 0);
+    assert.equal(watch.referenceAt(at.now), at.now + BigInt(system.offset));
+    assert.deepEqual(watch.course(), {
+      drift: { ppb: 0, bound: 0 },
+      // The largest error that the kernel told of on the way.
+      worstBound: '800060',
+      slewed: '0',
+      referenceSet: { count: 0, total: '0' },
+      wallSet: { count: 0, total: '0' },
+    });
+  });
+
+  test('tell a step of the system clock in a play by it, a small one and one before the start too', async () => {
+    const { at, watch, follow } = makeClocks();
+    const offset = BigInt((await watch.facts()).system.offset);
+    at.wall = -SECOND;
+    watch.begin(at.now + 5n * SECOND, offset, 'system');
+    assert.equal(await follow(10), 0);
+    at.wall += 1000n;
+    assert.equal(await follow(10), 0);
+    const { wallSet } = watch.course();
+    assert.equal(wallSet.count, 2);
+    assert.ok(Math.abs(Number(wallSet.total) + 1e9 - 1000) <= 4 * Number(READ_BOUND), wallSet.total);
+    assert.equal(watch.referenceAt(at.now), at.now + offset, 'nothing follows it');
   });
 });

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { redisRunWorld } from '@capfleet/coordinator/adapters/redis-run-world';
 import { replayRun, SHORTEST_LEAD } from '@capfleet/coordinator/usecases/replay-run';
+import { clockWishes, type ClockWish } from '@capfleet/shared/contract/reference-clock';
 import type { RunReport } from '@capfleet/shared/contract/report';
 import { runDuration, type SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import { moveRoots, type RootMove } from '@capfleet/shared/dataset/roots';
@@ -70,6 +71,7 @@ interface CommandOptions
   readonly redis?: string;
   readonly lead: bigint;
   readonly startAt?: bigint;
+  readonly clock: ClockWish;
   readonly maxClockBound: bigint;
   readonly sensorTimeout: bigint;
   readonly prepareTimeout: bigint;
@@ -143,6 +145,14 @@ export function replayCommand(run: (action: (world: World) => Promise<ExitCode>)
         '--start-at <time>',
         'start at this instant of the reference clock, such as 2026-11-24T09:00:00+01:00',
       ).argParser(parseTime),
+    )
+    .addOption(
+      new Option(
+        '--clock <which>',
+        "the reference clock: Redis', or the sensors' own system clocks where they are disciplined and agree",
+      )
+        .choices(clockWishes)
+        .default('auto'),
     )
     .addOption(span('--max-clock-bound <duration>', 'worst clock a sensor may have', 5_000_000n, '5ms'))
     .addOption(
@@ -407,6 +417,7 @@ async function play(plans: readonly SensorPlan[], options: CommandOptions, world
       plans,
       lead: options.lead,
       startAt: options.startAt ?? null,
+      clock: options.clock,
       maxClockBound: options.maxClockBound,
       sensorTimeoutMs: Number(options.sensorTimeout / 1_000_000n),
       prepareTimeoutMs: Number(options.prepareTimeout / 1_000_000n),

@@ -17,12 +17,18 @@ export function showReport(report: RunReport): string {
     .join('\n');
 }
 
-function headline({ outcome, verdict, start, totals }: RunReport): string {
+function headline({ outcome, verdict, start, clock, totals }: RunReport): string {
   if (outcome === 'cancelled') return 'cancelled: nothing was sent\n';
   const holds = verdict.holds ? 'the verdict holds' : 'the verdict does not hold';
   const refused = totals.read - totals.sent;
   const lost = refused === 0 ? '' : `, ${formatCount(refused)} not sent`;
-  return `${outcome}: ${formatCount(totals.sent)} of ${formatCount(totals.read, 'packet')} sent${lost} (${formatBytes(totals.sentBytes)}), ${holds}\nstart ${start ?? '-'}\n`;
+  return `${outcome}: ${formatCount(totals.sent)} of ${formatCount(totals.read, 'packet')} sent${lost} (${formatBytes(totals.sentBytes)}), ${holds}\nstart ${start ?? '-'}${clock ? `, by ${clockText(clock)}` : ''}\n`;
+}
+
+const clockNames = { redis: 'the Redis clock', system: 'the system clock' };
+
+function clockText({ name, reason }: NonNullable<RunReport['clock']>): string {
+  return `${clockNames[name]}: ${printable(reason)}`;
 }
 
 const columns = [
@@ -46,7 +52,7 @@ function sensorTable({ sensors, outcome }: RunReport): string {
   return formatTable([columns, ...rows], [2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
 }
 
-function sensorRow({ sensor, interface: name, result }: SensorReport): string[] {
+function sensorRow({ sensor, interface: name, clockBound, result }: SensorReport): string[] {
   if (!result) return [sensor, name, ...columns.slice(2).map(() => '-')];
   const { accounts, lateness } = result;
   const span = (value: string | null | undefined): string =>
@@ -57,7 +63,7 @@ function sensorRow({ sensor, interface: name, result }: SensorReport): string[] 
     formatCount(accounts.read),
     formatCount(accounts.sent),
     span(result.startError),
-    span(result.clock.bound),
+    span(clockBound),
     span(lateness?.p50),
     span(lateness?.p90),
     span(lateness?.p99),
@@ -110,12 +116,13 @@ function farEnds({ farEnds = [] }: RunReport): string {
     .join('\n');
 }
 
-function findings({ verdict, sensors }: RunReport): string {
+function findings({ verdict, sensors, error: refused }: RunReport): string {
   const lines = verdict.findings
     .filter(({ holds }) => !holds)
     .map(
       ({ sensor, check, text }) => `  ${sensor === null ? '' : `${sensor}: `}${check}: ${printable(text)}\n`,
     );
+  if (refused) lines.push(`      ${printable(refused.hint)}\n`);
   for (const report of sensors) {
     const { sensor, result, error } = report;
     if (error) lines.push(`  ${sensor}: ${printable(error.message)}\n      ${printable(error.hint)}\n`);

@@ -17,7 +17,7 @@ import { Failure } from '@capfleet/shared/errors/failure';
 import type { Logger } from '@capfleet/shared/log/logger';
 import { connect } from '@capfleet/shared/redis/connect';
 import { parseEntry, throwRefused } from '@capfleet/shared/redis/stream';
-import type { RunStore } from '../ports/run-store.ts';
+import type { RunStore, RunStory } from '../ports/run-store.ts';
 import { HOLDER_OF } from './holder.ts';
 
 /**
@@ -92,14 +92,14 @@ export function redisRunStore(redis: string, holder: string, log: Logger): RunSt
     },
 
     async story(run) {
-      let start: bigint | null = null;
+      let commit: RunStory['commit'] = null;
       let isOver = false;
       for (const [, fields] of await client.xrange(toSensorsKey(run), '-', '+')) {
         const said = toSensorsSchema.safeParse(parseEntry(fields[1])).data;
-        if (said?.type === 'commit') start = BigInt(said.start);
+        if (said?.type === 'commit') commit = { start: BigInt(said.start), clock: said.clock };
         else if (said) isOver = true;
       }
-      return { start, isOver };
+      return { commit, isOver };
     },
 
     async askToStop(run) {

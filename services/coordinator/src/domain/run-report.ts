@@ -40,6 +40,7 @@ export function reportRun(
     sensor,
     interface: ready?.interface ?? '',
     link: ready?.link ?? '',
+    clockBound: clockBoundOf(state, sensor),
     result,
     error,
     returns: returnsOf(state, sensor),
@@ -72,6 +73,7 @@ export function reportRun(
     run,
     outcome: outcomeOf(state, sensors),
     start: state.start === null || state.cancelled !== null ? null : formatInstant(state.start),
+    clock: state.clock && { name: state.clock.name, reason: state.clock.reason },
     speed: timeline?.timeline.speed ?? '1/1',
     loops: timeline?.timeline.loops ?? 1,
     sensors,
@@ -80,6 +82,7 @@ export function reportRun(
       measured: String(startSkew.measured),
       clockBound: String(startSkew.clockBound),
     },
+    ...(state.startRefused && { error: state.startRefused }),
     verdict: { holds: findings.every(({ holds }) => holds), findings },
   };
 }
@@ -97,6 +100,11 @@ function returnsOf({ sensors, start }: RunState, name: string): SensorReport['re
   });
 }
 
+function clockBoundOf({ clock }: RunState, sensor: string): string | null {
+  const bound = clock?.bounds.get(sensor);
+  return bound === undefined ? null : String(bound);
+}
+
 function outcomeOf(state: RunState, sensors: readonly SensorReport[]): RunReport['outcome'] {
   if (state.cancelled !== null) return 'cancelled';
   if (sensors.some(({ result, error }) => error !== null || result?.outcome === 'failed')) return 'failed';
@@ -112,10 +120,10 @@ interface Skew {
 function skewOf(sensors: readonly SensorReport[]): Skew | null {
   const errors: Nanos[] = [];
   const bounds: Nanos[] = [];
-  for (const { result } of sensors) {
+  for (const { result, clockBound } of sensors) {
     if (result?.startError == null) continue;
     errors.push(BigInt(result.startError));
-    bounds.push(BigInt(result.clock.bound));
+    bounds.push(BigInt(clockBound ?? 0));
   }
   if (errors.length < 2) return null;
   const ascending = (a: Nanos, b: Nanos): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -9,9 +9,11 @@
 // A sensor that is lost while it plays is out, or, where that is allowed, away: back by itself, or as another agent at
 // the same place, which is prepared anew and joins where the timeline is by then; or gone after a while.
 import type { FromSensor, SensorProgress } from '@capfleet/shared/contract/agent-messages';
+import type { ReferenceName } from '@capfleet/shared/contract/reference-clock';
 import type { ClockFacts, PlayResult } from '@capfleet/shared/contract/report';
 import { Failure, type FailureRecord } from '@capfleet/shared/errors/failure';
 import type { Nanos } from '@capfleet/shared/time/nanos';
+import type { ChosenClock } from './reference-clock.ts';
 
 export type Phase = 'preparing' | 'committing' | 'armed' | 'playing' | 'stopping' | 'ended';
 
@@ -34,8 +36,12 @@ export interface RunState {
   /** Whether a sensor that is lost while it plays may come back. */
   readonly rejoins: boolean;
   readonly start: Nanos | null;
+  /** The clock of the start; null until it is decided. */
+  readonly clock: ChosenClock | null;
   /** Why the run was cancelled before its start. */
   readonly cancelled: string | null;
+  /** Why no start could be decided, where that is the reason. */
+  readonly startRefused: FailureRecord | null;
   readonly stopAsked: boolean;
   readonly sensors: ReadonlyMap<string, SensorState>;
 }
@@ -43,7 +49,7 @@ export interface RunState {
 export type RunEvent =
   | { readonly type: 'said'; readonly message: FromSensor }
   /** The start that was decided after all were ready. */
-  | { readonly type: 'start-decided'; readonly start: Nanos }
+  | { readonly type: 'start-decided'; readonly start: Nanos; readonly clock: ChosenClock }
   | { readonly type: 'start-refused'; readonly error: FailureRecord }
   /** The start has passed. */
   | { readonly type: 'started' }
@@ -62,9 +68,14 @@ export type RunEvent =
 export type RunEffect =
   /** All are ready: decide the start; answered by `start-decided` or `start-refused`. */
   | { readonly do: 'decide-start' }
-  | { readonly do: 'commit'; readonly epoch: number; readonly start: Nanos }
+  | { readonly do: 'commit'; readonly epoch: number; readonly start: Nanos; readonly clock: ReferenceName }
   /** Hands the sensor its plan again, to join a run that started at that instant. */
-  | { readonly do: 'prepare'; readonly sensor: string; readonly epoch: number; readonly startedAt: Nanos }
+  | {
+      readonly do: 'prepare';
+      readonly sensor: string;
+      readonly epoch: number;
+      readonly startedAt: { readonly start: Nanos; readonly clock: ReferenceName };
+    }
   | { readonly do: 'cancel'; readonly reason: string }
   | { readonly do: 'stop' };
 
@@ -90,7 +101,9 @@ export function beginRun(sensors: readonly string[], rejoins: boolean): RunState
     phase: 'preparing',
     rejoins,
     start: null,
+    clock: null,
     cancelled: null,
+    startRefused: null,
     stopAsked: false,
     sensors: new Map(sensors.map((sensor) => [sensor, fresh])),
   };
@@ -104,12 +117,12 @@ export function step(state: RunState, event: RunEvent): RunStep {
     case 'start-decided':
       if (state.phase !== 'preparing') return { state, effects: [] };
       return {
-        state: { ...state, phase: 'committing', start: event.start },
-        effects: [{ do: 'commit', epoch: FIRST_EPOCH, start: event.start }],
+        state: { ...state, phase: 'committing', start: event.start, clock: event.clock },
+        effects: [{ do: 'commit', epoch: FIRST_EPOCH, start: event.start, clock: event.clock.name }],
       };
     case 'start-refused':
       if (state.phase !== 'preparing') return { state, effects: [] };
-      return cancel(state, event.error.message);
+      return cancel({ ...state, startRefused: event.error }, event.error.message);
     case 'started':
       return { state: state.phase === 'armed' ? { ...state, phase: 'playing' } : state, effects: [] };
     case 'deadline':
@@ -141,8 +154,10 @@ function hear(state: RunState, message: FromSensor): RunStep {
       const { interface: name, link, clock, epoch } = message;
       const next = update(state, message.sensor, { ready: { interface: name, link, clock } });
       if (sensor.ready) return { state, effects: [] };
-      if (state.phase === 'playing' && state.start !== null)
-        return { state: next, effects: [{ do: 'commit', epoch, start: state.start }] };
+      if (state.phase === 'playing' && state.start !== null && state.clock !== null) {
+        const commit = { do: 'commit', epoch, start: state.start, clock: state.clock.name } as const;
+        return { state: next, effects: [commit] };
+      }
       if (state.phase !== 'preparing') return { state, effects: [] };
       return {
         state: next,
@@ -189,14 +204,15 @@ function leave(state: RunState, sensor: string): RunStep {
 
 function takeBack(state: RunState, sensor: string): RunStep {
   const known = state.sensors.get(sensor);
-  const { start: startedAt } = state;
-  if (state.phase !== 'playing' || startedAt === null || !known?.isAway) return { state, effects: [] };
+  const { start, clock } = state;
+  if (state.phase !== 'playing' || start === null || clock === null || !known?.isAway)
+    return { state, effects: [] };
   const { progress } = known;
   const epoch = known.epoch + 1;
   const before = [...known.before, { sent: progress?.sent ?? 0, position: progress?.position ?? '0' }];
   return {
     state: update(state, sensor, { ...fresh, epoch, before }),
-    effects: [{ do: 'prepare', sensor, epoch, startedAt }],
+    effects: [{ do: 'prepare', sensor, epoch, startedAt: { start, clock: clock.name } }],
   };
 }
 

@@ -1,27 +1,26 @@
 // Decides when a run starts, or that it must not: a start is only as good as the worst clock, and needs enough lead
 // to reach every sensor.
-import type { ClockFacts } from '@capfleet/shared/contract/report';
 import { Failure } from '@capfleet/shared/errors/failure';
 import { formatDuration, formatInstant, type Nanos } from '@capfleet/shared/time/nanos';
 
 export interface StartRequest {
-  /** Now on the reference clock. */
+  /** Now on the clock of the start. */
   readonly now: Nanos;
   readonly lead: Nanos;
   /** The start that was asked for; null: now and the lead. */
   readonly startAt: Nanos | null;
   readonly maxClockBound: Nanos;
-  readonly clocks: ReadonlyMap<string, ClockFacts>;
+  /** How well each sensor knows that clock, ns. */
+  readonly bounds: ReadonlyMap<string, Nanos>;
 }
 
 /**
- * The start on the reference clock.
+ * The start on the clock that `now` is from.
  * @throws Failure `clock-bound`, naming the sensor whose clock is known worst; `start-too-soon`
  */
-export function decideStart({ now, lead, startAt, maxClockBound, clocks }: StartRequest): Nanos {
+export function decideStart({ now, lead, startAt, maxClockBound, bounds }: StartRequest): Nanos {
   let worst = { sensor: '', bound: -1n };
-  for (const [sensor, clock] of clocks) {
-    const bound = BigInt(clock.bound);
+  for (const [sensor, bound] of bounds) {
     if (bound > worst.bound) worst = { sensor, bound };
   }
   if (worst.bound > maxClockBound) {

@@ -3,6 +3,7 @@
 import type { RunReport } from '@capfleet/shared/contract/report';
 import type { RunRecord } from '@capfleet/shared/contract/run-record';
 import type { SensorPlan } from '@capfleet/shared/dataset/replay-plan';
+import type { ReferenceName } from '@capfleet/shared/contract/reference-clock';
 import type { Nanos } from '@capfleet/shared/time/nanos';
 
 export interface KeptRun {
@@ -13,7 +14,7 @@ export interface KeptRun {
 
 export interface RunStory {
   /** The start that was committed; null: none was. */
-  readonly start: Nanos | null;
+  readonly commit: { readonly start: Nanos; readonly clock: ReferenceName } | null;
   /** It was cancelled, or is to be stopped. */
   readonly isOver: boolean;
 }

@@ -2,11 +2,13 @@
 // made by the state machine in domain/run-state; here they meet the sensors and the clock.
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ClockWish } from '@capfleet/shared/contract/reference-clock';
 import type { RunReport } from '@capfleet/shared/contract/report';
 import { MESSAGE_VERSION, RUN_RENEWAL_MS, type Registration } from '@capfleet/shared/contract/agent-messages';
 import type { SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import { asFailure, Failure } from '@capfleet/shared/errors/failure';
 import { MILLISECOND, type Nanos } from '@capfleet/shared/time/nanos';
+import { chooseClock } from '../domain/reference-clock.ts';
 import { reportRun } from '../domain/run-report.ts';
 import {
   beginRun,
@@ -30,10 +32,11 @@ const ACKNOWLEDGE_GUARD_MS = 250;
 const LONGEST_ACKNOWLEDGE_MS = 10_000;
 /** Room for the acknowledgements before that. */
 export const SHORTEST_LEAD: Nanos = 500_000_000n;
-/** A plan is void this long after the latest start that its run could have. */
+/** A plan is void this long after the latest start that its run could have, unless a later one is asked for. */
 const PLAN_GRACE: Nanos = 2_000_000_000n;
 const STOP_DEADLINE_MS = 5000;
 const FINISH_LIMIT_MS = 1000;
+type Joining = Extract<RunEffect, { do: 'prepare' }>;
 const INTERRUPTED = Symbol('interrupted');
 
 /** What a run is carried through with. */
@@ -53,8 +56,9 @@ export interface RunRequest extends RunWatch {
   readonly run: string;
   readonly plans: readonly SensorPlan[];
   readonly lead: Nanos;
-  /** The start on the reference clock, at least the lead from when all are ready; null: as soon as that. */
+  /** The start on the clock that is chosen, at least the lead from when all are ready; null: as soon as that. */
   readonly startAt: Nanos | null;
+  readonly clock: ClockWish;
   readonly maxClockBound: Nanos;
   readonly sensorTimeoutMs: number;
   readonly prepareTimeoutMs: number;
@@ -90,7 +94,8 @@ export async function replayRun(world: RunWorld, request: RunRequest): Promise<R
       startAt: startAt === null ? null : String(startAt),
       maxClockBound: String(request.maxClockBound),
       prepareTimeoutMs,
-      validUntil: String((startAt !== null && startAt > latest ? startAt : latest) + PLAN_GRACE),
+      clock: request.clock,
+      validUntil: String(latest + PLAN_GRACE),
       orphanTimeoutMs,
       rejoinMs,
     },
@@ -162,8 +167,13 @@ async function carryThrough(
         await prepare(effect.sensor, effect.epoch, effect.startedAt);
         return;
       case 'commit':
-        if (effect.epoch === FIRST_EPOCH && story?.start != null) return;
-        await channel.say(run, { type: 'commit', epoch: effect.epoch, start: String(effect.start) });
+        if (effect.epoch === FIRST_EPOCH && story?.commit) return;
+        await channel.say(run, {
+          type: 'commit',
+          epoch: effect.epoch,
+          clock: effect.clock,
+          start: String(effect.start),
+        });
         return;
       case 'cancel':
         await channel.say(run, { type: 'cancel', epoch: FIRST_EPOCH, reason: effect.reason });
@@ -173,7 +183,11 @@ async function carryThrough(
     }
   }
 
-  async function prepare(sensor: string, epoch: number, startedAt: Nanos | null): Promise<void> {
+  async function prepare(
+    sensor: string,
+    epoch: number,
+    startedAt: Joining['startedAt'] | null,
+  ): Promise<void> {
     const plan = plans.find((candidate) => candidate.sensor === sensor);
     if (!plan) return;
     const validUntil =
@@ -185,7 +199,8 @@ async function carryThrough(
       run,
       epoch,
       validUntil,
-      startedAt: startedAt === null ? null : String(startedAt),
+      startAt: record.startAt,
+      startedAt: startedAt && { start: String(startedAt.start), clock: startedAt.clock },
       orphanTimeoutMs: record.orphanTimeoutMs,
       plan,
     });
@@ -201,22 +216,26 @@ async function carryThrough(
     // Counted from before the clock is read, so that the deadline is never later than it should be.
     const asked = performance.now();
     try {
-      const now = await channel.now();
-      const start = story?.start ?? decideStart({ now, lead, startAt, maxClockBound, clocks });
-      if (start > BigInt(record.validUntil)) throw new Failure('run-stale', { run });
+      const clock = chooseClock(story?.commit?.clock ?? record.clock, clocks, maxClockBound);
+      const now = (await channel.now()) - clock.behindRedis;
+      const start =
+        story?.commit?.start ?? decideStart({ now, lead, startAt, maxClockBound, bounds: clock.bounds });
+      if (startAt === null && start + clock.behindRedis > BigInt(record.validUntil))
+        throw new Failure('run-stale', { run });
       deadline.beginCommit(asked, start - now);
-      return { type: 'start-decided', start };
+      return { type: 'start-decided', start, clock };
     } catch (thrown) {
       return { type: 'start-refused', error: asFailure(thrown).toRecord() };
     }
   }
 
   const heard = story ? await everythingSaid() : [];
-  const hasStarted = story?.start != null && story.start <= (await channel.now());
+  const resumed = await channel.now();
   for (const event of heard) {
     queue.push(event);
     for (let next = queue.shift(); next; next = queue.shift()) await apply(next);
-    if (hasStarted) await apply({ type: 'started' });
+    if (state.start !== null && state.clock && state.start <= resumed - state.clock.behindRedis)
+      await apply({ type: 'started' });
   }
   if (story?.isOver === true) await apply({ type: 'stop-asked' });
   // What another coordinator handed out is handed out already, as far as its sensors have said anything.

@@ -4,12 +4,14 @@
 #include <time.h>
 
 #include "monotonic.h"
+#include "wall_offset.h"
 
 #define SAMPLE_EVERY (1 * NS_PER_MS)
 #define LOOK_EVERY (5 * NS_PER_MS)
 #define GIVEN_UP_AFTER (100 * NS_PER_MS) /* without a new question; a stamp takes microseconds */
 #define STEP (50 * NS_PER_US)            /* the two clocks are read to within less */
 #define FINISH_WITHIN (20 * NS_PER_MS)
+#define CLOCK_READINGS 3
 
 static void add(_Atomic int64_t *count, int64_t amount) {
     atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + amount, memory_order_relaxed);
@@ -52,21 +54,6 @@ void departure_sent(struct departure *departure, const struct link_frame *frames
     }
 }
 
-/* Reads one clock between two readings of the other; the narrowest of three. */
-static int64_t clocks_apart(void) {
-    int64_t best = INT64_MAX, offset = 0;
-    for (int i = 0; i < 3; i++) {
-        struct timespec wall;
-        int64_t before = monotonic_now();
-        clock_gettime(CLOCK_REALTIME, &wall);
-        int64_t after = monotonic_now();
-        if (after - before >= best) continue;
-        best = after - before;
-        offset = timespec_to_ns(wall) - (before + best / 2);
-    }
-    return offset;
-}
-
 static void take(struct departure *departure, const struct link_stamp *stamp, bool stepped) {
     if (departure->unsure && (int32_t)(stamp->number - departure->sure) >= 0) return;
     if (stamp->number - departure->first >= outstanding(departure)) return; /* given up before */
@@ -88,7 +75,7 @@ static void give_up(struct departure *departure, const struct link_operations *o
 
 static void look(struct departure *departure, const struct link_operations *operations, struct link *link,
                  int64_t until) {
-    int64_t offset = clocks_apart();
+    int64_t offset = wall_offset_read(CLOCK_READINGS).offset;
     int64_t moved = offset - departure->offset;
     bool stepped = departure->offset != 0 && (moved > STEP || moved < -STEP);
     departure->offset = offset;

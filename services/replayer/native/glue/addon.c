@@ -22,6 +22,7 @@
 #include "monotonic.h"
 #include "pacer.h"
 #include "priority.h"
+#include "wall_offset.h"
 
 static const napi_type_tag HANDLE_TAG = {0x6d0c5e8f2b7a4913, 0xb1f4a2d89c3e6075};
 
@@ -60,6 +61,12 @@ static void set_string(napi_env env, napi_value object, const char *key, const c
 static void set_number(napi_env env, napi_value object, const char *key, int64_t number) {
     napi_value value;
     napi_create_int64(env, number, &value);
+    napi_set_named_property(env, object, key, value);
+}
+
+static void set_bigint(napi_env env, napi_value object, const char *key, int64_t number) {
+    napi_value value;
+    napi_create_bigint_int64(env, number, &value);
     napi_set_named_property(env, object, key, value);
 }
 
@@ -492,6 +499,18 @@ static napi_value facts_of_clock(napi_env env, napi_callback_info call) {
     return result;
 }
 
+static napi_value offset_of_wall_clock(napi_env env, napi_callback_info call) {
+    napi_value value, result;
+    int64_t readings;
+    if (!read_arguments(env, call, 1, &value) || !read_number(env, value, "readings", &readings)) return NULL;
+    if (readings < 1 || readings > INT_MAX) return throw_system_error(env, EINVAL, "clock_gettime", NULL);
+    struct wall_offset known = wall_offset_read((int)readings);
+    if (napi_create_object(env, &result) != napi_ok) return throw_node_error(env);
+    set_bigint(env, result, "offset", known.offset);
+    set_bigint(env, result, "bound", known.bound);
+    return result;
+}
+
 static napi_value throw_coded(napi_env env, const char *code, const char *message) {
     napi_throw_error(env, code, message);
     return NULL;
@@ -573,6 +592,7 @@ NAPI_MODULE_INIT() {
         METHOD("close", close_pacer),
         METHOD("interfaceFacts", facts_of_interface),
         METHOD("clockFacts", facts_of_clock),
+        METHOD("wallOffset", offset_of_wall_clock),
         METHOD("compileFilter", compile_filter),
         METHOD("monotonicNow", now),
         METHOD("realtimeAllowed", realtime_allowed),

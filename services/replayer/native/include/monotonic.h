@@ -1,6 +1,6 @@
 /*
  * The one clock of the native core: CLOCK_MONOTONIC as signed nanoseconds.
- * Wall-clock time appears only in the file link, which stamps what it writes.
+ * Wall-clock time appears only in the file link, which stamps what it writes, and in its distance (wall_offset.h).
  */
 #ifndef CAPFLEET_MONOTONIC_H
 #define CAPFLEET_MONOTONIC_H

@@ -1,6 +1,6 @@
 /*
- * The ring, the histogram, the margin, the departures, the priority and the slew on their own. Prints one line per
- * behaviour and exits with 1 at the first that fails.
+ * The ring, the histogram, the margin, the departures, the priority, the slew and the distance of the clocks on their
+ * own. Prints one line per behaviour and exits with 1 at the first that fails.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -17,6 +17,7 @@
 #include "priority.h"
 #include "ring.h"
 #include "slew.h"
+#include "wall_offset.h"
 
 #define CAPACITY RING_MIN_BYTES
 
@@ -493,6 +494,28 @@ static void a_thread_that_is_to_be_ordinary_stays_so(void) {
     }
 }
 
+static void the_narrowest_reading_of_the_wall_clock_counts(void) {
+    struct wall_offset known = WALL_OFFSET_UNKNOWN;
+    wall_offset_take(&known, 1000, 51100, 1200);
+    check(known.offset == 50000 && known.bound == 100);
+    wall_offset_take(&known, 2000, 52000, 2400); /* wider */
+    check(known.offset == 50000 && known.bound == 100);
+    wall_offset_take(&known, 3000, 53030, 3051); /* half a nanosecond is on the safe side */
+    check(known.offset == 50005 && known.bound == 26);
+    wall_offset_take(&known, 4000, 3000, 4000); /* behind, and nothing between the readings */
+    check(known.offset == -1000 && known.bound == 0);
+}
+
+static void the_wall_clock_is_where_it_is_said_to_be(void) {
+    int64_t before = monotonic_now();
+    int64_t wall = wall_now();
+    int64_t after = monotonic_now();
+    struct wall_offset known = wall_offset_read(9);
+    check(known.bound >= 0 && known.bound < NS_PER_S);
+    check(known.offset - known.bound <= wall - before);
+    check(known.offset + known.bound >= wall - after);
+}
+
 #define RUN(behaviour) (behaviour(), printf("ok %s\n", #behaviour))
 
 int main(void) {
@@ -523,5 +546,7 @@ int main(void) {
     RUN(due_times_head_for_a_shift_and_go_on_at_that_rate);
     RUN(a_new_course_begins_where_the_old_one_is_and_leaves_what_is_due_before_alone);
     RUN(no_course_is_steeper_than_the_limit_nor_changes_the_order);
+    RUN(the_narrowest_reading_of_the_wall_clock_counts);
+    RUN(the_wall_clock_is_where_it_is_said_to_be);
     return 0;
 }

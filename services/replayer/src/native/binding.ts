@@ -63,6 +63,12 @@ export interface ClockFacts {
   readonly taiOffset: number;
 }
 
+/** CLOCK_REALTIME = CLOCK_MONOTONIC + offset, ± bound, ns. */
+interface WallOffset {
+  readonly offset: bigint;
+  readonly bound: bigint;
+}
+
 /** What the system refused; a wrong type is a TypeError instead. @public */
 export interface NativeError extends Error {
   /** Name of the errno: 'ENODEV', 'ENETDOWN', 'EPERM', 'ENOENT', … */
@@ -210,6 +216,8 @@ export interface NativeBinding {
   /** In the network namespace of this thread. Throws NativeError, ENODEV where there is no such interface. */
   interfaceFacts(name: string): InterfaceFacts;
   clockFacts(): ClockFacts;
+  /** From the quickest of so many readings, at least one. */
+  wallOffset(readings: number): WallOffset;
   /**
    * A filter expression in libpcap's syntax, compiled for Ethernet frames: code, jt, jf and k of each instruction, one
    * behind the other. May ask name servers. Throws an Error with the code 'BPF_INVALID' and libpcap's own words, or

@@ -2,19 +2,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { showReport } from '@capfleet/cli/show/report';
+import type { ChosenClock } from '@capfleet/coordinator/domain/reference-clock';
 import { beginRun } from '@capfleet/coordinator/domain/run-state';
 import { reportRun } from '@capfleet/coordinator/domain/run-report';
 import type { ClockCourse } from '@capfleet/shared/contract/report';
-import { playResult, sensorPlan } from '../../../support/play-results.ts';
+import { playResult, redisClock, sensorPlan } from '../../../support/play-results.ts';
 
-function shown(change: Partial<ClockCourse>): string {
+function shown(change: Partial<ClockCourse>, clock: ChosenClock | null = null): string {
   const result = playResult();
   const state = beginRun(['a'], false);
   const sensor = {
     ...state.sensors.get('a')!,
     result: { ...result, clockCourse: { ...result.clockCourse, ...change } },
   };
-  const ended = { ...state, phase: 'ended', start: 0n, sensors: new Map([['a', sensor]]) } as const;
+  const ended = { ...state, phase: 'ended', start: 0n, clock, sensors: new Map([['a', sensor]]) } as const;
   return showReport(reportRun('run', ended, [sensorPlan('a')]));
 }
 
@@ -39,4 +40,13 @@ test('a clock that was set and a course that was followed are told with their fi
     text,
     /moved by −3\.6 ms to keep with the reference clock, which runs 30\.0 ± 1\.5 ppm fast; known to ±120 µs at worst/,
   );
+});
+
+test('the clock of the start is told with the reason, and how well each sensor knows it', () => {
+  const reason = 'the system clock of sensor b is not synchronised (largest error 16 s)';
+  const text = shown({}, { ...redisClock(77_000n), reason });
+  assert.match(text, /^start 1970-\S+Z, by the Redis clock: the system clock of sensor b is not .* 16 s\)$/m);
+  assert.match(text, /^a .* 77 µs /m);
+  const system = shown({}, { ...redisClock(), name: 'system', reason: 'asked for' });
+  assert.match(system, /^start 1970-\S+Z, by the system clock: asked for$/m);
 });

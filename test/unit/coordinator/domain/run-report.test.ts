@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { addsUp, refusalCauses, type PlayResult, type RunReport } from '@capfleet/shared/contract/report';
 import { Failure } from '@capfleet/shared/errors/failure';
+import { showReport } from '@capfleet/cli/show/report';
 import { reportRun, type Thresholds } from '@capfleet/coordinator/domain/run-report';
 import { beginRun, step, type RunEvent, type RunState } from '@capfleet/coordinator/domain/run-state';
 import {
@@ -10,6 +11,7 @@ import {
   plainTiming,
   planFile,
   playResult,
+  redisClock,
   sensorPlan,
 } from '../../../support/play-results.ts';
 
@@ -21,7 +23,7 @@ function apply(state: RunState, ...events: RunEvent[]): RunState {
   return events.reduce((before, event) => step(before, event).state, state);
 }
 
-function playing(): RunState {
+function playing(clock = redisClock()): RunState {
   const word = (sensor: string): RunEvent[] => [
     {
       type: 'said',
@@ -43,7 +45,7 @@ function playing(): RunState {
     beginRun(['a', 'b'], false),
     ...word('a'),
     ...word('b'),
-    { type: 'start-decided', start: START },
+    { type: 'start-decided', start: START, clock },
     acknowledged('a'),
     acknowledged('b'),
     { type: 'started' },
@@ -183,20 +185,28 @@ describe('the report of a run', () => {
   });
 
   test('measures how far apart the sensors started, beside the two largest clock bounds', () => {
-    const clock = (bound: string) => ({ ...goodClock, bound });
-    const report = reportOf(
-      { startError: '-300', clock: clock('10') },
-      { startError: '500', clock: clock('20') },
-      { startError: 1000n, endDrift: 2000n, startSkew: 769n },
+    const state = apply(
+      playing({ ...redisClock(10n, 20n), name: 'system', reason: 'why' }),
+      reported('a', { startError: '-300' }),
+      reported('b', { startError: '500' }),
     );
+    const limits = { startError: 1000n, endDrift: 2000n };
+    const report = reportRun('run-1', state, plans, { ...limits, startSkew: 769n });
     assert.deepEqual(report.startSkew, { measured: '800', clockBound: '30' });
     assert.deepEqual(broken(report), ['start skew']);
-    const holds = reportOf(
-      { startError: '-300', clock: clock('10') },
-      { startError: '500', clock: clock('20') },
-      { startError: 1000n, endDrift: 2000n, startSkew: 770n },
+    assert.deepEqual(broken(reportRun('run-1', state, plans, { ...limits, startSkew: 770n })), []);
+    assert.deepEqual(report.clock, { name: 'system', reason: 'why' });
+    assert.deepEqual(
+      report.sensors.map(({ clockBound }) => clockBound),
+      ['10', '20'],
     );
-    assert.deepEqual(broken(holds), []);
+  });
+
+  test('that no start could be decided for has the reason with its way out', () => {
+    const error = new Failure('clock-bound', { sensor: 'a', bound: '9 ms', limit: '5 ms' }).toRecord();
+    const report = reportRun('run-1', apply(beginRun(['a'], false), { type: 'start-refused', error }), plans);
+    assert.deepEqual([report.outcome, report.clock, report.error], ['cancelled', null, error]);
+    assert.ok(showReport(report).includes(`${error.message}\n      ${error.hint}\n`), showReport(report));
   });
 
   test('has no skew where fewer than two sensors sent anything', () => {

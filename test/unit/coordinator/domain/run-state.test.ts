@@ -12,7 +12,7 @@ import {
   type RunEvent,
   type RunState,
 } from '@capfleet/coordinator/domain/run-state';
-import { goodClock, playResult } from '../../../support/play-results.ts';
+import { goodClock, playResult, redisClock } from '../../../support/play-results.ts';
 
 const EPOCH = FIRST_EPOCH;
 const START = 1_700_000_000_000_000_000n;
@@ -31,7 +31,11 @@ const stopped = (sensor: string): RunEvent =>
 const progress = (sensor: string, sent: number, epoch = EPOCH): RunEvent =>
   said({ type: 'progress', sensor, epoch, sent, sentBytes: 0, refused: 0, position: '5', loops: 0 });
 const lost = (sensor: string): RunEvent => ({ type: 'lost', sensor });
-const decided: RunEvent = { type: 'start-decided', start: START };
+const decided: Extract<RunEvent, { type: 'start-decided' }> = {
+  type: 'start-decided',
+  start: START,
+  clock: redisClock(),
+};
 const deadline: RunEvent = { type: 'deadline', seconds: 30 };
 const started: RunEvent = { type: 'started' };
 const stopAsked: RunEvent = { type: 'stop-asked' };
@@ -72,7 +76,8 @@ describe('a run', () => {
     };
     assert.deepEqual(hear(ready('a')), ['preparing', []]);
     assert.deepEqual(hear(ready('b')), ['preparing', [{ do: 'decide-start' }]]);
-    assert.deepEqual(hear(decided), ['committing', [{ do: 'commit', epoch: EPOCH, start: START }]]);
+    const commit = { do: 'commit', epoch: EPOCH, start: START, clock: 'redis' } as const;
+    assert.deepEqual(hear(decided), ['committing', [commit]]);
     assert.deepEqual(hear(acknowledged('b')), ['committing', []]);
     assert.deepEqual(hear(acknowledged('a')), ['armed', []]);
     assert.deepEqual(hear(started), ['playing', []]);
@@ -83,7 +88,7 @@ describe('a run', () => {
     );
     assert.deepEqual(hear(report('a')), ['playing', []]);
     assert.deepEqual(hear(report('b')), ['ended', []]);
-    assert.deepEqual([state.cancelled, state.start], [null, START]);
+    assert.deepEqual([state.cancelled, state.start, state.clock], [null, START, decided.clock]);
   });
 
   const table: [Phase, string, RunEvent, Phase, ...string[]][] = [
@@ -239,13 +244,13 @@ describe('a run that is under way', () => {
     assert.deepEqual(hear(report('b')), ['playing', []], 'it waits');
     assert.deepEqual(hear({ type: 'returned', sensor: 'a' }), [
       'playing',
-      [{ do: 'prepare', sensor: 'a', epoch: EPOCH + 1, startedAt: START }],
+      [{ do: 'prepare', sensor: 'a', epoch: EPOCH + 1, startedAt: { start: START, clock: 'redis' } }],
     ]);
     assert.deepEqual(hear({ type: 'returned', sensor: 'a' }), ['playing', []], 'once');
     assert.deepEqual(hear(report('a')), ['playing', []], 'the agent before is not heard');
     assert.deepEqual(hear(ready('a', EPOCH + 1)), [
       'playing',
-      [{ do: 'commit', epoch: EPOCH + 1, start: START }],
+      [{ do: 'commit', epoch: EPOCH + 1, start: START, clock: 'redis' }],
     ]);
     assert.deepEqual(hear(acknowledged('a', EPOCH + 1)), ['playing', []]);
     assert.deepEqual(hear(report('a', EPOCH + 1)), ['ended', []]);

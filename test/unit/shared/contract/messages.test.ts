@@ -16,7 +16,13 @@ import {
   refusalCauses,
   type Accounts,
 } from '@capfleet/shared/contract/report';
-import { accounts, goodClock, playResult, prepareJob } from '../../../support/play-results.ts';
+import {
+  accounts,
+  goodClock,
+  plainSystemClock,
+  playResult,
+  prepareJob,
+} from '../../../support/play-results.ts';
 
 const registration = {
   v: 1,
@@ -29,12 +35,13 @@ const registration = {
   mtu: 1500,
   up: true,
   clock: goodClock,
-  systemClock: { synchronised: true, maxErrorUs: 5, taiOffset: 37 },
+  systemClock: plainSystemClock,
   busyWith: null,
 };
 const file = { path: '/data/a.pcap', name: 'a.pcap', size: 5, version: '123' };
 const mapJob = { v: 2, request: 'r-1', file, task: { do: 'map', quick: false } };
 
+const commit = { type: 'commit', epoch: 1, clock: 'redis', start: '1700000000000000000' };
 const accept = { code: 6, jt: 0, jf: 0, k: 1 };
 const filtered = (program: unknown): unknown => {
   const job = prepareJob('r', 1);
@@ -51,7 +58,7 @@ describe('what fits its schema is taken as it is', () => {
     ],
     ['a job to prepare', prepareJobSchema, prepareJob('run-1', 0)],
     ['a job to prepare with a filter', prepareJobSchema, filtered([accept])],
-    ['a commit', toSensorsSchema, { type: 'commit', epoch: 1, start: '1700000000000000000' }],
+    ['a commit', toSensorsSchema, commit],
     ['a cancel', toSensorsSchema, { type: 'cancel', epoch: 1, reason: 'r' }],
     ['a stop', toSensorsSchema, { type: 'stop', epoch: 1 }],
     ['a report', fromSensorSchema, { type: 'report', sensor: 'one', epoch: 1, result: playResult() }],
@@ -75,9 +82,10 @@ describe('what does not fit is refused', () => {
     ['a filter that is none', prepareJobSchema, filtered('tcp')],
     ['a filter of too many instructions', prepareJobSchema, filtered(Array(5000).fill(accept))],
     ['a negative epoch', prepareJobSchema, prepareJob('r', -1)],
-    ['a start as a number', toSensorsSchema, { type: 'commit', epoch: 1, start: 1.7e18 }],
-    ['a start with a point', toSensorsSchema, { type: 'commit', epoch: 1, start: '17.5' }],
-    ['a start of endless digits', toSensorsSchema, { type: 'commit', epoch: 1, start: '1'.repeat(26) }],
+    ['a start as a number', toSensorsSchema, { ...commit, start: 1.7e18 }],
+    ['a start with a point', toSensorsSchema, { ...commit, start: '17.5' }],
+    ['a start of endless digits', toSensorsSchema, { ...commit, start: '1'.repeat(26) }],
+    ['a start on a clock that nobody knows', toSensorsSchema, { ...commit, clock: 'sundial' }],
     ['an unknown word', toSensorsSchema, { type: 'go', epoch: 1 }],
     ['a word without an epoch', toSensorsSchema, { type: 'stop' }],
     [

@@ -97,10 +97,14 @@ export function addReplayOptions(command: Command): Command {
       pace('--topspeed', 'as fast as the interface takes, whatever the stamps', 'topspeed').default(false),
     )
     .addOption(pace('--wait-disable', 'as --topspeed', 'waitDisable').default(false))
-    .addOption(pace('--pps <rate>', 'packets per second, whatever the stamps', 'pps').argParser(parseRate))
     .addOption(
-      pace('--mbps <rate>', 'Mbit of frames per second, whatever the stamps', 'mbps').argParser(parseRate),
+      pace(
+        '--pps <rate>',
+        'packets per second of each sensor, with --assign-by flow of all together; whatever the stamps',
+        'pps',
+      ).argParser(parseRate),
     )
+    .addOption(pace('--mbps <rate>', 'Mbit of frames per second, likewise', 'mbps').argParser(parseRate))
     .addOption(
       new Option('--max-gap <duration>', 'idle time on the wire beyond this is left out').argParser(
         parsePositiveSpan,

@@ -1,17 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Command } from 'commander';
-import { addReplayOptions, requestOf, type ReplayOptions } from '@capfleet/cli/replay-options';
-import { addSensorOptions, ruleOf, type SensorOptions } from '@capfleet/cli/sensor-options';
+import { replayCommand } from '@capfleet/cli/commands/replay';
+import { requestOf, type ReplayOptions } from '@capfleet/cli/replay-options';
+import { ruleOf, type SensorOptions } from '@capfleet/cli/sensor-options';
 import type { AssignmentRule } from '@capfleet/shared/dataset/assignment';
 import type { ReplayRequest } from '@capfleet/shared/dataset/replay-plan';
 
 function optionsOf(...args: string[]): SensorOptions & ReplayOptions {
-  return addReplayOptions(addSensorOptions(new Command(), 'sensors'))
-    .exitOverride()
-    .configureOutput({ writeErr: () => undefined })
-    .parse(args, { from: 'user' })
-    .opts();
+  const command = replayCommand(() => Promise.resolve()).exitOverride();
+  command.configureOutput({ writeErr: () => undefined });
+  return command.parse(args, { from: 'user' }).opts();
 }
 
 const rule = (...args: string[]): AssignmentRule => ruleOf(optionsOf(...args));

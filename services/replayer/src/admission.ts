@@ -12,11 +12,11 @@ import type { Merge } from './merge.ts';
 import { TcpSegmenter } from './segment.ts';
 
 export class Admission {
-  /** Whether the packet that `claims` was asked for is this sensor's. */
-  isOwn = true;
   /** Of the packet that `lengthOf` was asked for: what it is split into, at the first segment; null: it is not. */
   segments: TcpSegmenter | null = null;
 
+  /** Whether the packet that `claims` was asked for last is this sensor's. */
+  #isOwn = true;
   readonly #segmenter = new TcpSegmenter();
   readonly #policies: Pick<ReplayPolicies, 'backwards' | 'oversize'>;
   readonly #mtu: number | null;
@@ -70,13 +70,14 @@ export class Admission {
     return this.#share ? read - segments + segmented + elsewhere : read;
   }
 
-  /** Decides whose the packet is. Asked for every packet that is not outside of the window. */
-  claim(packet: EditablePacket, { isBackwards, isReordered }: Merge): void {
+  /** Whether the packet is this sensor's. Asked for every packet that is not outside of the window, in their order. */
+  claims(packet: EditablePacket, { isBackwards, isReordered }: Merge): boolean {
     this.segments = null;
-    this.isOwn = this.#share?.owns(packet) ?? true;
-    if (!this.isOwn) return;
+    this.#isOwn = this.#share?.owns(packet) ?? true;
+    if (!this.#isOwn) return false;
     if (isBackwards) this.#counts.backwards += 1;
     if (isReordered) this.#counts.reordered += 1;
+    return true;
   }
 
   /** Whether the packet goes out by its stamp; else it is counted. */
@@ -126,9 +127,9 @@ export class Admission {
     this.#counts.elsewhere += 1;
   }
 
-  /** Counts a packet that was read and does not go out. */
+  /** Counts a packet that was read and does not go out; another sensor counts its own by cause. */
   refuse(cause: FeedRefusal): null {
-    if (!this.isOwn) {
+    if (!this.#isOwn) {
       this.passOver();
       return null;
     }

@@ -140,9 +140,8 @@ async function feedLoop(
     if (isOrdered && admission.isBehindWindow(merge)) return 'whole';
     if (admission.isOutside(merge)) continue;
     if (admission.counted >= most) return 'enough';
-    admission.claim(reader, merge);
-    const { isOwn } = admission;
-    // What another sensor leaves out takes no turn there, and has none here.
+    const isOwn = admission.claims(reader, merge);
+    // What another sensor leaves out takes no turn there, and has none here; by stamps its turn is what it is.
     if (isOwn || schedule.isRelative) {
       if (!admission.admits(merge)) continue;
       if (editor.edit(reader) !== null) {

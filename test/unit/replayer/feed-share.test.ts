@@ -10,7 +10,7 @@ import { feed, type FeedOptions } from '@capfleet/replayer/feed';
 import { emptyFeedCounts, type FeedCounts } from '@capfleet/replayer/feed-counts';
 import { HeldPackets, ReorderingReader } from '@capfleet/replayer/reorder';
 import { RingWriter } from '@capfleet/replayer/ring-writer';
-import { tcpFrame, TCP_ACK, udpFrame, type Conversation } from '../../support/frames.ts';
+import { ipv4Fragments, tcpFrame, TCP_ACK, udpFrame, type Conversation } from '../../support/frames.ts';
 import { host } from '../../support/hosts.ts';
 import { watchedFiles } from '../../support/merge-files.ts';
 import { pcapFile } from '../../support/pcap-writer.ts';
@@ -205,6 +205,28 @@ describe('a sensor that shares a set by flow', () => {
       if (policy.oversize === 'skip') assert.ok(counts.refused.oversize > 0);
     }
     assert.equal(read, 200);
+  });
+
+  test('sends in each loop what it sent in the first one, fragments that come before their first one included', async () => {
+    const frames = Array.from({ length: 20 }, (_, port) => {
+      const whole = udpFrame(conversation(port, false), { payload: Buffer.alloc(99), identification: port });
+      return ipv4Fragments(whole, 56).toReversed();
+    }).flat();
+    const records = frames.map((data, n) => ({ seconds: T, fraction: n, data }));
+    const late = new Map([[0, pcapFile({ magic: 'ns' }, records)]]);
+    const files = () => watchedFiles([stamps[0]!], { bytes: late }).files;
+    const shares = await fedToAll({ files, timing: { loops: 2, period: '100' } });
+    assert.equal(
+      sumOf(
+        shares.map(({ counts }) => counts),
+        ({ read }) => read,
+      ),
+      2 * frames.length,
+    );
+    for (const { sent } of shares) {
+      const bare = sent.map((line) => line.split(' ')[1]);
+      assert.deepEqual(bare.slice(bare.length / 2), bare.slice(0, bare.length / 2));
+    }
   });
 
   test('ends where nothing of an endless run is its own', async () => {

@@ -1,4 +1,4 @@
-// Finds the kind of place a mapping is to be written to.
+// Finds the kind of place a mapping or a plan is to be written to.
 import { readFully } from '@capfleet/shared/capture/byte-reader';
 import { Failure } from '@capfleet/shared/errors/failure';
 import type { S3Options } from '@capfleet/shared/source/s3/s3-options';
@@ -10,11 +10,30 @@ import { claimObject } from './s3-object.ts';
 
 const HEAD_BYTES = 4096;
 
+/** What may be replaced: the option that names it, what it is called, and how it begins. */
+export interface ReplaceableKind {
+  readonly setting: string;
+  readonly what: string;
+  readonly begins: RegExp;
+}
+
+export const mappingKind: ReplaceableKind = {
+  setting: '--dump-json',
+  what: 'mapping',
+  begins: /^\s*\{\s*"(beginning|end|files|capfleet)"/,
+};
+
+export const planKind: ReplaceableKind = {
+  setting: '--out',
+  what: 'plan',
+  begins: /^(#[^\n]*\n|\s|\{)*"?capfleetPlan"?:/,
+};
+
 /**
- * Looks whether what is there may be replaced by a mapping: nothing, an empty file, or what begins like a mapping.
+ * Looks whether what is there may be replaced: nothing, an empty file, or what begins like one of its kind.
  * @throws Failure `dump-foreign`, `s3-…`
  */
-export async function checkReplaceable(path: string, source: Source): Promise<void> {
+export async function checkReplaceable(path: string, kind: ReplaceableKind, source: Source): Promise<void> {
   let head: Buffer;
   try {
     const bytes = await source.open(await source.stat(path), { length: HEAD_BYTES });
@@ -29,8 +48,9 @@ export async function checkReplaceable(path: string, source: Source): Promise<vo
     if (thrown instanceof Failure && !thrown.code.startsWith('s3-')) return;
     throw thrown;
   }
-  const isMapping = /^\s*\{\s*"(beginning|end|files|capfleet)"/.test(head.toString());
-  if (head.length > 0 && !isMapping) throw new Failure('dump-foreign', { path });
+  const { setting, what, begins } = kind;
+  if (head.length > 0 && !begins.test(head.toString()))
+    throw new Failure('dump-foreign', { path, what, setting });
 }
 
 /**

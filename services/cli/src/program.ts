@@ -11,6 +11,7 @@ type Run = (action: (world: World) => Promise<ExitCode>) => Promise<void>;
 const commands: Readonly<Record<string, () => Promise<(run: Run) => Command>>> = {
   map: async () => (await import('./commands/map.ts')).mapCommand,
   lanes: async () => (await import('./commands/lanes.ts')).lanesCommand,
+  plan: async () => (await import('./commands/plan.ts')).planCommand,
   replay: async () => (await import('./commands/replay.ts')).replayCommand,
   verify: async () => (await import('./commands/verify.ts')).verifyCommand,
   edit: async () => (await import('./commands/edit.ts')).editCommand,

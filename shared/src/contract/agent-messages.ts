@@ -2,7 +2,7 @@
 // arrival; one that does not fit is logged and passed over, because anybody may write to a shared Redis.
 import { z } from 'zod';
 import { failureSchema } from '../dataset/file-map.ts';
-import { sensorPlanSchema } from '../dataset/replay-plan.ts';
+import { sensorNameSchema, sensorPlanSchema } from '../dataset/replay-plan.ts';
 import { clockFactsSchema, playResultSchema } from './report.ts';
 
 export const MESSAGE_VERSION = 1;
@@ -13,12 +13,11 @@ export const HEARTBEAT_EXPIRES_MS = 5000;
 
 const count = z.int().nonnegative();
 const nanos = z.string().regex(/^-?\d{1,25}$/);
-const sensorName = z.string().regex(/^[\w.-]{1,64}$/);
 const runId = z.string().regex(/^[\w-]{1,64}$/);
 
 export const registrationSchema = z.object({
   v: z.literal(MESSAGE_VERSION),
-  sensor: sensorName,
+  sensor: sensorNameSchema,
   /** Differs for each start of an agent. */
   instance: z.string().min(1),
   version: z.string(),
@@ -62,7 +61,7 @@ export const toSensorsSchema = z.discriminatedUnion('type', [
 
 const progressSchema = z.object({
   type: z.literal('progress'),
-  sensor: sensorName,
+  sensor: sensorNameSchema,
   epoch: count,
   sent: count,
   sentBytes: count,
@@ -76,16 +75,16 @@ const progressSchema = z.object({
 export const fromSensorSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('ready'),
-    sensor: sensorName,
+    sensor: sensorNameSchema,
     epoch: count,
     interface: z.string(),
     link: z.string(),
     clock: clockFactsSchema,
   }),
-  z.object({ type: z.literal('refused'), sensor: sensorName, epoch: count, error: failureSchema }),
-  z.object({ type: z.literal('acknowledged'), sensor: sensorName, epoch: count }),
+  z.object({ type: z.literal('refused'), sensor: sensorNameSchema, epoch: count, error: failureSchema }),
+  z.object({ type: z.literal('acknowledged'), sensor: sensorNameSchema, epoch: count }),
   progressSchema,
-  z.object({ type: z.literal('report'), sensor: sensorName, epoch: count, result: playResultSchema }),
+  z.object({ type: z.literal('report'), sensor: sensorNameSchema, epoch: count, result: playResultSchema }),
 ]);
 
 export type Registration = z.infer<typeof registrationSchema>;

@@ -5,7 +5,7 @@ import { frameFilterSchema, type FrameFilter } from '../bpf/program.ts';
 import { formatDuration, formatInstant, type Nanos } from '../time/nanos.ts';
 import { nearestRational, ONE, parseRational, type Rational } from '../time/rational.ts';
 import type { DataSet, TimedFile } from './dataset.ts';
-import { flowShareSchema } from '../flow/flow-share.ts';
+import { flowShareSchema, type FlowSharePlan } from '../flow/flow-share.ts';
 import { editPlanSchema, noEdits, type EditPlan } from '../edit/edit-plan.ts';
 import { versionSchema, withinSchema } from './file-map.ts';
 import { assign, type AssignmentRule } from './assignment.ts';
@@ -83,8 +83,10 @@ export const timelineSchema = z.object({
 /** What every host must take in one piece (RFC 791). */
 export const SMALLEST_MTU = 68;
 
+export const sensorNameSchema = z.string().regex(/^[\w.-]{1,64}$/, 'no sensor name');
+
 export const sensorPlanSchema = z.object({
-  sensor: z.string().min(1),
+  sensor: sensorNameSchema,
   timeline: timelineSchema,
   files: z.array(planFileSchema),
   /** Which of their packets are this sensor's, as they were captured; absent: all. */
@@ -193,12 +195,20 @@ export function planReplay(set: DataSet, request: ReplayRequest, path: string): 
     sensor,
     timeline,
     files: (shares.get(sensor) ?? []).map(planFile),
-    ...(rule.by === 'flow' &&
-      sensors.length > 1 && { share: { index, of: sensors.length, tunnels: rule.tunnels } }),
+    ...(rule.by === 'flow' && flowShare(index, sensors.length, rule.tunnels)),
     edits: request.edits,
     policies: request.policies,
     ...(request.filter && { filter: request.filter }),
   }));
+}
+
+/** Of the plan of one of so many sensors that share a set by flow: a single one has all of it. */
+export function flowShare(
+  index: number,
+  of: number,
+  tunnels: FlowSharePlan['tunnels'],
+): Pick<SensorPlan, 'share'> {
+  return of > 1 ? { share: { index, of, tunnels } } : {};
 }
 
 /** What is asked for, as far as the set goes. */

@@ -43,8 +43,8 @@ export const errorTable = {
     'captures are read from regular files; write what comes through a pipe to a file first',
   ),
   'dump-foreign': failed(
-    '{path} is there and is no mapping',
-    'name another file with --dump-json, or move that one away',
+    '{path} is there and is no {what}',
+    'name another file with {setting}, or move that one away',
   ),
   'file-forbidden': failed(
     'not allowed to read {path}',
@@ -145,7 +145,12 @@ export const errorTable = {
   'dump-invalid': failed('{path} is not a mapping: {reason}', 'write it anew with `capfleet map`'),
   'dump-unwritable': failed(
     'cannot write {path}: {reason}',
-    'choose another --dump-json; an old file there is unchanged',
+    'choose another place (--dump-json, --out); an old file there is unchanged',
+  ),
+  'plan-invalid': failed('{path} is not a plan: {reason}', 'write one with `capfleet plan`'),
+  'plan-sensors': usage(
+    '{path} is for {count} sensors, and {setting} is for one',
+    'give --redis, and start `capfleet replayer` for each of them: {sensors}',
   ),
   'journal-held': failed(
     'process {pid} is mapping into the same dump',

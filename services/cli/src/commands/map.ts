@@ -16,7 +16,7 @@ import { isS3Path } from '@capfleet/shared/source/s3/s3-path';
 import type { SourceFilter } from '@capfleet/shared/source/source';
 import { sources } from '@capfleet/shared/source/sources';
 import { formatInstant } from '@capfleet/shared/time/nanos';
-import { checkReplaceable, claimDump } from '../claim-dump.ts';
+import { checkReplaceable, claimDump, mappingKind } from '../claim-dump.ts';
 import { inBlocks, type DumpTarget } from '../dump-target.ts';
 import { journalFor } from '../journal.ts';
 import { startLocal } from '../local/children.ts';
@@ -121,7 +121,8 @@ async function map(options: MapOptions, world: World): Promise<ExitCode> {
   // What it holds grows slowly and its garbage fast: the heap is to be cleared, not grown, as far as possible.
   setFlagsFromString('--optimize-for-size');
   const source = sourceOf(options);
-  if (options.dumpJson !== '-') await checkReplaceable(options.dumpJson, sources(s3Options(options)));
+  if (options.dumpJson !== '-')
+    await checkReplaceable(options.dumpJson, mappingKind, sources(s3Options(options)));
   const dump = options.dumpJson === '-' ? null : await claimDump(options.dumpJson, s3Options(options));
   const filter: SourceFilter = {
     suffix: options.fileSuffix,

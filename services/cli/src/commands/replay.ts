@@ -6,13 +6,13 @@ import { Command, Option } from 'commander';
 import { redisSensorChannel } from '@capfleet/coordinator/adapters/redis-sensor-channel';
 import { replayRun, SHORTEST_LEAD } from '@capfleet/coordinator/usecases/replay-run';
 import type { RunReport } from '@capfleet/shared/contract/report';
-import { planReplay, runDuration, type SensorPlan } from '@capfleet/shared/dataset/replay-plan';
+import { runDuration, type SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import { moveRoots, type RootMove } from '@capfleet/shared/dataset/roots';
 import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
 import { Failure } from '@capfleet/shared/errors/failure';
 import { createLogger } from '@capfleet/shared/log/logger';
 import { checkReachable } from '@capfleet/shared/redis/connect';
-import { isSameFile } from '@capfleet/shared/source/same-file';
+import type { Source } from '@capfleet/shared/source/source';
 import { sources } from '@capfleet/shared/source/sources';
 import { formatDuration } from '@capfleet/shared/time/nanos';
 import { addConfigOption } from '../config-file.ts';
@@ -29,12 +29,12 @@ import {
   type FarEndOptions,
   type VerifiedRun,
 } from '../far-ends.ts';
-import { loadDump } from '../load-dump.ts';
+import { checkKeeps } from '../keep-inputs.ts';
 import { startLocal, type LocalService } from '../local/children.ts';
 import { startPrivateRedis } from '../local/private-redis.ts';
+import { loadPlan } from '../plan-text.ts';
 import { addPacingOptions, pacingArgs, pacingOptions, type PacingCommandOptions } from '../pacing-options.ts';
-import { addReplayOptions, onlyFiles, requestOf, type ReplayOptions } from '../replay-options.ts';
-import { addSensorOptions, ruleOf, type SensorOptions } from '../sensor-options.ts';
+import { addSetOptions, chosenPlans, LOCAL_SENSOR, type SetOptions } from '../set-options.ts';
 import {
   addS3Options,
   jsonOption,
@@ -43,7 +43,6 @@ import {
   parsePositive,
   parsePositiveSpan,
   parseRoots,
-  parseSize,
   parseTime,
   redisOption,
   s3Args,
@@ -61,8 +60,8 @@ import type { CommonOptions, World } from '../world.ts';
 import { writeReplay } from '../write-replay.ts';
 
 interface CommandOptions
-  extends CommonOptions, S3CommandOptions, ReplayOptions, SensorOptions, PacingCommandOptions, FarEndOptions {
-  readonly dumpJson: string;
+  extends CommonOptions, S3CommandOptions, SetOptions, PacingCommandOptions, FarEndOptions {
+  readonly plan?: string;
   readonly outInterface?: string;
   readonly write?: string;
   readonly stats?: number;
@@ -74,7 +73,6 @@ interface CommandOptions
   readonly maxClockBound: bigint;
   readonly sensorTimeout: bigint;
   readonly prepareTimeout: bigint;
-  readonly allowDefaultRouteInterface: boolean;
 }
 
 const examples = `Examples:
@@ -83,6 +81,7 @@ const examples = `Examples:
   capfleet replay --dump-json meta.json --write out.pcap --time-modifier 2.5
   capfleet replay --dump-json s3://captures/2026/map.json --out-interface veth0 --s3-endpoint https://s3.example.org
   capfleet replay --dump-json meta.json --out-interface eth1 --verify-interface eth2 --verify-plots plots
+  capfleet replay --plan plan.yaml --redis redis://queue:6379
   capfleet replay --dump-json meta.json --sensors a,b --redis redis://queue:6379
       with \`capfleet replayer --sensor a --interface IF --redis redis://queue:6379\` on each sensor's host
 
@@ -96,16 +95,19 @@ const CLOSE_DEADLINE_MS = 1000;
 /** A plan of many files passes through in many forms, once: V8 would take 100 MB of room for that. */
 const REPLAYER_HEAP = ['--max-semi-space-size=2', '--heap-growing-percent=20'];
 
-/** The one sensor of a replay from this host. */
-const LOCAL_SENSOR = 'local';
-
 export function replayCommand(run: (action: (world: World) => Promise<ExitCode>) => Promise<void>): Command {
-  const command = new Command('replay')
-    .description('play a mapped data set with its original timing, and report how well that went')
-    .option(
-      '--dump-json <file>',
-      'mapping written by `capfleet map` (or GopherCap), also s3://BUCKET/KEY',
-      'capfleet.json',
+  const command = addSetOptions(
+    new Command('replay').description(
+      'play a mapped data set with its original timing, and report how well that went',
+    ),
+    'play from these sensors, comma-separated',
+  );
+  const planned = command.options.map((option) => option.attributeName());
+  command
+    .addOption(
+      new Option('--plan <file>', 'play what `capfleet plan` wrote; its options are in it')
+        .argParser(parsePath)
+        .conflicts(planned),
     )
     .option(
       '--out-interface <if>',
@@ -119,21 +121,12 @@ export function replayCommand(run: (action: (world: World) => Promise<ExitCode>)
         .argParser(parsePath)
         .conflicts(['outInterface', 'sensors', 'redis', 'assign', 'preload', 'stats'])
         .conflicts(['verifyInterface', 'spin', 'realtime', 'cpu', 'txStamps']),
-    );
-  addSensorOptions(command, 'play from these sensors, comma-separated').addOption(
-    new Option(
-      '--root <old=new>',
-      'where the files lie that were mapped below old: a folder or s3://…; repeatable',
-    ).argParser(parseRoots),
-  );
-  addConfigOption(addReplayOptions(command))
+    )
     .addOption(
       new Option(
-        '--preload [size]',
-        'read the files into memory before the start, up to this much, 1GiB where none is given',
-      )
-        .argParser(parseSize)
-        .preset('1GiB'),
+        '--root <old=new>',
+        'where the files lie that were mapped below old: a folder or s3://…; repeatable',
+      ).argParser(parseRoots),
     )
     .addOption(
       new Option('--stats <seconds>', 'a line of statistics on stderr every so many seconds').argParser(
@@ -152,8 +145,8 @@ export function replayCommand(run: (action: (world: World) => Promise<ExitCode>)
     .addOption(
       span('--sensor-timeout <duration>', 'how long to wait for sensors to register', 10_000_000_000n, '10s'),
     )
-    .addOption(span('--prepare-timeout <duration>', 'how long sensors may prepare', 60_000_000_000n, '60s'))
-    .option('--allow-default-route-interface', "allow the interface of this host's default route", false);
+    .addOption(span('--prepare-timeout <duration>', 'how long sensors may prepare', 60_000_000_000n, '60s'));
+  addConfigOption(command);
   addPacingOptions(command);
   addFarEndOptions(command);
   return addS3Options(command)
@@ -168,12 +161,12 @@ function span(flags: string, meaning: string, value: bigint, text: string): Opti
 }
 
 async function replay(options: CommandOptions, world: World): Promise<ExitCode> {
-  const sensors = chooseSensors(options);
-  const { dumpJson, allowDefaultRouteInterface } = options;
+  checkPlace(options);
   const source = sources(s3Options(options));
-  const set = onlyFiles(await loadDump(dumpJson, source), options, dumpJson);
-  const request = requestOf(options, sensors, ruleOf(options), allowDefaultRouteInterface);
-  const plans = planReplay(set, request, dumpJson);
+  const plans =
+    options.plan === undefined
+      ? await chosenPlans(options, source)
+      : await keptPlans(options.plan, options, source);
   await checkKeepsInputs(options);
   const moved = moveFiles(plans, options.root ?? []);
   const [first] = moved;
@@ -208,15 +201,16 @@ const noSeries: VerifiedRun['series'] = new Map();
 
 /** Of several sensors each has a folder. @returns why they could not be drawn; null where they are, or need not be */
 async function drawFarEnds(
-  { verifyPlots: dir, dumpJson }: CommandOptions,
+  { verifyPlots: dir, plan, dumpJson }: CommandOptions,
   series: VerifiedRun['series'],
 ): Promise<Failure | null> {
   if (dir === undefined) return null;
+  const played = plan ?? dumpJson;
   for (const [sensor, each] of series) {
     const failure =
       series.size === 1
-        ? await writePlots(dir, dumpJson, each)
-        : await writePlots(join(dir, sensor), `${dumpJson}, ${sensor}`, each);
+        ? await writePlots(dir, played, each)
+        : await writePlots(join(dir, sensor), `${played}, ${sensor}`, each);
     if (failure) return failure;
   }
   return null;
@@ -262,46 +256,60 @@ function moveFiles(plans: readonly SensorPlan[], moves: readonly RootMove[]): Se
   });
 }
 
-function chooseSensors(options: CommandOptions): readonly string[] {
-  const { outInterface, sensors, redis, lead, write } = options;
+/** @throws Failure where it is not said where to play, or said in a way that does not fit */
+function checkPlace(options: CommandOptions): void {
+  const { outInterface, sensors, plan, redis, lead, write } = options;
   const command = 'replay';
   if (lead < SHORTEST_LEAD) {
     const reason = `at least ${formatDuration(SHORTEST_LEAD)}, so that a cancel still reaches every sensor`;
     throw new Failure('setting-invalid', { setting: '--lead', reason, command });
   }
-  if (sensors) {
-    if (redis === undefined)
-      throw new Failure('setting-missing', { setting: '--redis', why: 'with --sensors', command });
-    const [pacing] = pacingArgs(pacingOptions(options));
-    if (pacing !== undefined) {
-      const reason = "not with --sensors: give it to `capfleet replayer` on each sensor's host";
-      throw new Failure('setting-invalid', { setting: pacing, reason, command });
-    }
-    return sensors;
-  }
-  if (outInterface === undefined && write === undefined) {
+  if (outInterface !== undefined || write !== undefined) return;
+  if (sensors === undefined && plan === undefined) {
     throw new Failure('setting-missing', {
       setting: '--out-interface, --sensors or --write',
       why: 'to know where to play',
       command,
     });
   }
-  return [LOCAL_SENSOR];
+  const elsewhere = sensors ? '--sensors' : '--plan';
+  if (redis === undefined) {
+    const why = sensors ? 'with --sensors' : 'with --plan, or else --out-interface';
+    throw new Failure('setting-missing', { setting: '--redis', why, command });
+  }
+  const [pacing] = pacingArgs(pacingOptions(options));
+  if (pacing !== undefined) {
+    const reason = `not with ${elsewhere}: give it to \`capfleet replayer\` on each sensor's host`;
+    throw new Failure('setting-invalid', { setting: pacing, reason, command });
+  }
 }
 
-/** The mapping may have taken days, and what is written would be in its place. */
-async function checkKeepsInputs({ write, outInterface, dumpJson, config }: CommandOptions): Promise<void> {
+/** From this host, a plan for one sensor is played, whatever it is called. */
+async function keptPlans(
+  path: string,
+  { outInterface, write }: CommandOptions,
+  source: Source,
+): Promise<SensorPlan[]> {
+  const plans = await loadPlan(path, source);
+  if (outInterface === undefined && write === undefined) return plans;
+  const [first] = plans;
+  if (first && plans.length === 1) return [{ ...first, sensor: LOCAL_SENSOR }];
+  throw new Failure('plan-sensors', {
+    path,
+    count: plans.length,
+    setting: write === undefined ? '--out-interface' : '--write',
+    sensors: plans.map(({ sensor }) => sensor).join(', '),
+  });
+}
+
+async function checkKeepsInputs(options: CommandOptions): Promise<void> {
+  const { write, outInterface, dumpJson, plan, config } = options;
   const link = outInterface === undefined ? null : parseLink(outInterface);
-  const out = write ?? (link?.kind === 'file' ? link.path : undefined);
-  if (out === undefined) return;
-  for (const [path, what] of [
-    [dumpJson, 'the mapping'],
-    [config, 'the file of the options'],
-  ] as const) {
-    if (path === undefined || !(await isSameFile(out, path))) continue;
-    const setting = write === undefined ? '--out-interface' : '--write';
-    throw new Failure('setting-invalid', { setting, reason: `${out} is ${what} itself`, command: 'replay' });
-  }
+  const path = write ?? (link?.kind === 'file' ? link.path : undefined);
+  if (path === undefined) return;
+  const setting = write === undefined ? '--out-interface' : '--write';
+  const inputs = { 'the mapping': dumpJson, 'the plan': plan, 'the file of the options': config };
+  await checkKeeps('replay', { setting, path }, inputs);
 }
 
 /** Nothing is started for it: no Redis, no agent. */

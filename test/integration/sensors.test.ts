@@ -355,7 +355,7 @@ describe('a sensor', { concurrency: 4 }, () => {
     t.after(() => client.disconnect());
     const registration = (await client.get(sensorKey('ready'))) ?? '';
     await client.set(sensorKey('stuck'), registration.replace('"sensor":"ready"', '"sensor":"stuck"'));
-    const run = startReplayOn(t, 'ready,stuck', '--prepare-timeout', '2s');
+    const run = startReplayOn(t, 'ready,stuck', '--prepare-timeout', '6s');
     await agent.says('"word":"ready"');
     run.signal('SIGKILL');
     await run.ended;

@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { parse, stringify } from 'yaml';
-import type { PlanDocument } from '@capfleet/shared/dataset/plan-file';
+import { plansOf, type PlanDocument } from '@capfleet/shared/dataset/plan-file';
 import { runCapfleet } from '../support/capfleet.ts';
 import { lastFirst } from '../support/last-first.ts';
 import type { MapPlace } from '../support/map-cli.ts';
@@ -64,6 +64,26 @@ describe('capfleet plan', () => {
     assert.match(text, /\n +# 2 files, 40 packets\n +- sensor: one\n/);
   });
 
+  test('of a set that is shared by flow has its files once, and the shares in the order of its sensors', async () => {
+    const out = path('yaml');
+    const args = ['--sensors', 'one,two', '--assign-by', 'flow', '--flow-tunnels', 'outer'];
+    const { stdout } = await runCapfleet(['plan', '--dump-json', set.dump, '--out', out, ...args]);
+    assert.match(
+      stdout,
+      /one, two {2}3 files {2}50 packets .*\nshared by flow, each conversation on one sensor\n/,
+    );
+    const text = await readFile(out, 'utf8');
+    assert.match(text, /\n *# 3 files, 50 packets, shared by all sensors\n *tunnels: outer\n/);
+    const document = parse(text) as PlanDocument;
+    assert.deepEqual(document.sensors, [{ sensor: 'one' }, { sensor: 'two' }]);
+    const three = { ...document, sensors: [{ sensor: 'x' }, ...document.sensors] };
+    assert.deepEqual(
+      plansOf(three, out).map(({ sensor, files, share }) => [sensor, files.length, share]),
+      ['x', 'one', 'two'].map((sensor, index) => [sensor, 3, { index, of: 3, tunnels: 'outer' }]),
+    );
+    assert.equal(plansOf({ ...document, sensors: [{ sensor: 'x' }] }, out)[0]?.share, undefined);
+  });
+
   test('replaces a plan, and nothing else', async () => {
     const out = path('yaml');
     await makePlan(out);
@@ -85,8 +105,8 @@ describe('a plan', () => {
     const out = path('yaml');
     const plan = await makePlan(out, '--sensors', 'one,two', '--assign-by', 'folder');
     const [one, two] = plan.sensors;
-    const moved = one?.files.pop();
-    assert.ok(two && moved);
+    const moved = one?.files?.pop();
+    assert.ok(two?.files && moved);
     two.files.push(moved);
     await writeFile(out, stringify(plan));
     const sent = (sensor: string): string => join(set.dir, `${sensor}.pcap`);
@@ -121,6 +141,16 @@ describe('a plan', () => {
       'with a broken speed',
       (plan) => ({ ...plan, timeline: { ...plan.timeline, speed: '0' } }),
       /timeline\.speed: /,
+    ],
+    [
+      'with files beside those shared by flow',
+      (plan) => ({ ...plan, byFlow: { tunnels: 'inner', files: [] } }),
+      /sensors: files stand at each sensor, or once, below byFlow/,
+    ],
+    [
+      'without files',
+      (plan) => ({ ...plan, sensors: [{ sensor: 'a' }] }),
+      /sensors: files stand at each sensor/,
     ],
     [
       'of a sensor twice',

@@ -54,7 +54,7 @@ const refusals: [args: string[], said: RegExp][] = [
   [['replay', ...DUMP, ...OUT, '--time-modifier', 'abc'], /"abc" is no positive ratio/],
   [['replay', ...DUMP, ...OUT, '--loop-count', 'many'], /"many" is no whole number/],
   [['replay', ...DUMP, ...OUT, '--lead', '100ms'], /--lead: at least 500 ms/],
-  [['replay', ...DUMP, ...OUT, '--assign-by', 'colour'], /Allowed choices are lane, folder, size/],
+  [['replay', ...DUMP, ...OUT, '--assign-by', 'colour'], /Allowed choices are lane, folder, size, flow/],
   [['replay', ...DUMP, ...OUT, '--assign', 'a'], /"a" is not of the form sensor=regexp/],
 ];
 

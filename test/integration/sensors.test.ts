@@ -1,6 +1,7 @@
 // Replays from several sensors: real agents over one Redis, sending into files. Who plays what, and what becomes
 // of a run when its parts do not do what they should.
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,10 +12,14 @@ import type { RunReport } from '@capfleet/shared/contract/report';
 import { plainReplay } from '@capfleet/shared/dataset/replay-plan';
 import { silentLogger } from '@capfleet/shared/log/logger';
 import { connect } from '@capfleet/shared/redis/connect';
-import type { Ended } from '../support/capfleet.ts';
+import { runCapfleet, type Ended } from '../support/capfleet.ts';
+import { mapHere } from '../support/dump.ts';
+import { numberedFrame } from '../support/frames.ts';
 import { lastFirst } from '../support/last-first.ts';
-import type { MapPlace } from '../support/map-cli.ts';
-import { stamps, type SetShape } from '../support/numbered-set.ts';
+import { makeMapPlace, type MapPlace } from '../support/map-cli.ts';
+import { numberedConversation, stamps, type SetShape } from '../support/numbered-set.ts';
+import { readPcap } from '../support/pcap-reader.ts';
+import { pcapFile } from '../support/pcap-writer.ts';
 import { plainTiming } from '../support/play-results.ts';
 import { startRedis, type RedisServer } from '../support/redis-server.ts';
 import {
@@ -85,6 +90,45 @@ function refusalOf({ code, stdout, stderr }: Ended): string {
   return said.sensors?.find(({ error }) => error !== null)?.error?.code ?? '';
 }
 
+/** 20 conversations of 3 packets over two files, both ways; and the client's port of each packet. */
+async function mapConversations(t: AfterHook): Promise<{ flows: MapPlace; ports: number[] }> {
+  const { from, to } = numberedConversation;
+  const ports = Array.from({ length: 60 }, (_, n) => 5000 + (n % 20));
+  const packets = ports.map((port, n) => ({
+    seconds: 1_700_000_000,
+    fraction: n * 1000,
+    data: numberedFrame(
+      n % 3 === 0
+        ? { from: to, to: from, fromPort: 53, toPort: port }
+        : { from, to, fromPort: port, toPort: 53 },
+      100,
+      n,
+    ),
+  }));
+  const flows = await makeMapPlace(
+    t,
+    {},
+    {
+      'one.pcap': pcapFile(
+        {},
+        packets.filter((_, n) => n % 2 === 0),
+      ),
+      'two.pcap': pcapFile(
+        {},
+        packets.filter((_, n) => n % 2 === 1),
+      ),
+    },
+  );
+  await mapHere(flows.captures, flows.dump);
+  return { flows, ports };
+}
+
+async function portsOf(capture: string): Promise<number[]> {
+  return readPcap(await readFile(capture)).packets.map(({ data }) =>
+    Math.max(data.readUInt16BE(34), data.readUInt16BE(36)),
+  );
+}
+
 const rules: [args: string[], a: string[], b: string[]][] = [
   [
     ['--assign-by', 'lane'],
@@ -124,6 +168,30 @@ describe('two sensors', () => {
       assert.equal(report.startSkew === null, b.length === 0);
     });
   }
+
+  test('share a set by flow: both read all of it, and each sends whole conversations', async (t) => {
+    const { flows, ports } = await mapConversations(t);
+    const args = ['--redis', redis.url, '--sensors', 'a,b', '--assign-by', 'flow', '--json'];
+    const report = playedReport(await runReplay(flows, args));
+    const sent = await Promise.all(['a', 'b'].map((sensor) => portsOf(sentBy(sensor))));
+    assert.deepEqual(sent.flat().sort(), ports.toSorted());
+    assert.ok(!sent[0]!.some((port) => sent[1]!.includes(port)), 'no conversation on both');
+    assert.deepEqual([report.totals.read, report.totals.sent], [60, 60]);
+    for (const [index, { result }] of report.sensors.entries()) {
+      assert.deepEqual(
+        [result?.accounts.read, result?.elsewhere],
+        [sent[index]!.length, sent[1 - index]!.length],
+      );
+      assert.ok(sent[index]!.length > 0);
+    }
+    assert.ok(report.verdict.findings.some(({ check, holds }) => check === 'shared' && holds));
+
+    const verify = ['verify', '--source', flows.dump, '--sensors', 'a,b', '--sensor', 'b', '--json'];
+    const held = await runCapfleet([...verify, '--assign-by', 'flow', '--received', sentBy('b')]);
+    assert.equal(held.code, 0, held.stdout + held.stderr);
+    const { sent: planned, matched } = JSON.parse(held.stdout) as { sent: number; matched: number };
+    assert.deepEqual([planned, matched], [sent[1]!.length, sent[1]!.length]);
+  });
 
   test('are not asked to play what no pattern gives to one of them', async () => {
     const { code, stdout } = await replayOn('a,b', '--assign', 'a=/one');
@@ -288,7 +356,7 @@ describe('a sensor', { concurrency: 4 }, () => {
     t.after(() => client.disconnect());
     const registration = (await client.get(sensorKey('ready'))) ?? '';
     await client.set(sensorKey('stuck'), registration.replace('"sensor":"ready"', '"sensor":"stuck"'));
-    const run = startReplayOn(t, 'ready,stuck', '--prepare-timeout', '5s');
+    const run = startReplayOn(t, 'ready,stuck', '--prepare-timeout', '6s');
     await agent.says('"word":"ready"');
     run.signal('SIGKILL');
     await run.ended;

@@ -56,6 +56,7 @@ export function playResult(change: Partial<PlayResult> = {}): PlayResult {
     outcome: 'done',
     error: null,
     accounts: accounts({ read: 10, sent: 10, sentBytes: 600 }),
+    elsewhere: 0,
     paced: 10,
     lateness: { p50: '1000', p90: '2000', p99: '3000', p999: '4000', max: '5000' },
     startError: '2000',

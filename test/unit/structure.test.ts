@@ -13,7 +13,7 @@ type Rules = NonNullable<NonNullable<ICruiseOptions['ruleSet']>['forbidden']>;
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const WORKSPACES = ['shared', 'services/coordinator', 'services/mapper', 'services/replayer', 'services/cli'];
-const PURE = '^shared/src/(time|dataset|capture|edit|errors|contract)/';
+const PURE = '^shared/src/(time|dataset|capture|edit|flow|errors|contract)/';
 const SERVICE = '^services/([^/]+)/';
 
 function thirdParty(...names: string[]): string {

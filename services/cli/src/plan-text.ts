@@ -17,9 +17,13 @@ export function planText(plan: PlanDocument, path: string): string {
   if (isJson(path)) return `${JSON.stringify(plan, null, 2)}\n`;
   const document = new Document(plan, { aliasDuplicateObjects: false });
   document.commentBefore = ` ${headOf(plan)}`;
+  const comment = (place: readonly unknown[], text: string): void => {
+    const node = document.getIn(place, true);
+    if (isNode(node)) node.commentBefore = ` ${text}`;
+  };
+  if (plan.byFlow) comment(['byFlow'], `${shareOf(plan.byFlow.files)}, shared by all sensors`);
   plan.sensors.forEach(({ files }, index) => {
-    const node = document.getIn(['sensors', index], true);
-    if (isNode(node)) node.commentBefore = ` ${shareOf(files)}`;
+    if (files) comment(['sensors', index], shareOf(files));
   });
   return document.toString({ lineWidth: 0 });
 }

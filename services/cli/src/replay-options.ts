@@ -97,10 +97,14 @@ export function addReplayOptions(command: Command): Command {
       pace('--topspeed', 'as fast as the interface takes, whatever the stamps', 'topspeed').default(false),
     )
     .addOption(pace('--wait-disable', 'as --topspeed', 'waitDisable').default(false))
-    .addOption(pace('--pps <rate>', 'packets per second, whatever the stamps', 'pps').argParser(parseRate))
     .addOption(
-      pace('--mbps <rate>', 'Mbit of frames per second, whatever the stamps', 'mbps').argParser(parseRate),
+      pace(
+        '--pps <rate>',
+        'packets per second of each sensor, with --assign-by flow of all together; whatever the stamps',
+        'pps',
+      ).argParser(parseRate),
     )
+    .addOption(pace('--mbps <rate>', 'Mbit of frames per second, likewise', 'mbps').argParser(parseRate))
     .addOption(
       new Option('--max-gap <duration>', 'idle time on the wire beyond this is left out').argParser(
         parsePositiveSpan,
@@ -118,7 +122,10 @@ export function addReplayOptions(command: Command): Command {
       new Option('--loop-delay <duration>', 'wait between two loops').argParser(parseSpan).default(0n, '0s'),
     )
     .addOption(
-      new Option('--limit <packets>', 'end after so many packets of each sensor').argParser(parsePositive),
+      new Option(
+        '--limit <packets>',
+        'end after so many packets of each sensor; with --assign-by flow, of the set',
+      ).argParser(parsePositive),
     )
     .addOption(
       new Option('--duration <duration>', 'end after so much time; what is sent at once is due at no time')
@@ -175,9 +182,10 @@ export function requestOf(
   allowDefaultRouteInterface: boolean,
 ): ReplayRequest {
   const { timeFrom = null, timeTo = null, maxGap = null, limit = null, duration = null } = options;
-  if (maxGap !== null && sensors.length > 1) {
-    // Each sensor sees the gaps of its own share only.
-    const reason = 'not with more than one sensor, which would lose their common time';
+  if (maxGap !== null && sensors.length > 1 && rule.by !== 'flow') {
+    // Each sensor sees the gaps of its own files only.
+    const reason =
+      'not with more than one sensor, which would lose their common time; but with --assign-by flow';
     throw new Failure('setting-invalid', { setting: '--max-gap', reason, command: 'replay' });
   }
   return {

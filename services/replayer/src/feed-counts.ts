@@ -15,9 +15,11 @@ export interface Oversize {
 export interface FeedCounts {
   /** Packets read and due in this run; of one that is split, its segments instead. */
   read: number;
+  /** Packets of the files that are due, but another sensor's; none of what is counted here besides is of them. */
+  elsewhere: number;
   /** Of those read, packets that are not written. */
   readonly refused: Record<FeedRefusal, number>;
-  /** Stamps earlier than that of the packet before in their file. */
+  /** Of those read, stamps earlier than that of the packet before in their file. */
   backwards: number;
   /** Packets whose stamp ran backwards and that were put in order. */
   reordered: number;
@@ -36,6 +38,7 @@ export interface FeedCounts {
 export function emptyFeedCounts(): FeedCounts {
   return {
     read: 0,
+    elsewhere: 0,
     refused: { 'link-type': 0, backwards: 0, filtered: 0, oversize: 0 },
     backwards: 0,
     reordered: 0,

@@ -5,6 +5,7 @@ import type { BpfFilter } from '@capfleet/shared/bpf/filter';
 import type { ReplayPolicies, RunTimeline } from '@capfleet/shared/dataset/replay-plan';
 import { noEdits, type EditPlan } from '@capfleet/shared/edit/edit-plan';
 import { createFrameEditor, type FrameEditor } from '@capfleet/shared/edit/frame-editor';
+import { FlowShare, type FlowSharePlan } from '@capfleet/shared/flow/flow-share';
 import { Admission } from './admission.ts';
 import type { FeedCounts } from './feed-counts.ts';
 import { Merge, type MergeFile } from './merge.ts';
@@ -23,6 +24,8 @@ export interface FeedOptions {
   readonly edits?: EditPlan;
   /** Of the interface; null where any frame goes. */
   readonly mtu: number | null;
+  /** Which packets are this sensor's; left out: all. */
+  readonly share?: FlowSharePlan | null;
   /** Which frames go out; absent: all. */
   readonly filter?: BpfFilter | null;
   /** Whether no file of the plan has stamps that run backwards; left out: who knows. */
@@ -43,6 +46,15 @@ export async function feed(options: FeedOptions): Promise<void> {
   const { timeline, sink, counts, stopped, firstLoop = 0 } = options;
   const schedule = createSchedule(timeline);
   const editor = createFrameEditor(options.edits ?? noEdits);
+  const share = options.share ? new FlowShare(options.share) : null;
+  const admission = new Admission(
+    timeline,
+    options.policies,
+    options.mtu,
+    options.filter ?? null,
+    share,
+    counts,
+  );
   let prefilled = false;
   const onPrefilled = (): void => {
     if (prefilled) return;
@@ -64,13 +76,13 @@ export async function feed(options: FeedOptions): Promise<void> {
   for (let loop = firstLoop; (timeline.loops === 0 || loop < timeline.loops) && !stopped(); loop += 1) {
     schedule.enterLoop(loop);
     editor.enterLoop(loop);
-    const [before, sentBefore] = [counts.read, sentOf(counts)];
+    share?.enterLoop();
+    const [before, sentBefore] = [counts.read + counts.elsewhere, sentOf(counts)];
     const merge = new Merge(options.files(loop));
     let ended: LoopEnd;
     try {
-      ended = await feedLoop(merge, schedule, editor, options, { waitForRoom, giveTurn });
+      ended = await feedLoop(merge, schedule, editor, admission, options, { waitForRoom, giveTurn });
     } finally {
-      counts.backwards += merge.backwards;
       counts.shortened = schedule.shortened;
       await merge.close();
     }
@@ -80,7 +92,8 @@ export async function feed(options: FeedOptions): Promise<void> {
     onPrefilled();
     await giveTurn();
     // A share without a packet, or without one that goes out, has nothing to repeat.
-    const isIdle = counts.read === before || (timeline.loops === 0 && sentOf(counts) === sentBefore);
+    const isIdle =
+      counts.read + counts.elsewhere === before || (timeline.loops === 0 && sentOf(counts) === sentBefore);
     if (isIdle || ended === 'enough') break;
   }
   sink.end();
@@ -103,10 +116,11 @@ async function feedLoop(
   merge: Merge,
   schedule: Schedule,
   editor: FrameEditor,
-  { timeline, policies, mtu, filter = null, isOrdered = false, sink, counts, stopped }: FeedOptions,
+  admission: Admission,
+  { timeline, share = null, isOrdered = false, sink, counts, stopped }: FeedOptions,
   { waitForRoom, giveTurn }: Pauses,
 ): Promise<LoopEnd> {
-  const admission = new Admission(timeline, policies, mtu, filter, counts);
+  const isShared = share !== null;
   const most = timeline.limit ?? Number.POSITIVE_INFINITY;
   // From the current origin, which may stay as it is from loop to loop.
   const lastDue = (): number =>
@@ -127,22 +141,30 @@ async function feedLoop(
     // Where stamps run backwards, one that is still to come may lie inside.
     if (isOrdered && admission.isBehindWindow(merge)) return 'whole';
     if (admission.isOutside(merge)) continue;
-    if (counts.read >= most) return 'enough';
-    if (!admission.admits(merge)) continue;
-    if (editor.edit(reader) !== null) {
-      admission.refuse('link-type');
-      continue;
+    if (admission.counted >= most) return 'enough';
+    const isOwn = admission.claims(reader, merge);
+    // What another sensor leaves out takes no turn there, and has none here; by stamps its turn is what it is.
+    if (isOwn || schedule.isRelative) {
+      if (!admission.admits(merge)) continue;
+      if (editor.edit(reader) !== null) {
+        admission.refuse('link-type');
+        continue;
+      }
+      if (!admission.passes(editor)) continue;
     }
     // From here on the frame is what goes out.
-    const whole = admission.lengthOf(editor, merge.path);
-    if (whole === null) continue;
+    const whole = isOwn ? admission.lengthOf(editor, merge.path) : null;
+    if (whole === null && !isShared) continue;
     const { segments } = admission;
     const bytes = segments?.bytes ?? editor.bytes;
     const start = segments ? 0 : editor.start;
-    // Segments have one stamp; a rate counts each.
+    let isPlaced = false;
+    // Segments have one stamp; a rate counts each. What an interface makes of a frame is not known to other sensors: of a
+    // set that is shared by flow each has one turn, whole.
     do {
       const length = segments?.length ?? whole;
-      if (schedule.place(merge.seconds, merge.nanos, length)) {
+      const turn = isShared ? editor.length : (length ?? 0);
+      if (!(isShared && isPlaced) && schedule.place(merge.seconds, merge.nanos, turn)) {
         latestDue = lastDue();
         while (!sink.origin(schedule.origin)) {
           await waitForRoom();
@@ -151,12 +173,15 @@ async function feedLoop(
       }
       const { due } = schedule;
       if (due > latestDue) return 'enough';
+      isPlaced = true;
+      if (length === null) break;
       while (!sink.frame(due, bytes, start, length)) {
         await waitForRoom();
         if (stopped()) return 'stopped';
       }
       counts.read += 1;
       if (segments) admission.countSegment();
-    } while (counts.read < most && segments?.next());
+    } while ((isShared || counts.read < most) && segments?.next());
+    if (!isOwn) admission.passOver();
   }
 }

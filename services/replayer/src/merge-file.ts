@@ -8,7 +8,6 @@ import { canGoOut } from '@capfleet/shared/edit/to-ethernet';
 import type { PlanFile, SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import { Failure, reasonOf } from '@capfleet/shared/errors/failure';
 import type { Source } from '@capfleet/shared/source/source';
-import type { FeedCounts } from './feed-counts.ts';
 import type { MergeFile } from './merge.ts';
 import { findPlanned } from './planned-file.ts';
 import { HeldPackets, ReorderingReader } from './reorder.ts';
@@ -32,18 +31,16 @@ export interface FileError {
  * The files of a plan for one pass over them.
  * @param ahead bytes of a file to read ahead, where the source does that
  * @param errors gets what went wrong with the files
- * @param counts gets the packets that were put in order
  */
 export function plannedFiles(
   { files, edits, policies: { reorder } }: SensorPlan,
   source: Source,
   ahead: (file: PlanFile) => number,
   errors: FileError[],
-  counts: FeedCounts,
 ): MergeFile[] {
   const merged = files.map((file) => mergeFileOf(file, source, ahead(file), errors, edits));
   if (reorder === null) return merged;
-  const held = new HeldPackets(counts);
+  const held = new HeldPackets();
   const window = Number(reorder);
   return merged.map((file) => ({
     ...file,

@@ -6,17 +6,22 @@ import type { PacketReader } from '@capfleet/shared/capture/packet-reader';
 import { toSecondsAndNanos, type Nanos } from '@capfleet/shared/time/nanos';
 import { Heap } from './heap.ts';
 
+export interface MergeReader extends PacketReader {
+  /** Whether the current packet's stamp runs backwards in the capture, and it was put in order; absent: none is. */
+  readonly reordered?: boolean;
+}
+
 export interface MergeFile {
   readonly path: string;
   readonly earliest: Nanos;
-  open(): Promise<PacketReader>;
+  open(): Promise<MergeReader>;
   /** Called once when the file is done; `failure` where reading it failed. */
   done(packets: number, reader: PacketReader | null, failure: unknown): void;
 }
 
 interface Stream {
   readonly file: MergeFile;
-  readonly reader: PacketReader;
+  readonly reader: MergeReader;
   readonly order: number;
   packets: number;
   /** Stamp of the packet that was placed last; of those without one, that of the packet before them. */
@@ -25,17 +30,21 @@ interface Stream {
   /** Place in the sequence: the latest stamp of the file so far. */
   seconds: number;
   nanos: number;
+  /** Whether the stamp that was placed last is earlier than the one before it. */
+  isBackwards: boolean;
 }
 
 export class Merge {
-  /** Packets so far whose stamp was earlier than that of the packet before them in their file. */
-  backwards = 0;
   /** Stamp of the packet that `next` gave; where it has none, that of the packet before it in its file. */
   seconds = 0;
   nanos = 0;
   /** Its place in the sequence: the latest stamp of its file so far. */
   placeSeconds = 0;
   placeNanos = 0;
+  /** Whether its stamp is earlier than that of the packet before it in its file. */
+  isBackwards = false;
+  /** Whether it was put in order before it came here. */
+  isReordered = false;
   /** The file it came from. */
   path = '';
 
@@ -71,6 +80,8 @@ export class Merge {
     this.nanos = top.lastNanos;
     this.placeSeconds = top.seconds;
     this.placeNanos = top.nanos;
+    this.isBackwards = top.isBackwards;
+    this.isReordered = top.reader.reordered === true;
     this.path = top.file.path;
     top.packets += 1;
     return top.reader;
@@ -114,7 +125,7 @@ export class Merge {
   }
 
   async #open(file: MergeFile, order: number): Promise<void> {
-    let reader: PacketReader;
+    let reader: MergeReader;
     try {
       reader = await file.open();
     } catch (failure) {
@@ -131,6 +142,7 @@ export class Merge {
       lastNanos: nanos,
       seconds,
       nanos,
+      isBackwards: false,
     });
   }
 
@@ -155,12 +167,11 @@ export class Merge {
   /** A packet without a stamp has the place of the one before it, so it comes right after that. */
   #place(stream: Stream): void {
     const { seconds, nanos, timed } = stream.reader;
+    stream.isBackwards =
+      timed && (seconds < stream.lastSeconds || (seconds === stream.lastSeconds && nanos < stream.lastNanos));
     if (!timed) {
       this.#heap.push(stream);
       return;
-    }
-    if (seconds < stream.lastSeconds || (seconds === stream.lastSeconds && nanos < stream.lastNanos)) {
-      this.backwards += 1;
     }
     stream.lastSeconds = seconds;
     stream.lastNanos = nanos;

@@ -4,8 +4,8 @@
 // soon, perhaps.
 import type { CaptureInfo, PacketReader } from '@capfleet/shared/capture/packet-reader';
 import type { CaptureWarning } from '@capfleet/shared/capture/warning';
-import type { FeedCounts } from './feed-counts.ts';
 import { Heap } from './heap.ts';
+import type { MergeReader } from './merge.ts';
 
 /** Of the packets held back, with what it takes to hold them. */
 const MOST_HELD_BYTES = 32 * 1024 * 1024;
@@ -23,25 +23,21 @@ interface Held {
   wireLength: number;
   /** Place in the capture. */
   order: number;
+  /** Whether its stamp runs backwards, and it goes out where it belongs. */
+  reordered: boolean;
   readonly bytes: Buffer;
 }
 
 /** What the captures of a sensor share: the room for what is held back. */
 export class HeldPackets {
-  readonly #counts: Pick<FeedCounts, 'reordered'>;
   readonly #most: number;
   /** Places that are free, by size. */
   #free: Held[][] = [];
   #freeBytes = 0;
   #heldBytes = 0;
 
-  constructor(counts: Pick<FeedCounts, 'reordered'>, most = MOST_HELD_BYTES) {
-    this.#counts = counts;
+  constructor(most = MOST_HELD_BYTES) {
     this.#most = most;
-  }
-
-  countReordered(): void {
-    this.#counts.reordered += 1;
   }
 
   get isFull(): boolean {
@@ -71,6 +67,7 @@ export class HeldPackets {
       capturedLength: 0,
       wireLength: 0,
       order: 0,
+      reordered: false,
       bytes: Buffer.allocUnsafeSlow(2 ** size),
     };
   }
@@ -88,13 +85,15 @@ function placeOf(length: number): number {
   return Math.max(SMALLEST_PLACE_BITS, 32 - Math.clz32(Math.max(1, length) - 1));
 }
 
-export class ReorderingReader implements PacketReader {
+export class ReorderingReader implements MergeReader {
   seconds = 0;
   nanos = 0;
   timed = true;
   linkType = 0;
   capturedLength = 0;
   wireLength = 0;
+  /** Whether the current packet was put in order. */
+  reordered = false;
   window: Buffer = Buffer.alloc(0);
   readonly dataStart = 0;
 
@@ -189,11 +188,11 @@ export class ReorderingReader implements PacketReader {
     held.wireLength = wireLength;
     held.order = this.#order++;
     window.copy(held.bytes, 0, dataStart, dataStart + capturedLength);
-    if (!isEarlier(seconds, nanos, this.#latestSeconds, this.#latestNanos)) {
+    const isLatest = !isEarlier(seconds, nanos, this.#latestSeconds, this.#latestNanos);
+    held.reordered = timed && !isLatest && !isEarlier(seconds, nanos, this.#givenSeconds, this.#givenNanos);
+    if (isLatest) {
       this.#latestSeconds = seconds;
       this.#latestNanos = nanos;
-    } else if (timed && !isEarlier(seconds, nanos, this.#givenSeconds, this.#givenNanos)) {
-      this.#shared.countReordered();
     }
     this.#heap.push(held);
   }
@@ -207,6 +206,7 @@ export class ReorderingReader implements PacketReader {
     this.seconds = held.seconds;
     this.nanos = held.nanos;
     this.timed = held.timed;
+    this.reordered = held.reordered;
     this.linkType = held.linkType;
     this.capturedLength = held.capturedLength;
     this.wireLength = held.wireLength;

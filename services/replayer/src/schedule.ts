@@ -18,6 +18,8 @@ export interface Schedule {
   readonly due: number;
   /** What gaps were shortened by, ns on the wire. */
   readonly shortened: Nanos;
+  /** Whether the place of a packet depends on those that were placed before it. */
+  readonly isRelative: boolean;
   /** Starts loop number `loop` (0 is the first). */
   enterLoop(loop: number): void;
   /**
@@ -71,6 +73,10 @@ class StampSchedule implements Schedule {
     return this.#timeline.origin - this.shortened;
   }
 
+  get isRelative(): boolean {
+    return this.#maxGap !== null;
+  }
+
   enterLoop(loop: number): void {
     this.#timeline.enterLoop(loop);
   }
@@ -103,6 +109,7 @@ class RateSchedule implements Schedule {
   origin: Nanos = 0n;
   due = 0;
   readonly shortened = 0n;
+  readonly isRelative = true;
   readonly #rate: Rational;
   readonly #unitsOf: (bytes: number) => number;
   readonly #factors: readonly [number, number];
@@ -157,6 +164,7 @@ class AtOnce implements Schedule {
   readonly origin = 0n;
   readonly due = 0;
   readonly shortened = 0n;
+  readonly isRelative = false;
   #started = false;
 
   enterLoop(): void {

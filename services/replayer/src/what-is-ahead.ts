@@ -10,7 +10,7 @@ export interface Ahead {
 }
 
 /** @param place ns after the run's start */
-export function whatIsAhead({ files, timeline }: SensorPlan, place: Nanos): Ahead {
+export function whatIsAhead({ files, timeline, share }: SensorPlan, place: Nanos): Ahead {
   const { pace, maxGap, limit, loops } = timeline;
   // Where due times or the end hang on all that was before, all of it is read.
   if (place <= 0n || pace.kind !== 'original' || maxGap !== null || limit !== null) return { loop: 0, files };
@@ -24,7 +24,8 @@ export function whatIsAhead({ files, timeline }: SensorPlan, place: Nanos): Ahea
   let loop = length > 0n ? Math.min(most, Number(place / length)) : 0;
   for (;;) {
     const ahead = files.filter((file) => due(BigInt(file.latest), loop) >= place);
-    if (ahead.length > 0 || loop >= most || files.length === 0) return { loop, files: ahead };
+    // Where packets follow others of their flow, those are read, too.
+    if (ahead.length > 0 || loop >= most || files.length === 0) return { loop, files: share ? files : ahead };
     loop += 1;
   }
 }

@@ -99,6 +99,8 @@ export const playResultSchema = z.object({
   outcome: z.enum(['done', 'stopped', 'failed']),
   error: failureSchema.nullable(),
   accounts: accountsSchema,
+  /** Packets of the sensor's files that another sensor has in its accounts, where a set is shared by flow. */
+  elsewhere: count,
   /** Frames that were dealt with in the order of the plan: sent, or refused by the pacer or the link. */
   paced: count,
   /** Due → handed to the kernel, of every packet sent; null where none was. */

@@ -1,7 +1,8 @@
 // Which sensor plays which file. Pure and deterministic: the same set and the same sensors give the same shares.
-// Every file goes to exactly one sensor.
+// Every file goes to exactly one sensor; by flow, to all of them, and each of its packets to one.
 import { dirname } from 'node:path/posix';
 import { Failure } from '../errors/failure.ts';
+import type { FlowSharePlan } from '../flow/flow-share.ts';
 import type { TimedFile } from './dataset.ts';
 
 export interface SensorPattern {
@@ -12,6 +13,8 @@ export interface SensorPattern {
 export type AssignmentRule =
   /** Keeps the files of one capture thread together, of one folder together, or spreads file by file. */
   | { readonly by: 'lane' | 'folder' | 'size' }
+  /** Keeps the packets of one conversation together, whatever files they are in. */
+  | { readonly by: 'flow'; readonly tunnels: FlowSharePlan['tunnels'] }
   /** The first pattern that a file's path matches decides. */
   | { readonly by: 'pattern'; readonly patterns: readonly SensorPattern[] };
 
@@ -29,6 +32,8 @@ export function assign(
   switch (rule.by) {
     case 'pattern':
       return assignByPattern(files, sensors, rule.patterns);
+    case 'flow':
+      return new Map(sensors.map((sensor) => [sensor, files]));
     case 'lane':
       return balance(files, sensors, (file) => `lane ${String(file.lane)}`);
     case 'folder':

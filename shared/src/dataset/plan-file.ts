@@ -1,32 +1,54 @@
 // The plans of all sensors as one document that a person can read, change and keep: what is common to them once, then
-// each sensor's files. Pure; how it is written (YAML, JSON) is its writer's.
+// each sensor's files; of a set that is shared by flow, the files once and then the sensors, whose order and number say
+// which share is whose. Pure; how it is written (YAML, JSON) is its writer's.
 import { z } from 'zod';
 import { Failure } from '../errors/failure.ts';
-import { sensorNameSchema, sensorPlanSchema, type PlanFile, type SensorPlan } from './replay-plan.ts';
+import { flowShareSchema } from '../flow/flow-share.ts';
+import {
+  flowShare,
+  sensorNameSchema,
+  sensorPlanSchema,
+  type PlanFile,
+  type SensorPlan,
+} from './replay-plan.ts';
 
 const PLAN_VERSION = 1;
 const MOST_ISSUES = 3;
 
 /** What is the same for all sensors; all else falls away in it. */
-const commonSchema = sensorPlanSchema.omit({ sensor: true, files: true });
-const ownSchema = sensorPlanSchema.pick({ files: true }).extend({ sensor: sensorNameSchema });
+const commonSchema = sensorPlanSchema.omit({ sensor: true, files: true, share: true });
+const { files: filesSchema } = sensorPlanSchema.shape;
 
-const planDocumentSchema = z.strictObject({
-  capfleetPlan: z.literal(PLAN_VERSION),
-  /** The mapping that it was made from, as it was named. */
-  set: z.string(),
-  ...commonSchema.shape,
-  sensors: z.array(z.strictObject(ownSchema.shape)).min(1),
-});
+const planDocumentSchema = z
+  .strictObject({
+    capfleetPlan: z.literal(PLAN_VERSION),
+    /** The mapping that it was made from, as it was named. */
+    set: z.string(),
+    ...commonSchema.shape,
+    /** Where the set is shared by flow: how, and the files of all sensors. */
+    byFlow: z.strictObject({ tunnels: flowShareSchema.shape.tunnels, files: filesSchema }).exactOptional(),
+    /** With the files of each, where it is not. */
+    sensors: z.array(z.strictObject({ sensor: sensorNameSchema, files: filesSchema.exactOptional() })).min(1),
+  })
+  .refine(
+    ({ byFlow, sensors }) => sensors.every(({ files }) => (files === undefined) !== (byFlow === undefined)),
+    {
+      path: ['sensors'],
+      message: 'files stand at each sensor, or once, below byFlow',
+    },
+  );
 
 export type PlanDocument = z.infer<typeof planDocumentSchema>;
 
-/** @param plans those of one run, which differ in sensor and files alone */
+/** @param plans those of one run, which differ in sensor, share and files alone */
 export function planDocument(plans: readonly SensorPlan[], set: string): PlanDocument {
   const [first] = plans;
   if (!first) throw new RangeError('no plan');
-  const sensors = plans.map(({ sensor, files }) => ({ sensor, files }));
-  return { capfleetPlan: PLAN_VERSION, set, ...commonSchema.parse(first), sensors };
+  const common = { capfleetPlan: PLAN_VERSION, set, ...commonSchema.parse(first) } as const;
+  const { share, files } = first;
+  if (!share) return { ...common, sensors: plans.map(({ sensor, files }) => ({ sensor, files })) };
+  const byFlow = { tunnels: share.tunnels, files };
+  return { ...common, byFlow, sensors: plans.map(({ sensor }) => ({ sensor })) };
 }
 
 /**
@@ -41,13 +63,19 @@ export function plansOf(document: unknown, path: string): SensorPlan[] {
     const more = issues.length > MOST_ISSUES ? `, and ${String(issues.length - MOST_ISSUES)} more` : '';
     throw new Failure('plan-invalid', { path, reason: `${told.join('; ')}${more}` });
   }
-  const { sensors } = parsed.data;
+  const { sensors, byFlow } = parsed.data;
   const twice = repeated(sensors.map(({ sensor }) => sensor));
   if (twice !== null) throw new Failure('plan-invalid', { path, reason: `sensor ${twice} is there twice` });
-  const again = repeated(sensors.flatMap(({ files }) => files.map(stretchOf)));
+  const played = byFlow?.files ?? sensors.flatMap(({ files = [] }) => files);
+  const again = repeated(played.map(stretchOf));
   if (again !== null) throw new Failure('plan-invalid', { path, reason: `${again} would be played twice` });
-  const shared = commonSchema.parse(parsed.data);
-  return sensors.map((each) => ({ ...shared, ...each }));
+  const common = commonSchema.parse(parsed.data);
+  return sensors.map(({ sensor, files = byFlow?.files ?? [] }, index) => ({
+    ...common,
+    sensor,
+    files,
+    ...(byFlow && flowShare(index, sensors.length, byFlow.tunnels)),
+  }));
 }
 
 function stretchOf({ path, within }: PlanFile): string {

@@ -5,6 +5,7 @@ import { frameFilterSchema, type FrameFilter } from '../bpf/program.ts';
 import { formatDuration, formatInstant, type Nanos } from '../time/nanos.ts';
 import { nearestRational, ONE, parseRational, type Rational } from '../time/rational.ts';
 import type { DataSet, TimedFile } from './dataset.ts';
+import { flowShareSchema, type FlowSharePlan } from '../flow/flow-share.ts';
 import { editPlanSchema, noEdits, type EditPlan } from '../edit/edit-plan.ts';
 import { versionSchema, withinSchema } from './file-map.ts';
 import { assign, type AssignmentRule } from './assignment.ts';
@@ -73,7 +74,7 @@ export const timelineSchema = z.object({
   loopDelay: instant,
   /** Gaps on the wire are shortened to this, ns; null: never. */
   maxGap: instant.nullable(),
-  /** Ends after so many packets that were due; null: never. */
+  /** Ends after so many packets that were due, of a set that is shared by flow those of all sensors; null: never. */
   limit: count.nullable(),
   /** Ends before the first packet that is due later than this, ns after the start; null: never. */
   duration: instant.nullable(),
@@ -88,6 +89,8 @@ export const sensorPlanSchema = z.object({
   sensor: sensorNameSchema,
   timeline: timelineSchema,
   files: z.array(planFileSchema),
+  /** Which of their packets are this sensor's, as they were captured; absent: all. */
+  share: flowShareSchema.exactOptional(),
   edits: editPlanSchema,
   policies: z.object({
     allowDefaultRouteInterface: z.boolean(),
@@ -187,14 +190,25 @@ export function planReplay(set: DataSet, request: ReplayRequest, path: string): 
     duration: request.duration === null ? null : String(request.duration),
   };
   const shares = assign(files, request.sensors, request.rule);
-  return request.sensors.map((sensor) => ({
+  const { rule, sensors } = request;
+  return sensors.map((sensor, index) => ({
     sensor,
     timeline,
     files: (shares.get(sensor) ?? []).map(planFile),
+    ...(rule.by === 'flow' && flowShare(index, sensors.length, rule.tunnels)),
     edits: request.edits,
     policies: request.policies,
     ...(request.filter && { filter: request.filter }),
   }));
+}
+
+/** Of the plan of one of so many sensors that share a set by flow: a single one has all of it. */
+export function flowShare(
+  index: number,
+  of: number,
+  tunnels: FlowSharePlan['tunnels'],
+): Pick<SensorPlan, 'share'> {
+  return of > 1 ? { share: { index, of, tunnels } } : {};
 }
 
 /** What is asked for, as far as the set goes. */

@@ -1,6 +1,6 @@
 // Where the headers of an Ethernet frame lie: behind VLAN tags ARP, or IPv4 or IPv6 with its extension headers, then
 // TCP, UDP or ICMP. Every position was held against the end of the frame; what is cut off or not followed (LLC, MPLS,
-// PPPoE, tunnels, what is behind ESP) is not there. One object serves all frames.
+// PPPoE, tunnels, what is behind ESP) is not there. One object serves all frames, and packets that lie elsewhere.
 
 export const ETHERNET_HEADER = 14;
 export const VLAN_TAG = 4;
@@ -8,7 +8,7 @@ export const VLAN_TAG = 4;
 export const TYPE_AT = 12;
 
 export const TYPE_IPV4 = 0x0800;
-const TYPE_ARP = 0x0806;
+export const TYPE_ARP = 0x0806;
 export const TYPE_IPV6 = 0x86dd;
 const ARP_BYTES = 28;
 /** Ethernet and IPv4 addresses: hardware type, protocol type, lengths. */
@@ -25,6 +25,16 @@ export function isVlanType(type: number): boolean {
   return type === 0x8100 || type === 0x88a8 || type === 0x9100;
 }
 
+/** @returns where the EtherType behind all tags lies; −1: it is not there */
+export function skipTags(bytes: Buffer, typeAt: number, end: number): number {
+  let at = typeAt;
+  for (;;) {
+    if (at + 2 > end) return -1;
+    if (!isVlanType(bytes.readUInt16BE(at))) return at;
+    at += VLAN_TAG;
+  }
+}
+
 export class FrameHeaders {
   /** Start of the IP header, whose fixed part is there; −1: no such header. */
   network = -1;
@@ -38,8 +48,10 @@ export class FrameHeaders {
   protocol = -1;
   /** End of the IP packet as it says itself, or as the frame does where it does not; may lie behind what is there. */
   packetEnd = -1;
-  /** Whether `transport` begins a part of a packet only. */
+  /** Whether the packet is a part of one only. */
   fragmented = false;
+  /** Start of what the parts of one packet have in common, its identification; −1: it is whole. */
+  identification = -1;
   /** Whether the destination address is that of a way station, which no checksum covers. */
   routed = false;
 
@@ -48,6 +60,16 @@ export class FrameHeaders {
    * @param wireEnd where the frame ended on the wire
    */
   find(bytes: Buffer, start: number, end: number, wireEnd: number): void {
+    const typeAt = skipTags(bytes, start + TYPE_AT, end);
+    const type = typeAt < 0 ? 0 : bytes.readUInt16BE(typeAt);
+    this.findPacket(bytes, type, typeAt + 2, end, wireEnd);
+  }
+
+  /**
+   * As `find`, for what is behind the Ethernet header or lies without one.
+   * @param type its EtherType
+   */
+  findPacket(bytes: Buffer, type: number, at: number, end: number, wireEnd: number): void {
     this.network = -1;
     this.networkEnd = -1;
     this.arp = -1;
@@ -55,16 +77,8 @@ export class FrameHeaders {
     this.protocol = -1;
     this.packetEnd = -1;
     this.fragmented = false;
+    this.identification = -1;
     this.routed = false;
-    let at = start + TYPE_AT;
-    if (at + 2 > end) return;
-    let type = bytes.readUInt16BE(at);
-    while (isVlanType(type)) {
-      at += VLAN_TAG;
-      if (at + 2 > end) return;
-      type = bytes.readUInt16BE(at);
-    }
-    at += 2;
     if (type === TYPE_IPV4) this.#findIpv4(bytes, at, end, wireEnd);
     else if (type === TYPE_IPV6) this.#findIpv6(bytes, at, end, wireEnd);
     else if (type === TYPE_ARP && at + ARP_BYTES <= end && isArpOfIpv4(bytes, at)) this.arp = at;
@@ -82,6 +96,7 @@ export class FrameHeaders {
     this.packetEnd = totalBytes === 0 ? wireEnd : at + totalBytes;
     const fragment = bytes.readUInt16BE(at + 6);
     this.fragmented = (fragment & 0x3fff) !== 0;
+    if (this.fragmented) this.identification = at + 4;
     if ((fragment & 0x1fff) !== 0) return;
     this.protocol = bytes.readUInt8(at + 9);
     if (this.networkEnd < Math.min(end, this.packetEnd)) this.transport = this.networkEnd;
@@ -105,7 +120,10 @@ export class FrameHeaders {
       const units = bytes.readUInt8(here + 1);
       if (isFragment) {
         const fragment = bytes.readUInt16BE(here + 2);
-        if ((fragment & 0xfff9) !== 0) this.fragmented = true;
+        if ((fragment & 0xfff9) !== 0) {
+          this.fragmented = true;
+          this.identification = here + 4;
+        }
         if ((fragment & 0xfff8) !== 0) return;
       }
       // Segments left.

@@ -90,6 +90,22 @@ export function writeEthernetHeader(
   return null;
 }
 
+/**
+ * The EtherType of what is behind a packet's own header, `replacedHeader` bytes; 0: it has none, or the header is cut.
+ * @param wireLength of the packet, its own header included
+ */
+export function payloadType(
+  linkType: number,
+  bytes: Buffer,
+  start: number,
+  length: number,
+  wireLength: number,
+): number {
+  const ownHeader = headerBytes.get(linkType);
+  if (ownHeader === undefined || length < Math.max(1, ownHeader)) return 0;
+  return typeOf(linkType, bytes, start, wireLength - ownHeader);
+}
+
 /** The EtherType, or the length of an 802.3 frame; 0: neither fits. */
 function typeOf(linkType: number, bytes: Buffer, start: number, payload: number): number {
   switch (linkType) {

@@ -22,15 +22,16 @@ async function reorder(
   window: number,
   options: MemoryReaderOptions & { most?: number } = {},
 ): Promise<Reordered> {
-  const counts = { reordered: 0 };
-  const held = new HeldPackets(counts, options.most);
+  const held = new HeldPackets(options.most);
   const reader = new ReorderingReader(await openCapture(memoryReader(bytes, options), 'x'), window, held);
   const order: number[] = [];
+  let reordered = 0;
   let failure: unknown;
   try {
     do
       while (reader.advance()) {
         const { dataStart, capturedLength } = reader;
+        if (reader.reordered) reordered += 1;
         order.push(nameOf(reader.window.subarray(dataStart, dataStart + capturedLength))[1]);
       }
     while (await reader.fill());
@@ -40,7 +41,7 @@ async function reorder(
     failure = thrown;
   }
   await reader.close();
-  return { order, reordered: counts.reordered, failure };
+  return { order, reordered, failure };
 }
 
 const of = (offsets: readonly number[]): Buffer =>
@@ -176,7 +177,7 @@ describe('a capture that is put in order', () => {
         }),
       ),
     ]);
-    const held = new HeldPackets({ reordered: 0 });
+    const held = new HeldPackets();
     const reader = new ReorderingReader(await openCapture(memoryReader(bytes), 'x'), 1000, held);
     for (const [index, size] of [...sizes.entries()].reverse()) {
       while (!reader.advance()) assert.ok(await reader.fill());

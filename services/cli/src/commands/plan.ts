@@ -74,15 +74,18 @@ async function plan(options: CommandOptions, world: World): Promise<ExitCode> {
   return exitCode.ok;
 }
 
-function showPlan({ sensors, timeline }: PlanDocument): string {
-  const rows = sensors.map(({ sensor, files }) => {
+function showPlan({ sensors, byFlow, timeline }: PlanDocument): string {
+  const shares = byFlow
+    ? [{ sensor: sensors.map(({ sensor }) => sensor).join(', '), files: byFlow.files }]
+    : sensors;
+  const rows = shares.map(({ sensor, files = [] }) => {
     const packets = files.reduce((sum, file) => sum + file.packets, 0);
     const bytes = files.reduce((sum, file) => sum + (file.fileSize ?? 0), 0);
     return [sensor, formatCount(files.length, 'file'), formatCount(packets, 'packet'), formatBytes(bytes)];
   });
   const duration = runDuration(timeline);
   const time = duration === 0n ? '' : `${formatDuration(duration)} on the wire\n`;
-  return time + formatTable(rows, [1, 2, 3]);
+  return `${time}${formatTable(rows, [1, 2, 3])}${byFlow ? 'shared by flow, each conversation on one sensor\n' : ''}`;
 }
 
 async function* onePiece(text: string): AsyncGenerator<string> {

@@ -133,7 +133,8 @@ function findings({ verdict, sensors, error: refused }: RunReport): string {
       lines.push(
         `  ${sensor}: ${formatCount(result.accounts.refused[cause], 'packet')} not sent: ${cause}\n`,
       );
-    const { accounts, firstOversize } = result;
+    const { accounts, elsewhere, firstOversize } = result;
+    if (elsewhere > 0) lines.push(`  ${sensor}: ${formatCount(elsewhere, 'packet')} left to other sensors\n`);
     if (accounts.truncated > 0)
       lines.push(`  ${sensor}: ${formatCount(accounts.truncated, 'frame')} cut off to fit the interface\n`);
     if (accounts.segmented > 0)

@@ -4,6 +4,7 @@ import {
   addsUp,
   emptyAccounts,
   refusalCauses,
+  type Accounts,
   type Finding,
   type PlayResult,
   type RefusalCause,
@@ -152,6 +153,28 @@ function accountsText({ accounts, firstOversize }: PlayResult, causes: readonly 
   return parts.join(', ');
 }
 
+/** Packets of the files. */
+function packetsOf({ read, segments, segmented }: Accounts): number {
+  return read - segments + segmented;
+}
+
+/** Of a set that is shared by flow, whether each packet was one sensor's; null where that cannot be told. */
+function sharingOf(
+  sensors: readonly SensorReport[],
+  plans: readonly SensorPlan[],
+): Pick<Finding, 'holds' | 'text'> | null {
+  // An end by time comes before packets that are not sent, which nobody else knows of.
+  if (!plans.every(({ share, timeline }) => share && timeline.duration === null)) return null;
+  const results = sensors.flatMap(({ result }) => (result?.outcome === 'done' ? [result] : []));
+  if (results.length < Math.max(1, plans.length)) return null;
+  const shared = results.reduce((sum, { accounts }) => sum + packetsOf(accounts), 0);
+  const seen = results.map(({ accounts, elsewhere }) => packetsOf(accounts) + elsewhere);
+  return {
+    holds: seen.every((packets) => packets === shared),
+    text: `${String(shared)} packets were the share of one sensor each, of ${[...new Set(seen)].join(' or ')} that each of them read`,
+  };
+}
+
 /** Whether the mapping tells how many packets there are to play. */
 function isPlayedWhole({ timeline }: SensorPlan): boolean {
   return !timeline.windowed && timeline.limit === null && timeline.duration === null;
@@ -217,7 +240,7 @@ function findingsOf(
     const counted = checkInterface(result);
     if (counted) findings.push({ check: 'interface counters', sensor, ...counted });
     if (plan && result.outcome === 'done' && isPlayedWhole(plan)) {
-      const packets = accounts.read - accounts.segments + accounts.segmented;
+      const packets = packetsOf(accounts) + result.elsewhere;
       const planned = plan.files.reduce((sum, file) => sum + file.packets, 0) * plan.timeline.loops;
       const exact = plan.files.every(({ estimated }) => estimated !== true);
       findings.push({
@@ -247,6 +270,8 @@ function findingsOf(
       within('end drift', sensor, BigInt(result.endDrift), thresholds.endDrift, 'last packet off by');
     }
   }
+  const shared = sharingOf(sensors, plans);
+  if (shared) findings.push({ check: 'shared', sensor: null, ...shared });
   if (skew) {
     within(
       'start skew',

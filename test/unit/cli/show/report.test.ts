@@ -1,4 +1,4 @@
-// What the report in words says of the clocks of a run.
+// What the report in words says of the clocks of a run, and of what was left to others.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { showReport } from '@capfleet/cli/show/report';
@@ -8,8 +8,8 @@ import { reportRun } from '@capfleet/coordinator/domain/run-report';
 import type { ClockCourse } from '@capfleet/shared/contract/report';
 import { playResult, redisClock, sensorPlan } from '../../../support/play-results.ts';
 
-function shown(change: Partial<ClockCourse>, clock: ChosenClock | null = null): string {
-  const result = playResult();
+function shown(change: Partial<ClockCourse>, clock: ChosenClock | null = null, elsewhere = 0): string {
+  const result = playResult({ elsewhere });
   const state = beginRun(['a'], false);
   const sensor = {
     ...state.sensors.get('a')!,
@@ -21,6 +21,11 @@ function shown(change: Partial<ClockCourse>, clock: ChosenClock | null = null): 
 
 test('clocks that went as they should are worth no word', () => {
   assert.doesNotMatch(shown({}), /clock was set|due times were moved/);
+});
+
+test('packets of other sensors are named where there are any', () => {
+  assert.doesNotMatch(shown({}), /other sensors/);
+  assert.match(shown({}, null, 1234), /^ {2}a: 1,234 packets left to other sensors$/m);
 });
 
 test('a clock that was set and a course that was followed are told with their figures', () => {

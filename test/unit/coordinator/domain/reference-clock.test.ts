@@ -2,8 +2,8 @@
 // have nothing in common.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { chooseClock, type ChosenClock, type ClockWish } from '@capfleet/coordinator/domain/reference-clock';
-import type { SystemClockFacts } from '@capfleet/shared/contract/reference-clock';
+import { chooseClock, type ChosenClock } from '@capfleet/coordinator/domain/reference-clock';
+import type { ClockWish, SystemClockFacts } from '@capfleet/shared/contract/reference-clock';
 import type { ClockFacts } from '@capfleet/shared/contract/report';
 
 const LIMIT = 5_000_000n;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { addsUp, refusalCauses, type PlayResult, type RunReport } from '@capfleet/shared/contract/report';
+import type { SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import { Failure } from '@capfleet/shared/errors/failure';
 import { showReport } from '@capfleet/cli/show/report';
 import { reportRun, type Thresholds } from '@capfleet/coordinator/domain/run-report';
@@ -227,6 +228,52 @@ describe('the report of a run', () => {
     const state = apply(playing(), reported('a'), reported('b', nothing));
     const report = reportRun('run-1', state, [plans[0]!, sensorPlan('b', { files: [] })]);
     assert.deepEqual(broken(report), []);
+  });
+});
+
+describe('the report of a set that is shared by flow', () => {
+  const files = [planFile({ packets: 7 }), planFile({ packets: 5 })];
+  const shared = (change: Partial<SensorPlan['timeline']> = {}) =>
+    ['a', 'b'].map((sensor, index) =>
+      sensorPlan(sensor, {
+        files,
+        share: { index, of: 2, tunnels: 'inner' },
+        timeline: { ...sensorPlan(sensor).timeline, ...change },
+      }),
+    );
+  const own = (read: number, elsewhere: number): Partial<PlayResult> => ({
+    accounts: accounts({ read, sent: read }),
+    elsewhere,
+  });
+  const report = (a: Partial<PlayResult>, b: Partial<PlayResult>, timeline = {}): RunReport =>
+    reportRun('run-1', apply(playing(), reported('a', a), reported('b', b)), shared(timeline));
+
+  test('has each packet of the set once in its totals, and each sensor has read the whole set', () => {
+    const good = report(own(8, 4), own(4, 8));
+    assert.deepEqual(broken(good), []);
+    assert.deepEqual([good.totals.read, good.totals.sent], [12, 12]);
+    const text = good.verdict.findings.find(({ check }) => check === 'shared')?.text;
+    assert.equal(text, '12 packets were the share of one sensor each, of 12 that each of them read');
+  });
+
+  test('holds where a sensor splits its frames or has none', () => {
+    const split = accounts({ read: 12, sent: 12, segmented: 2, segments: 6 });
+    assert.deepEqual(broken(report({ accounts: split, elsewhere: 4 }, own(4, 8))), []);
+    assert.deepEqual(broken(report(own(12, 0), own(0, 12))), []);
+  });
+
+  test('does not hold where a packet is nobody’s or two sensors’, also in a window', () => {
+    assert.deepEqual(broken(report(own(8, 4), own(3, 9))), ['shared']);
+    assert.deepEqual(broken(report(own(8, 4), own(5, 7))), ['shared']);
+    assert.deepEqual(broken(report(own(8, 4), own(4, 7), { windowed: true })), ['shared']);
+    assert.deepEqual(broken(report(own(8, 4), own(4, 7))), ['b: complete', 'shared']);
+    assert.deepEqual(broken(report(own(2, 1), own(1, 2), { limit: 3 })), []);
+  });
+
+  test('says nothing of shares where one sensor has no report, or a time ended it', () => {
+    const state = apply(playing(), { type: 'lost', sensor: 'a' }, reported('b', own(4, 8)));
+    assert.deepEqual(broken(reportRun('run-1', state, shared())), ['a: reported']);
+    assert.deepEqual(broken(report(own(8, 4), own(4, 7), { duration: '5' })), []);
   });
 });
 

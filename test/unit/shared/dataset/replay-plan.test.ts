@@ -105,6 +105,19 @@ describe('a replay plan', () => {
     );
   });
 
+  test('by flow gives every sensor all files, and a share of its own where there are several', () => {
+    const rule = { by: 'flow', tunnels: 'outer' } as const;
+    const plans = planReplay(set, request({ rule }), 'dump.json');
+    const [alone] = planReplay(set, request({ rule, sensors: ['one'] }), 'dump.json');
+    assert.deepEqual(
+      plans.map(({ files, share }) => [files, share]),
+      [0, 1].map((index) => [alone?.files, { index, of: 2, tunnels: 'outer' }]),
+    );
+    assert.equal(alone?.share, undefined);
+    for (const plan of plans)
+      assert.deepEqual(sensorPlanSchema.parse(JSON.parse(JSON.stringify(plan))), plan);
+  });
+
   test('is refused for a set without a packet', () => {
     const empty = buildDataSet([mappedFile('e', null), failedMap('f')]);
     assert.throws(() => planReplay(empty, request(), 'dump.json'), {
@@ -133,6 +146,7 @@ describe('the schema of a plan refuses', () => {
     ['a base that is no integer', { ...plan, timeline: { ...plan.timeline, base: '1.5' } }],
     ['a file without a path', { ...plan, files: [{ ...file, path: '' }] }],
     ['a count below zero', { ...plan, files: [{ ...file, packets: -1 }] }],
+    ['a share of nothing', { ...plan, share: { index: 2, of: 2, tunnels: 'inner' } }],
     ['a sensor without a name', { ...plan, sensor: '' }],
     ['a plan without policies', { ...plan, policies: undefined }],
   ] as const) {

@@ -148,7 +148,10 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
         await sleep(HEARTBEAT_MS);
       }
     }
-    if (what.type === 'report' && untold === run) untold = null;
+    if (what.type !== 'report' || untold !== run) return;
+    untold = null;
+    // Whoever wants this sensor next need not wait for a heartbeat.
+    await register().catch(() => undefined);
   }
 
   /** @param signal aborted when the run is given up, and another one may be prepared */

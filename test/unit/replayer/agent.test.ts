@@ -147,11 +147,11 @@ describe('an agent', () => {
   });
 
   test('joins a run that has begun, whenever it began', () => {
-    const job = { ...prepareJob(RUN, EPOCH), startedAt: { start: String(start), clock: 'redis' as const } };
+    const job = { ...prepareJob(RUN, EPOCH), startedAt: { start: String(start), clock: 'system' as const } };
     let { state } = step({ phase: 'idle' }, { type: 'plan', job }, 'one');
     state = step(state, events.prepared, 'one').state;
     const { effects } = step(state, events['a commit in the past'], 'one');
-    assert.deepEqual(effects.map(tell), [`start ${String(start)}`, `say acknowledged to ${RUN}/5`]);
+    assert.deepEqual(effects.map(tell), [`start ${String(start)} by system`, `say acknowledged to ${RUN}/5`]);
   });
 
   test('says who it is busy with, and how late the start came', () => {

@@ -4,7 +4,13 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClockWish } from '@capfleet/shared/contract/reference-clock';
 import type { RunReport } from '@capfleet/shared/contract/report';
-import { MESSAGE_VERSION, RUN_RENEWAL_MS, type Registration } from '@capfleet/shared/contract/agent-messages';
+import {
+  HEARTBEAT_MS,
+  MESSAGE_VERSION,
+  RUN_HOLD_MS,
+  RUN_RENEWAL_MS,
+  type Registration,
+} from '@capfleet/shared/contract/agent-messages';
 import type { SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import { asFailure, Failure } from '@capfleet/shared/errors/failure';
 import { MILLISECOND, type Nanos } from '@capfleet/shared/time/nanos';
@@ -325,11 +331,15 @@ async function holdSensors(
   { run, whenBusy, interrupted }: RunRequest,
   sensors: readonly string[],
 ): Promise<void> {
+  // A registration may be a heartbeat old, and a hold that of a coordinator that is gone.
+  const upToDate = performance.now() + RUN_HOLD_MS + HEARTBEAT_MS;
   for (;;) {
     interrupted.throwIfAborted();
     const busy = await busySensor({ channel, store }, run, sensors);
     if (busy === null) return;
-    if (whenBusy === 'refuse') throw new Failure('sensor-busy', busy);
+    const { isSure, ...fields } = busy;
+    if (whenBusy === 'refuse' && (isSure || performance.now() > upToDate))
+      throw new Failure('sensor-busy', fields);
     await sleep(BUSY_PAUSE_MS);
   }
 }
@@ -338,20 +348,22 @@ async function busySensor(
   { channel, store }: RunWorld,
   run: string,
   sensors: readonly string[],
-): Promise<{ sensor: string; run: string } | null> {
+): Promise<{ sensor: string; run: string; isSure: boolean } | null> {
   const hold = await store.hold(run, sensors);
   if (!hold.held) {
-    if (hold.by === 'run') return { sensor: hold.sensor, run: hold.run };
+    if (hold.by === 'run') {
+      const { busyWith = null } = (await channel.registrations()).get(hold.sensor) ?? {};
+      return { sensor: hold.sensor, run: hold.run, isSure: busyWith === hold.run };
+    }
     throw new Failure('run-taken', { run });
   }
   // A run whose coordinator is gone has no hold, and its sensors may still play.
   const registered = await channel.registrations();
   for (const sensor of sensors) {
     const other = registered.get(sensor)?.busyWith ?? null;
-    // Of a run that is over, the registration may be a second old.
-    if (other === null || other === run || (await store.report(other)) !== null) continue;
+    if (other === null || other === run) continue;
     await store.release(run, sensors);
-    return { sensor, run: other };
+    return { sensor, run: other, isSure: false };
   }
   return null;
 }

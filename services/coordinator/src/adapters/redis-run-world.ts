@@ -1,7 +1,7 @@
 // What runs are carried through with, over Redis, in the name of one coordinator.
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '@capfleet/shared/log/logger';
-import type { RunWorld } from '../usecases/replay-run.ts';
+import type { RunWorld } from '../usecases/run-request.ts';
 import { redisRunStore } from './redis-run-store.ts';
 import { redisSensorChannel } from './redis-sensor-channel.ts';
 

@@ -2,16 +2,8 @@
 // made by the state machine in domain/run-state; here they meet the sensors and the clock.
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ClockWish } from '@capfleet/shared/contract/reference-clock';
 import type { RunReport } from '@capfleet/shared/contract/report';
-import {
-  HEARTBEAT_MS,
-  MESSAGE_VERSION,
-  RUN_HOLD_MS,
-  RUN_RENEWAL_MS,
-  type Registration,
-} from '@capfleet/shared/contract/agent-messages';
-import type { SensorPlan } from '@capfleet/shared/dataset/replay-plan';
+import { MESSAGE_VERSION, RUN_RENEWAL_MS, type Registration } from '@capfleet/shared/contract/agent-messages';
 import { asFailure, Failure } from '@capfleet/shared/errors/failure';
 import { MILLISECOND, type Nanos } from '@capfleet/shared/time/nanos';
 import { chooseClock } from '../domain/reference-clock.ts';
@@ -20,61 +12,25 @@ import {
   beginRun,
   FIRST_EPOCH,
   step,
-  type Phase,
   type RunEffect,
   type RunEvent,
   type RunState,
 } from '../domain/run-state.ts';
 import { decideStart } from '../domain/start-time.ts';
-import type { KeptRun, RunStore, RunStory } from '../ports/run-store.ts';
+import type { KeptRun, RunStory } from '../ports/run-store.ts';
 import type { SensorChannel } from '../ports/sensor-channel.ts';
+import { holdSensors, waitForSensors } from './admit-run.ts';
 import { Liveness } from './liveness.ts';
+import { ACKNOWLEDGE_GUARD_MS, PhaseDeadline, STOP_DEADLINE_MS } from './phase-deadline.ts';
+import type { RunRequest, RunWatch, RunWorld } from './run-request.ts';
 
-const REGISTRATION_PAUSE_MS = 100;
-const BUSY_PAUSE_MS = 250;
-/** Acknowledgements must be in this long before the start, so that a cancel still reaches everybody. */
-const ACKNOWLEDGE_GUARD_MS = 250;
-/** However far off the start is: who is silent for so long is not there. */
-const LONGEST_ACKNOWLEDGE_MS = 10_000;
 /** Room for the acknowledgements before that. */
 export const SHORTEST_LEAD: Nanos = 500_000_000n;
 /** A plan is void this long after the latest start that its run could have, unless a later one is asked for. */
 const PLAN_GRACE: Nanos = 2_000_000_000n;
-const STOP_DEADLINE_MS = 5000;
 const FINISH_LIMIT_MS = 1000;
 type Joining = Extract<RunEffect, { do: 'prepare' }>;
 const INTERRUPTED = Symbol('interrupted');
-
-/** What a run is carried through with. */
-export interface RunWorld {
-  readonly channel: SensorChannel;
-  readonly store: RunStore;
-}
-
-/** What is told of a run while it is carried through, and how it is ended. */
-export interface RunWatch {
-  /** Aborted: every sensor stops, and the report comes all the same. */
-  readonly interrupted: AbortSignal;
-  readonly onChange: (state: RunState) => void;
-}
-
-export interface RunRequest extends RunWatch {
-  readonly run: string;
-  readonly plans: readonly SensorPlan[];
-  readonly lead: Nanos;
-  /** The start on the clock that is chosen, at least the lead from when all are ready; null: as soon as that. */
-  readonly startAt: Nanos | null;
-  readonly clock: ClockWish;
-  readonly maxClockBound: Nanos;
-  readonly sensorTimeoutMs: number;
-  readonly prepareTimeoutMs: number;
-  /** A sensor that another run has: that one's end is waited for, or this one is refused. */
-  readonly whenBusy: 'wait' | 'refuse';
-  /** Without a coordinator for so long the sensors stop; null: they play on. */
-  readonly orphanTimeoutMs: number | null;
-  /** A sensor that is lost while it plays may come back for so long; null: it stays out. */
-  readonly rejoinMs: number | null;
-}
 
 /**
  * A run from its beginning to its report.
@@ -84,8 +40,9 @@ export async function replayRun(world: RunWorld, request: RunRequest): Promise<R
   const { channel, store } = world;
   const { run, plans } = request;
   const sensors = plans.map(({ sensor }) => sensor);
-  const registered = await waitForSensors(channel, sensors, request);
+  await waitForSensors(channel, sensors, request);
   await holdSensors(world, request, sensors);
+  const registered = await channel.registrations();
   const now = await channel.now();
   const { startAt, lead, prepareTimeoutMs, orphanTimeoutMs, rejoinMs } = request;
   const latest = now + BigInt(prepareTimeoutMs) * MILLISECOND + lead;
@@ -323,115 +280,4 @@ function isStopped({ sensors }: RunState): boolean {
 async function longAfter(interrupted: AbortSignal): Promise<void> {
   if (!interrupted.aborted) await once(interrupted, 'abort');
   await sleep(STOP_DEADLINE_MS + ACKNOWLEDGE_GUARD_MS);
-}
-
-/** Two runs never have one sensor. */
-async function holdSensors(
-  { channel, store }: RunWorld,
-  { run, whenBusy, interrupted }: RunRequest,
-  sensors: readonly string[],
-): Promise<void> {
-  // A registration may be a heartbeat old, and a hold that of a coordinator that is gone.
-  const upToDate = performance.now() + RUN_HOLD_MS + HEARTBEAT_MS;
-  for (;;) {
-    interrupted.throwIfAborted();
-    const busy = await busySensor({ channel, store }, run, sensors);
-    if (busy === null) return;
-    const { isSure, ...fields } = busy;
-    if (whenBusy === 'refuse' && (isSure || performance.now() > upToDate))
-      throw new Failure('sensor-busy', fields);
-    await sleep(BUSY_PAUSE_MS);
-  }
-}
-
-async function busySensor(
-  { channel, store }: RunWorld,
-  run: string,
-  sensors: readonly string[],
-): Promise<{ sensor: string; run: string; isSure: boolean } | null> {
-  const hold = await store.hold(run, sensors);
-  if (!hold.held) {
-    if (hold.by === 'run') {
-      const { busyWith = null } = (await channel.registrations()).get(hold.sensor) ?? {};
-      return { sensor: hold.sensor, run: hold.run, isSure: busyWith === hold.run };
-    }
-    throw new Failure('run-taken', { run });
-  }
-  // A run whose coordinator is gone has no hold, and its sensors may still play.
-  const registered = await channel.registrations();
-  for (const sensor of sensors) {
-    const other = registered.get(sensor)?.busyWith ?? null;
-    if (other === null || other === run) continue;
-    await store.release(run, sensors);
-    return { sensor, run: other, isSure: false };
-  }
-  return null;
-}
-
-async function waitForSensors(
-  channel: SensorChannel,
-  sensors: readonly string[],
-  request: RunRequest,
-): Promise<Map<string, Registration>> {
-  const deadline = performance.now() + request.sensorTimeoutMs;
-  for (;;) {
-    request.interrupted.throwIfAborted();
-    const registered = await channel.registrations();
-    const missing = sensors.find((sensor) => !registered.has(sensor));
-    if (missing === undefined) return registered;
-    if (performance.now() > deadline) {
-      const known = [...registered.keys()].sort().join(', ');
-      throw new Failure('sensor-unknown', { sensor: missing, known: known === '' ? 'none' : known });
-    }
-    await new Promise((resolve) => setTimeout(resolve, REGISTRATION_PAUSE_MS));
-  }
-}
-
-/** How long the current phase may last; playing has no end of its own. */
-class PhaseDeadline {
-  seconds = 0;
-  #phase: Phase | null = null;
-  #at = Number.POSITIVE_INFINITY;
-  #startsAt = 0;
-
-  readonly #prepareMs: number;
-
-  constructor(prepareMs: number) {
-    this.#prepareMs = prepareMs;
-  }
-
-  follow(phase: Phase): void {
-    if (phase === this.#phase) return;
-    this.#phase = phase;
-    // The commit's deadline hangs on its start, see `beginCommit`.
-    if (phase === 'preparing') this.#begin(this.#prepareMs);
-    else if (phase === 'stopping') this.#begin(STOP_DEADLINE_MS);
-    else if (phase === 'armed') this.#end(this.#startsAt);
-    else if (phase !== 'committing') this.#begin(Number.POSITIVE_INFINITY);
-  }
-
-  /** @param asked the instant that the lead counts from, as `performance.now()` tells it */
-  beginCommit(asked: number, lead: Nanos): void {
-    this.#phase = 'committing';
-    this.#startsAt = asked + Number(lead) / 1e6;
-    const left = this.#startsAt - ACKNOWLEDGE_GUARD_MS - performance.now();
-    this.#begin(Math.min(left, LONGEST_ACKNOWLEDGE_MS));
-  }
-
-  get passed(): boolean {
-    return performance.now() > this.#at;
-  }
-
-  get leftMs(): number {
-    return Math.max(1, this.#at - performance.now());
-  }
-
-  #begin(milliseconds: number): void {
-    this.seconds = milliseconds / 1000;
-    this.#end(performance.now() + milliseconds);
-  }
-
-  #end(at: number): void {
-    this.#at = at;
-  }
 }

@@ -35,7 +35,7 @@ describe('an agent', () => {
     });
     const agent = await startReplayer(t, redis.url, 'one', ['--interface', 'null']);
     const replay = startRun('one');
-    await agent.says('"word":"acknowledged"', 30_000);
+    await agent.says('"word":"confirm"', 30_000);
     await client.config('SET', 'maxmemory', '1');
     await agent.says('telling the coordinator failed', 30_000);
     await client.config('SET', 'maxmemory', '0');

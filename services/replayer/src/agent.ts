@@ -1,7 +1,8 @@
 // An agent's behaviour as a pure state machine: (state, event) → state and effects. It never starts on anything but
-// a committed start of the run it is prepared for, and follows only the newest epoch of that run it has seen.
+// a committed start of the run it is prepared for, which it must have heard in time that every other sensor knows, too;
+// and it follows only the newest epoch of that run it has seen.
 //
-//   idle ─plan→ preparing ─prepared→ ready ─commit→ armed ─started→ playing ─ended→ idle
+//   idle ─plan→ preparing ─prepared→ ready ─commit→ committed ─confirm→ playing ─ended→ idle
 //          any of them ─cancel / stop / failure→ idle, with a word about it to the coordinator
 import type { ClockFacts, PlayResult } from '@capfleet/shared/contract/report';
 import type { FromSensor, PrepareJob } from '@capfleet/shared/contract/agent-messages';
@@ -12,7 +13,7 @@ import type { CommittedStart } from './start-instant.ts';
 export type AgentState =
   | { readonly phase: 'idle' }
   | {
-      readonly phase: 'preparing' | 'ready' | 'playing' | 'stopping';
+      readonly phase: 'preparing' | 'ready' | 'committed' | 'playing' | 'stopping';
       readonly run: string;
       readonly epoch: number;
       /** The run has begun without it. */
@@ -26,6 +27,10 @@ export type AgentEvent =
   | { readonly type: 'failed'; readonly error: FailureRecord }
   /** `lead`: ns from now until the start, by this agent's clock. */
   | ({ readonly type: 'commit'; readonly epoch: number; readonly lead: Nanos } & CommittedStart)
+  /** `lead`: as above. */
+  | { readonly type: 'confirm'; readonly epoch: number; readonly lead: Nanos }
+  /** The start has passed, and nobody confirmed it. */
+  | { readonly type: 'unconfirmed'; readonly epoch: number }
   | { readonly type: 'cancel'; readonly epoch: number }
   | { readonly type: 'stop' }
   | { readonly type: 'ended'; readonly result: PlayResult };
@@ -40,8 +45,10 @@ export type AgentEffect =
   | { readonly do: 'prepare'; readonly job: PrepareJob }
   /** Tells the coordinator of that run. */
   | { readonly do: 'say'; readonly run: string; readonly epoch: number; readonly what: Said }
-  /** Arms the play for the start. */
-  | ({ readonly do: 'start' } & CommittedStart)
+  /** Brings the start to this host's clock; without a confirmation soon after it, an `unconfirmed` event follows. */
+  | ({ readonly do: 'arm' } & CommittedStart)
+  /** Has the play start at that instant. */
+  | { readonly do: 'start' }
   /** Ends the play; an `ended` event follows. */
   | { readonly do: 'stop' }
   /** Gives up what is prepared, silently; nothing was sent. */
@@ -63,6 +70,12 @@ export function step(state: AgentState, event: AgentEvent, sensor: string): Agen
   if (state.phase === 'idle') return stay;
   const { run, epoch } = state;
   const say = (what: Said): AgentEffect => ({ do: 'say', run, epoch, what });
+  const refuse = (failure: Failure): AgentStep => ({
+    state: idle,
+    effects: [say({ type: 'refused', error: failure.toRecord() }), { do: 'abandon' }],
+  });
+  const missed = (lead: Nanos): Failure =>
+    new Failure('start-missed', { sensor, milliseconds: Number(lead / 1_000_000n) });
   if ('epoch' in event && event.epoch !== epoch) return stay;
 
   switch (event.type) {
@@ -73,17 +86,26 @@ export function step(state: AgentState, event: AgentEvent, sensor: string): Agen
       return { state: idle, effects: [say({ type: 'refused', error: event.error }), { do: 'abandon' }] };
     case 'commit':
       if (state.phase !== 'ready') return stay;
-      if (!state.joins && event.lead < SHORTEST_LEAD) {
-        const error = new Failure('start-missed', {
-          sensor,
-          milliseconds: Number(event.lead / 1_000_000n),
-        }).toRecord();
-        return { state: idle, effects: [say({ type: 'refused', error }), { do: 'abandon' }] };
-      }
+      if (state.joins)
+        return {
+          state: { ...state, phase: 'playing' },
+          effects: [
+            { do: 'arm', clock: event.clock, start: event.start },
+            { do: 'start' },
+            say({ type: 'acknowledged' }),
+          ],
+        };
+      if (event.lead < SHORTEST_LEAD) return refuse(missed(event.lead));
       return {
-        state: { ...state, phase: 'playing' },
-        effects: [{ do: 'start', clock: event.clock, start: event.start }, say({ type: 'acknowledged' })],
+        state: { ...state, phase: 'committed' },
+        effects: [{ do: 'arm', clock: event.clock, start: event.start }, say({ type: 'acknowledged' })],
       };
+    case 'confirm':
+      if (state.phase !== 'committed') return stay;
+      if (event.lead < SHORTEST_LEAD) return refuse(missed(event.lead));
+      return { state: { ...state, phase: 'playing' }, effects: [{ do: 'start' }] };
+    case 'unconfirmed':
+      return state.phase === 'committed' ? refuse(new Failure('start-unconfirmed', { sensor })) : stay;
     case 'cancel':
       // An armed play is stopped rather than dropped: it may have begun, and then there is something to report.
       if (state.phase === 'playing')

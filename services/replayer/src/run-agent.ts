@@ -30,6 +30,8 @@ const PROGRESS_MS = 1000;
 /** Who joins a run begins with what is due by then. */
 const JOIN_LEAD: Nanos = 20_000_000n;
 const CLAIM_RETRY_MS = 500;
+/** After the start that it waited for a sensor says that nobody confirmed it, when the others are well on their way. */
+const UNCONFIRMED_MS = 250;
 /** From the word to stop to the report, which tells the interface's counters; the rest takes well below a second. */
 const STOP_LIMIT_MS = COUNTERS_SETTLE_MS + 1500;
 /** The report is on its way for so long; the channel closes behind it. */
@@ -113,16 +115,19 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
         log.info({ run: effect.run, word: effect.what.type }, 'to the coordinator');
         void tell(effect);
         return;
-      case 'start': {
+      case 'arm': {
         const offset = clock ? offsetOf(clock, effect.clock) : 0n;
         origin = effect.start - offset;
-        if (play && state.phase !== 'idle') lease = leaseTo(play, state.run, state.epoch);
         world.clocks.begin(origin, offset, effect.clock);
+        if (state.phase !== 'idle') expectConfirmation(state.epoch);
+        return;
+      }
+      case 'start':
+        if (play && state.phase !== 'idle') lease = leaseTo(play, state.run, state.epoch);
         play?.start(origin, 'joins' in state && state.joins ? world.monotonicNow() + JOIN_LEAD : null);
         if (state.phase !== 'idle') attend(state.run);
         if (isPaused) play?.pause();
         return;
-      }
       case 'stop':
         play?.stop();
         return;
@@ -173,6 +178,8 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
         }
         const lead = committed.start - offsetOf(clock, committed.clock) - world.monotonicNow();
         handle({ type: 'commit', epoch: message.epoch, lead, ...committed });
+      } else if (message.type === 'confirm') {
+        handle({ ...message, lead: origin - world.monotonicNow() });
       } else handle(message);
     });
     clock = await world.clocks.facts();
@@ -250,11 +257,20 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
     return state.phase !== 'idle' && state.run === run && state.epoch === epoch;
   }
 
+  /** Nobody starts alone: a start that is not confirmed by then is none. */
+  function expectConfirmation(epoch: number): void {
+    const left = Number((origin - world.monotonicNow()) / 1_000_000n) + UNCONFIRMED_MS;
+    const expire = (): void => {
+      handle({ type: 'unconfirmed', epoch });
+    };
+    setTimeout(expire, Math.min(Math.max(left, 0), LONGEST_TIMER_MS)).unref();
+  }
+
   /** A plan whose start is not committed in time is void: its coordinator is gone, or it came late. */
   function giveUpWhenExpired({ run, epoch, validUntil }: PrepareJob, { offset }: ClockFacts): void {
     const left = BigInt(validUntil) - BigInt(offset) - world.monotonicNow();
     const expire = (): void => {
-      if (!isAt(run, epoch) || state.phase === 'playing' || state.phase === 'stopping') return;
+      if (!isAt(run, epoch) || (state.phase !== 'preparing' && state.phase !== 'ready')) return;
       log.warn({ run }, 'no start was committed in time');
       handle({ type: 'cancel', epoch });
     };

@@ -70,6 +70,8 @@ export const toSensorsSchema = z.discriminatedUnion('type', [
     /** T0 on that clock, ns since the epoch. */
     start: nanos,
   }),
+  /** Everybody has acknowledged: the committed start holds. Who does not hear it stays out. */
+  z.object({ type: z.literal('confirm'), epoch: count }),
   z.object({ type: z.literal('cancel'), epoch: count, reason: z.string() }),
   z.object({ type: z.literal('stop') }),
 ]);

@@ -250,6 +250,10 @@ export const errorTable = {
     'add it to --sensors',
   ),
   'start-missed': failed('sensor {sensor} got the start only {milliseconds} ms before it', 'raise --lead'),
+  'start-unconfirmed': failed(
+    'sensor {sensor} did not hear that every sensor knows the start, and stayed out',
+    'look at its connection to Redis; raise --lead',
+  ),
   'agent-ended': failed('the replay agent of this host ended before the run did', 'see what it said above'),
   'run-unknown': failed('no run {run} is kept', 'see which there are with `capfleet status`'),
   'run-taken': failed(
@@ -336,6 +340,10 @@ export const errorTable = {
   'redis-unreachable': passing(
     'cannot reach Redis at {url}: {reason}',
     'check --redis and that the server runs',
+  ),
+  'redis-refused': failed(
+    'Redis takes no more: {reason}',
+    'give it memory (maxmemory), or find out what fills it',
   ),
   'result-invalid': failed(
     'the result for {path} is none that this coordinator reads: {reason}',

@@ -20,7 +20,7 @@ const result = playResult();
 const start = 1_700_000_000_000_000_000n;
 
 type Phase = AgentState['phase'];
-const PHASES: Phase[] = ['idle', 'preparing', 'ready', 'playing', 'stopping'];
+const PHASES: Phase[] = ['idle', 'preparing', 'ready', 'committed', 'playing', 'stopping'];
 
 function stateIn(phase: Phase, joins = false): AgentState {
   return phase === 'idle' ? { phase } : { phase, run: RUN, epoch: EPOCH, joins };
@@ -38,6 +38,11 @@ const events = {
   'a commit in the past': { type: 'commit', epoch: EPOCH, clock: 'system', start, lead: -1_000_000_000n },
   'a commit of an older epoch': { type: 'commit', epoch: EPOCH - 1, clock: 'system', start, lead: 10n ** 9n },
   'a commit of a newer epoch': { type: 'commit', epoch: EPOCH + 1, clock: 'system', start, lead: 10n ** 9n },
+  'a confirmation': { type: 'confirm', epoch: EPOCH, lead: SHORTEST_LEAD },
+  'a confirmation too late': { type: 'confirm', epoch: EPOCH, lead: SHORTEST_LEAD - 1n },
+  'a confirmation of an older epoch': { type: 'confirm', epoch: EPOCH - 1, lead: SHORTEST_LEAD },
+  'no confirmation': { type: 'unconfirmed', epoch: EPOCH },
+  'no confirmation of an older epoch': { type: 'unconfirmed', epoch: EPOCH - 1 },
   'a cancel': { type: 'cancel', epoch: EPOCH },
   'a cancel of an older epoch': { type: 'cancel', epoch: EPOCH - 1 },
   'a stop': { type: 'stop' },
@@ -51,6 +56,7 @@ const TRANSITIONS: Partial<Record<EventName, Partial<Record<Phase, [Phase, ...st
     idle: ['preparing', 'prepare run-2/1'],
     preparing: ['preparing', 'say refused sensor-busy to run-2/1'],
     ready: ['ready', 'say refused sensor-busy to run-2/1'],
+    committed: ['committed', 'say refused sensor-busy to run-2/1'],
     playing: ['playing', 'say refused sensor-busy to run-2/1'],
     stopping: ['stopping', 'say refused sensor-busy to run-2/1'],
   },
@@ -60,6 +66,7 @@ const TRANSITIONS: Partial<Record<EventName, Partial<Record<Phase, [Phase, ...st
     idle: ['preparing', `prepare ${RUN}/6`],
     preparing: ['preparing', 'abandon', `prepare ${RUN}/6`],
     ready: ['preparing', 'abandon', `prepare ${RUN}/6`],
+    committed: ['preparing', 'abandon', `prepare ${RUN}/6`],
     playing: ['playing', `say refused sensor-busy to ${RUN}/6`],
     stopping: ['stopping', `say refused sensor-busy to ${RUN}/6`],
   },
@@ -67,20 +74,26 @@ const TRANSITIONS: Partial<Record<EventName, Partial<Record<Phase, [Phase, ...st
   failed: {
     preparing: ['idle', `say refused link-failed to ${RUN}/5`, 'abandon'],
     ready: ['idle', `say refused link-failed to ${RUN}/5`, 'abandon'],
+    committed: ['idle', `say refused link-failed to ${RUN}/5`, 'abandon'],
     playing: ['idle', `say refused link-failed to ${RUN}/5`, 'abandon'],
     stopping: ['idle', `say refused link-failed to ${RUN}/5`, 'abandon'],
   },
-  'a commit': { ready: ['playing', `start ${String(start)} by system`, `say acknowledged to ${RUN}/5`] },
+  'a commit': { ready: ['committed', `arm ${String(start)} by system`, `say acknowledged to ${RUN}/5`] },
+  'a confirmation': { committed: ['playing', 'start'] },
+  'a confirmation too late': { committed: ['idle', `say refused start-missed to ${RUN}/5`, 'abandon'] },
+  'no confirmation': { committed: ['idle', `say refused start-unconfirmed to ${RUN}/5`, 'abandon'] },
   'a commit too late': { ready: ['idle', `say refused start-missed to ${RUN}/5`, 'abandon'] },
   'a commit in the past': { ready: ['idle', `say refused start-missed to ${RUN}/5`, 'abandon'] },
   'a cancel': {
     preparing: ['idle', 'abandon'],
     ready: ['idle', 'abandon'],
+    committed: ['idle', 'abandon'],
     playing: ['stopping', 'stop'],
   },
   'a stop': {
     preparing: ['idle', 'abandon'],
     ready: ['idle', 'abandon'],
+    committed: ['idle', 'abandon'],
     playing: ['stopping', 'stop'],
   },
   ended: {
@@ -97,8 +110,8 @@ function tell(effect: AgentEffect): string {
       const code = effect.what.type === 'refused' ? ` ${effect.what.error.code}` : '';
       return `say ${effect.what.type}${code} to ${effect.run}/${effect.epoch}`;
     }
-    case 'start':
-      return `start ${String(effect.start)} by ${effect.clock}`;
+    case 'arm':
+      return `arm ${String(effect.start)} by ${effect.clock}`;
     default:
       return effect.do;
   }
@@ -122,7 +135,7 @@ describe('an agent', () => {
   test('follows a run from plan to report, and is free again', () => {
     let state: AgentState = { phase: 'idle' };
     const said: string[] = [];
-    for (const name of ['the same plan again', 'prepared', 'a commit', 'ended'] as const) {
+    for (const name of ['the same plan again', 'prepared', 'a commit', 'a confirmation', 'ended'] as const) {
       const next = step(state, events[name], 'one');
       state = next.state;
       said.push(...next.effects.map(tell));
@@ -130,8 +143,9 @@ describe('an agent', () => {
     assert.deepEqual(said, [
       `prepare ${RUN}/5`,
       `say ready to ${RUN}/5`,
-      `start ${String(start)} by system`,
+      `arm ${String(start)} by system`,
       `say acknowledged to ${RUN}/5`,
+      'start',
       `say report to ${RUN}/5`,
     ]);
     assert.deepEqual(state, { phase: 'idle' });
@@ -143,7 +157,7 @@ describe('an agent', () => {
     assert.deepEqual(step(state, events['a commit'], 'one'), { state, effects: [] });
     assert.deepEqual(step(state, events['a cancel'], 'one'), { state, effects: [] });
     const { effects } = step(state, events['a commit of a newer epoch'], 'one');
-    assert.deepEqual(effects.map(tell), [`start ${String(start)} by system`, `say acknowledged to ${RUN}/6`]);
+    assert.deepEqual(effects.map(tell), [`arm ${String(start)} by system`, `say acknowledged to ${RUN}/6`]);
   });
 
   test('joins a run that has begun, whenever it began', () => {
@@ -151,7 +165,11 @@ describe('an agent', () => {
     let { state } = step({ phase: 'idle' }, { type: 'plan', job }, 'one');
     state = step(state, events.prepared, 'one').state;
     const { effects } = step(state, events['a commit in the past'], 'one');
-    assert.deepEqual(effects.map(tell), [`start ${String(start)} by system`, `say acknowledged to ${RUN}/5`]);
+    assert.deepEqual(effects.map(tell), [
+      `arm ${String(start)} by system`,
+      'start',
+      `say acknowledged to ${RUN}/5`,
+    ]);
   });
 
   test('says who it is busy with, and how late the start came', () => {

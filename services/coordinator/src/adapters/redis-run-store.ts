@@ -97,7 +97,7 @@ export function redisRunStore(redis: string, holder: string, log: Logger): RunSt
       for (const [, fields] of await client.xrange(toSensorsKey(run), '-', '+')) {
         const said = toSensorsSchema.safeParse(parseEntry(fields[1])).data;
         if (said?.type === 'commit') commit = { start: BigInt(said.start), clock: said.clock };
-        else if (said) isOver = true;
+        else if (said?.type === 'cancel' || said?.type === 'stop') isOver = true;
       }
       return { commit, isOver };
     },

@@ -77,8 +77,11 @@ export function redisSensorChannel(redis: string, holder: string, log: Logger): 
     async say(run, message) {
       const keys = [runOwnerKey(run), toSensorsKey(run)];
       const args = [holder, JSON.stringify(message), RUN_KEYS_TTL_SECONDS];
-      if ((await client.eval(SAY, keys.length, ...keys, ...args)) !== 1)
-        throw new Failure('run-taken', { run });
+      const said = await client.eval(SAY, keys.length, ...keys, ...args).catch((error: unknown) => {
+        const isRefused = error instanceof Error && error.name === 'ReplyError';
+        throw isRefused ? new Failure('redis-refused', { reason: error.message }, { cause: error }) : error;
+      });
+      if (said !== 1) throw new Failure('run-taken', { run });
     },
 
     async listen(run, waitMs) {

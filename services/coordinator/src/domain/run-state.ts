@@ -1,6 +1,7 @@
 // A run as the coordinator sees it, as a pure state machine: (state, event) → state and effects. It is a barrier: it
-// commits a start only when every sensor is ready, takes it back unless every sensor acknowledged and is still there
-// at the start, and then only listens. No sensor is ever told "go".
+// commits a start only when every sensor is ready, confirms it when every sensor has acknowledged, takes it back where one
+// has not or is gone before the start, and then only listens. No sensor is ever told "go"; one that hears of a start and
+// not that it is confirmed stays out.
 //
 //   preparing ─all ready→ committing ─all acknowledged→ armed ─start passed→ playing ─all done→ ended
 //   preparing, committing, armed ─refused / lost / deadline / stop→ ended (cancelled)
@@ -76,6 +77,8 @@ export type RunEffect =
       readonly epoch: number;
       readonly startedAt: { readonly start: Nanos; readonly clock: ReferenceName };
     }
+  /** All know the start. */
+  | { readonly do: 'confirm' }
   | { readonly do: 'cancel'; readonly reason: string }
   | { readonly do: 'stop' };
 
@@ -139,7 +142,7 @@ export function step(state: RunState, event: RunEvent): RunStep {
       return takeBack(state, event.sensor);
     case 'stop-asked':
       if (state.stopAsked) return { state, effects: [] };
-      if (state.phase === 'playing' || state.phase === 'committing' || state.phase === 'armed') {
+      if (state.phase === 'playing' || state.phase === 'armed') {
         return { state: { ...state, phase: 'stopping', stopAsked: true }, effects: [{ do: 'stop' }] };
       }
       return cancel({ ...state, stopAsked: true }, 'stopped by the user');
@@ -167,7 +170,9 @@ function hear(state: RunState, message: FromSensor): RunStep {
     case 'acknowledged': {
       const next = update(state, message.sensor, { acknowledged: true });
       const all = next.phase === 'committing' && every(next, ({ acknowledged }) => acknowledged);
-      return { state: all ? { ...next, phase: 'armed' } : next, effects: [] };
+      return all
+        ? { state: { ...next, phase: 'armed' }, effects: [{ do: 'confirm' }] }
+        : { state: next, effects: [] };
     }
     case 'progress':
       return { state: update(state, message.sensor, { progress: message }), effects: [] };

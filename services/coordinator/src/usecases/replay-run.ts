@@ -138,6 +138,9 @@ async function carryThrough(
           start: String(effect.start),
         });
         return;
+      case 'confirm':
+        await channel.say(run, { type: 'confirm', epoch: FIRST_EPOCH });
+        return;
       case 'cancel':
         await channel.say(run, { type: 'cancel', epoch: FIRST_EPOCH, reason: effect.reason });
         return;

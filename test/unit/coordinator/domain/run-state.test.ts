@@ -79,7 +79,7 @@ describe('a run', () => {
     const commit = { do: 'commit', epoch: EPOCH, start: START, clock: 'redis' } as const;
     assert.deepEqual(hear(decided), ['committing', [commit]]);
     assert.deepEqual(hear(acknowledged('b')), ['committing', []]);
-    assert.deepEqual(hear(acknowledged('a')), ['armed', []]);
+    assert.deepEqual(hear(acknowledged('a')), ['armed', [{ do: 'confirm' }]]);
     assert.deepEqual(hear(started), ['playing', []]);
     assert.deepEqual(hear(progress('a', 7), progress('b', 3), progress('a', 9)), ['playing', []]);
     assert.deepEqual(
@@ -102,7 +102,7 @@ describe('a run', () => {
     ['preparing', 'time is up', deadline, 'ended', 'cancel'],
     ['preparing', 'a stop is asked for', stopAsked, 'ended', 'cancel'],
     ['preparing', 'progress is told', progress('a', 1), 'preparing'],
-    ['committing', 'the last sensor acknowledges', acknowledged('b'), 'armed'],
+    ['committing', 'the last sensor acknowledges', acknowledged('b'), 'armed', 'confirm'],
     ['committing', 'the start passes', started, 'committing'],
     ['armed', 'the start passes', started, 'playing'],
     ['armed', 'a sensor is lost', lost('a'), 'ended', 'cancel'],
@@ -119,7 +119,7 @@ describe('a run', () => {
     ['committing', 'a sensor refuses', refused('b'), 'ended', 'cancel'],
     ['committing', 'a sensor is lost', lost('b'), 'ended', 'cancel'],
     ['committing', 'time is up', deadline, 'ended', 'cancel'],
-    ['committing', 'a stop is asked for', stopAsked, 'stopping', 'stop'],
+    ['committing', 'a stop is asked for', stopAsked, 'ended', 'cancel'],
     ['playing', 'a sensor reports', report('a'), 'playing'],
     ['playing', 'a sensor refuses, its play having broken down', refused('a'), 'playing'],
     ['playing', 'a sensor is lost', lost('a'), 'playing'],

@@ -87,7 +87,7 @@ describe('an agent that stands still and comes back', { concurrency: true }, () 
     agent.signal('SIGSTOP');
     const before = (await sent()).length;
     // Waits until the name is free; its place never is.
-    const elsewhere = { elsewhere: true };
+    const elsewhere = { elsewhere: true } as const;
     const other = await startReplayer(t, redis.url, 'two', ['--interface', 'null'], elsewhere);
     agent.signal('SIGCONT');
     const gone = await agent.ended;

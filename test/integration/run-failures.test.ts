@@ -1,7 +1,9 @@
 // Runs whose coordinator is killed, stands still or is another's; agents that die and come back; runs that are stopped
 // from outside. Real processes, a real Redis; every packet has a number, so that nothing can be played twice unseen.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,7 +18,7 @@ import { numbersIn, stamps } from '../support/numbered-set.ts';
 import { startRedis, type RedisServer } from '../support/redis-server.ts';
 import { assertAccounts, makeMappedSet } from '../support/replay-cli.ts';
 import { startCapfleet, startReplayer, type Running } from '../support/start-capfleet.ts';
-import type { AfterHook } from '../support/temp-dir.ts';
+import { tempDir, type AfterHook } from '../support/temp-dir.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 /** Twelve seconds, a packet each 20 ms; the files follow each other. */
@@ -48,9 +50,9 @@ interface Sensor {
   sent(): Promise<number[]>;
 }
 
-async function startSensor(t: AfterHook, name: string): Promise<Sensor> {
+async function startSensor(t: AfterHook, name: string, way = redis.url): Promise<Sensor> {
   const out = join(set.dir, `${name}-${outputs++}.pcap`);
-  const agent = await startReplayer(t, redis.url, name, ['--interface', `file:${out}`]);
+  const agent = await startReplayer(t, way, name, ['--interface', `file:${out}`]);
   return { name, agent, sent: async () => numbersIn(await readFile(out)) };
 }
 
@@ -90,6 +92,53 @@ async function carryOn(t: AfterHook, run: string): Promise<RunReport> {
 }
 
 const whole = Array.from({ length: PACKETS }, (_, index) => index);
+
+/** A way to Redis that is cut, both ways and without a word, by the first thing said over it that holds the text. */
+async function wayThatIsCut(t: AfterHook, text: string): Promise<string> {
+  const path = join(await tempDir(t), 'way.sock');
+  let isCut = false;
+  const server = createServer((client) => {
+    const upstream = connect(redis.url.replace(/^unix:/, ''));
+    const pass = (from: Socket, to: Socket): void => {
+      from.on('data', (data) => {
+        isCut ||= data.includes(text);
+        if (!isCut) to.write(data);
+      });
+      from.on('error', () => undefined);
+      from.on('close', () => {
+        if (!isCut) to.destroy();
+      });
+    };
+    pass(client, upstream);
+    pass(upstream, client);
+    t.after(() => {
+      client.destroy();
+      upstream.destroy();
+      return Promise.resolve();
+    });
+  });
+  server.listen(path);
+  await once(server, 'listening');
+  t.after(() => {
+    server.close();
+    return Promise.resolve();
+  });
+  return `unix:${path}`;
+}
+
+test('a sensor that is cut off just when it acknowledges a start does not start alone', async (t) => {
+  const one = await startSensor(t, 'a1');
+  const two = await startSensor(t, 'a2', await wayThatIsCut(t, '"acknowledged"'));
+  const replay = startRun(t, 'a1,a2', '--lead', '3s', '--assign', 'a1=[0-2]\\.pcap', '--assign', 'a2=.');
+  const report = reportOf(await replay.ended);
+  assert.equal(report.outcome, 'cancelled');
+  assert.equal(report.sensors[1]?.error?.code, 'acknowledge-timeout');
+  // It has not heard that the start was taken back.
+  await two.agent.says('"word":"refused"', 20_000);
+  assert.doesNotMatch(two.agent.output.stderr, /"word":"(cancel|confirm)"/);
+  const sent = [one, two].map(({ sent: numbers }) => numbers().catch(() => []));
+  assert.deepEqual(await Promise.all(sent), [[], []]);
+});
 
 describe('a run whose coordinator is killed', { concurrency: 2 }, () => {
   test('before the commit is started by another, once all are ready', async (t) => {

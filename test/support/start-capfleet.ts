@@ -27,14 +27,19 @@ export interface Running {
 export interface StartOptions {
   env?: NodeJS.ProcessEnv;
   cwd?: string;
-  /** In a network namespace of its own, as on a host without a network. */
-  elsewhere?: boolean;
+  /** In that network namespace; `true`: in one of its own, as on a host without a network. */
+  elsewhere?: string | true;
 }
 
 export function startCapfleet(t: AfterHook, args: readonly string[], options: StartOptions = {}): Running {
   // It ends with this process, however that ends.
-  const { elsewhere = false, ...spawnOptions } = options;
-  const where = elsewhere ? ['unshare', '--net', '--'] : [];
+  const { elsewhere, ...spawnOptions } = options;
+  const where =
+    elsewhere === undefined
+      ? []
+      : elsewhere === true
+        ? ['unshare', '--net', '--']
+        : ['nsenter', `--net=/run/netns/${elsewhere}`, '--'];
   const command = ['--pdeathsig', 'KILL', '--', ...where, process.execPath, program, ...args];
   const child: ChildProcessByStdio<null, Readable, Readable> = spawn('setpriv', command, {
     ...spawnOptions,

@@ -175,17 +175,25 @@ function hear(state: RunState, message: FromSensor): RunStep {
         : { state: next, effects: [] };
     }
     case 'progress':
-      return { state: update(state, message.sensor, { progress: message }), effects: [] };
+      return {
+        state: update(state, message.sensor, { progress: message, error: unlessLost(sensor) }),
+        effects: [],
+      };
     case 'refused':
       return fail(state, message.sensor, message.error);
     case 'report': {
-      const next = update(state, message.sensor, { result: message.result });
+      const next = update(state, message.sensor, { result: message.result, error: unlessLost(sensor) });
       // Nobody plays alone.
       if (state.phase === 'armed' && message.result.outcome !== 'done')
         return cancel(next, `sensor ${message.sensor} ended before the start`);
       return settle(next);
     }
   }
+}
+
+/** One that was cut off for a while, and plays on, was not lost. */
+function unlessLost({ error }: SensorState): FailureRecord | null {
+  return error?.code === 'sensor-lost' ? null : error;
 }
 
 /** A sensor is out: before the start the run is off for all, afterwards the others play on. */

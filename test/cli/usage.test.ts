@@ -6,7 +6,10 @@ import { resolve } from 'node:path';
 import { describe, test } from 'node:test';
 import { ownProcess, runCapfleet } from '../support/capfleet.ts';
 
-const COMMANDS = ['map', 'replay', 'edit', 'tarExtract', 'mapper', 'replayer'];
+const COMMANDS = [
+  ...['map', 'lanes', 'plan', 'replay', 'status', 'stop', 'verify', 'edit', 'tarExtract'],
+  ...['mapper', 'replayer'],
+];
 const REDIS = ['--redis', 'redis://127.0.0.1:1'];
 const DUMP = ['--dump-json', '/nowhere/map.json'];
 const OUT = ['--out-interface', 'null'];
@@ -25,6 +28,14 @@ const refusals: [args: string[], said: RegExp][] = [
   [['map', '--dir-src', '/tmp', '--file-workers', '-1'], /--file-workers <n>' argument '-1' is invalid/],
   [['map', '--dir-src', '/tmp', '--redis', 'http://x'], /"http:\/\/x" is no Redis URL/],
   [['map', '--dir-src', '/tmp', '--worker-timeout', '5'], /"5" is no duration such as 250ms/],
+  [['replay', '--out-interface', ''], /"" names no interface and no file/],
+  [['replay', '--out-interface', 'pcap:'], /"pcap:" names no interface and no file/],
+  [['replayer', ...REDIS, '--sensor', 'a', '--interface', 'file:'], /"file:" names no interface/],
+  [['status'], /required option '--redis <url>' not specified/],
+  [['stop', ...REDIS], /missing required argument 'run'/],
+  [['plan', '--out', ''], /It is empty/],
+  [['replay', ...OUT, '--orphan-timeout', '3s'], /cannot be used with option/],
+  [['replay', '--sensors', 'a', ...REDIS, '--orphan-timeout', '1s'], /it must be at least 2 s/],
   [['tarExtract'], /required option '--in-tarball <file>' not specified/],
   [['tarExtract', '--in-tarball', '/nowhere.tar'], /--out-dir is needed/],
   [['edit', '--source', '/nowhere.pcap'], /--out or --out-dir is needed to know where to write/],

@@ -140,7 +140,7 @@ test('a sensor that is cut off just when it acknowledges a start does not start 
   assert.deepEqual(await Promise.all(sent), [[], []]);
 });
 
-describe('a run whose coordinator is killed', { concurrency: 2 }, () => {
+describe('a run whose coordinator is killed', { concurrency: 3 }, () => {
   test('before the commit is started by another, once all are ready', async (t) => {
     const one = await startSensor(t, 'k1');
     const two = await startSensor(t, 'k2');
@@ -204,7 +204,7 @@ describe('a run whose coordinator is killed', { concurrency: 2 }, () => {
   });
 });
 
-describe('a coordinator', { concurrency: 2 }, () => {
+describe('a coordinator', { concurrency: 3 }, () => {
   test('that was away finds its run taken, and says nothing more in it', async (t) => {
     const sensor = await startSensor(t, 'c1');
     const replay = startRun(t, 'c1', ...LEAD);
@@ -256,7 +256,7 @@ describe('a coordinator', { concurrency: 2 }, () => {
   });
 });
 
-describe('an agent that dies while it plays', { concurrency: 2 }, () => {
+describe('an agent that dies while it plays', { concurrency: 3 }, () => {
   test('and is started again joins where the timeline is, and plays nothing twice', async (t) => {
     const first = await startSensor(t, 'r1');
     const replay = startRun(t, 'r1', ...LEAD, '--rejoin', '30s');

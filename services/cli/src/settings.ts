@@ -39,6 +39,13 @@ export function parsePath(text: string): string {
   return text;
 }
 
+/** As typed; see `parseLink` of the replayer. */
+export function parseInterface(text: string): string {
+  if (/^(|(file|af_packet|af_xdp|pcap):)$/.test(text))
+    throw new InvalidArgumentError(`"${text}" names no interface and no file.`);
+  return text;
+}
+
 export function parsePattern(text: string): RegExp {
   try {
     return new RegExp(text);

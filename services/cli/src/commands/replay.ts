@@ -40,6 +40,7 @@ import {
   addS3Options,
   jsonOption,
   logLevelOption,
+  parseInterface,
   parsePath,
   parsePositive,
   parsePositiveSpan,
@@ -114,9 +115,11 @@ export function replayCommand(run: (action: (world: World) => Promise<ExitCode>)
         .argParser(parsePath)
         .conflicts(planned),
     )
-    .option(
-      '--out-interface <if>',
-      'play from this host: into eth1, af_xdp:eth1 (fastest), pcap:eth1, null or file:PATH',
+    .addOption(
+      new Option(
+        '--out-interface <if>',
+        'play from this host: into eth1, af_xdp:eth1 (fastest), pcap:eth1, null or file:PATH',
+      ).argParser(parseInterface),
     )
     .addOption(
       new Option(

@@ -6,6 +6,7 @@ import { addPacingOptions, pacingOptions, type PacingCommandOptions } from '../p
 import {
   addS3Options,
   logLevelOption,
+  parseInterface,
   parseRedis,
   parseSensorName,
   s3Options,
@@ -34,9 +35,13 @@ export function replayerCommand(
       .addOption(
         new Option('--sensor <name>', 'name of the sensor').argParser(parseSensorName).makeOptionMandatory(),
       )
-      .requiredOption(
-        '--interface <if>',
-        'what to send into: eth1, af_xdp:eth1 (fastest), pcap:eth1, null or file:PATH (a pcap of what goes out)',
+      .addOption(
+        new Option(
+          '--interface <if>',
+          'what to send into: eth1, af_xdp:eth1 (fastest), pcap:eth1, null or file:PATH (a pcap of what goes out)',
+        )
+          .argParser(parseInterface)
+          .makeOptionMandatory(),
       )
       .addOption(
         new Option('--redis <url>', 'Redis of the cluster (redis://…, rediss://…, unix:/path)')

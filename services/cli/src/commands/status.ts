@@ -24,12 +24,17 @@ interface RunStatus {
   readonly holds: boolean | null;
 }
 
+const examples = `Examples:
+  capfleet status --redis redis://queue:6379
+`;
+
 export function statusCommand(run: (action: (world: World) => Promise<ExitCode>) => Promise<void>): Command {
   return new Command('status')
     .description('show which sensors are there, and what became of the runs of the last day')
     .addOption(redisOption().makeOptionMandatory())
     .addOption(jsonOption())
     .addOption(logLevelOption('warn'))
+    .addHelpText('before', examples)
     .action((options: CommandOptions) => run((world) => status(options, world)));
 }
 

@@ -120,7 +120,13 @@ export async function resumeRun(world: RunWorld, run: string, watch: RunWatch): 
   const hold = await store.hold(run, sensors);
   if (!hold.held) throw new Failure('run-taken', { run });
   try {
-    return await carryThrough(world, kept, await channel.registrations(), await store.story(run), watch);
+    return await carryThrough(
+      world,
+      kept,
+      await channel.registrations(sensors),
+      await store.story(run),
+      watch,
+    );
   } catch (thrown) {
     await store.release(run, sensors).catch(() => undefined);
     throw thrown;
@@ -345,7 +351,7 @@ async function busySensor(
     throw new Failure('run-taken', { run });
   }
   // A run whose coordinator is gone has no hold, and its sensors may still play.
-  const registered = await channel.registrations();
+  const registered = await channel.registrations(sensors);
   for (const sensor of sensors) {
     const other = registered.get(sensor)?.busyWith ?? null;
     // Of a run that is over, the registration may be a second old.
@@ -364,11 +370,11 @@ async function waitForSensors(
   const deadline = performance.now() + request.sensorTimeoutMs;
   for (;;) {
     request.interrupted.throwIfAborted();
-    const registered = await channel.registrations();
+    const registered = await channel.registrations(sensors);
     const missing = sensors.find((sensor) => !registered.has(sensor));
     if (missing === undefined) return registered;
     if (performance.now() > deadline) {
-      const known = [...registered.keys()].sort().join(', ');
+      const known = [...(await channel.registrations()).keys()].sort().join(', ');
       throw new Failure('sensor-unknown', { sensor: missing, known: known === '' ? 'none' : known });
     }
     await new Promise((resolve) => setTimeout(resolve, REGISTRATION_PAUSE_MS));

@@ -7,6 +7,8 @@ import { createPrng } from '../../test/support/prng.ts';
 
 const START = 1_700_000_000;
 const NS = 1_000_000_000;
+/** Of every set, ns since the epoch. */
+export const SET_START = BigInt(START) * BigInt(NS);
 const BLOCK_PACKETS = 1000;
 /** Ethernet, IPv4, UDP and the number. */
 const SMALLEST_FRAME = 60;

@@ -50,7 +50,7 @@ export class Watched {
 
   constructor(command: string, args: readonly string[]) {
     this.child = spawn(command, args, {
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...allocatorEnvironment, ...process.env },
     });
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
@@ -91,6 +91,29 @@ export class Watched {
   }
 }
 
+/** A Redis without persistence that answers, its socket in the folder. */
+export async function startRedis(folder: string): Promise<{ redis: Watched; url: string }> {
+  const socket = join(folder, `redis-${process.pid}-${Math.random().toString(36).slice(2)}.sock`);
+  const settings = [
+    '--port',
+    '0',
+    '--unixsocket',
+    socket,
+    '--dir',
+    folder,
+    '--save',
+    '',
+    '--maxmemory-policy',
+    'noeviction',
+  ];
+  const redis = new Watched('redis-server', settings);
+  while (spawnSync('redis-cli', ['-s', socket, 'ping']).status !== 0) {
+    if (redis.child.exitCode !== null) throw new Error(redis.stdout);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return { redis, url: `unix:${socket}` };
+}
+
 /** Redis and mappers as a cluster has them, ready for jobs, each process on its own. */
 export class Cluster {
   readonly redis: Watched;
@@ -104,25 +127,7 @@ export class Cluster {
   }
 
   static async start(folder: string, mappers: number, args: readonly string[] = []): Promise<Cluster> {
-    const socket = join(folder, `redis-${process.pid}-${Math.random().toString(36).slice(2)}.sock`);
-    const settings = [
-      '--port',
-      '0',
-      '--unixsocket',
-      socket,
-      '--dir',
-      folder,
-      '--save',
-      '',
-      '--maxmemory-policy',
-      'noeviction',
-    ];
-    const redis = new Watched('redis-server', settings);
-    const url = `unix:${socket}`;
-    while (spawnSync('redis-cli', ['-s', socket, 'ping']).status !== 0) {
-      if (redis.child.exitCode !== null) throw new Error(redis.stdout);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    const { redis, url } = await startRedis(folder);
     const started = Array.from(
       { length: mappers },
       () =>

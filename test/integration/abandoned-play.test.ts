@@ -12,6 +12,7 @@ import { nativeSystemClock } from '@capfleet/replayer/adapters/native-system-clo
 import { ClockWatch } from '@capfleet/replayer/clock-watch';
 import type { LinkChoice } from '@capfleet/replayer/link';
 import { plainPacing } from '@capfleet/replayer/pacing-options';
+import { preparePlay } from '@capfleet/replayer/play';
 import type { CoordinatorChannel } from '@capfleet/replayer/ports/coordinator-channel';
 import { runAgent } from '@capfleet/replayer/run-agent';
 import type { FromSensor, PrepareJob } from '@capfleet/shared/contract/agent-messages';
@@ -89,6 +90,7 @@ for (const kind of ['af_packet', 'af_xdp', 'pcap'] as const) {
         version: '1',
         channel,
         prepare: { link, interfaces: hostInterfaces(native), source, openFileLimit: 1024, roots: ['/'] },
+        preparePlay,
         s3,
         pacing: plainPacing,
         clocks: new ClockWatch(reference, systemClock, monotonicNow),

@@ -49,7 +49,9 @@ export async function startRedis(t: AfterHook, options: RedisServerOptions = {})
     await ended;
   };
   const start = async (): Promise<void> => {
-    server = spawn('redis-server', args, { stdio: 'ignore' });
+    // It ends with this process, however that ends.
+    const command = ['--pdeathsig', 'KILL', '--', 'redis-server', ...args];
+    server = spawn('setpriv', command, { stdio: 'ignore' });
     await once(server, 'spawn');
     await waitFor(
       'redis-server answers',

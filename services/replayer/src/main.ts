@@ -16,6 +16,7 @@ import { ClockWatch } from './clock-watch.ts';
 import { parseLink } from './link.ts';
 import { openFileLimit } from './open-file-limit.ts';
 import type { PacingOptions } from './pacing-options.ts';
+import { preparePlay } from './play.ts';
 import { AGENT_CLOSE_LIMIT_MS, runAgent } from './run-agent.ts';
 
 /** Without Redis there is nobody to say goodbye to. */
@@ -56,6 +57,7 @@ export async function runReplayer(options: ReplayerProcessOptions): Promise<void
         openFileLimit: openFileLimit(),
         roots: options.roots,
       },
+      preparePlay,
       s3: options.s3,
       pacing: options.pacing,
       clocks: new ClockWatch(redisClock(redis), systemClock, monotonicNow),

@@ -20,7 +20,7 @@ import { orphaned, watchAttendance, type Attendance } from './attendance.ts';
 import { keepLease, type Lease } from './lease.ts';
 import { interfaceOf, linkName } from './link.ts';
 import type { PacingOptions } from './pacing-options.ts';
-import { PlayFailed, preparePlay, type Play } from './play.ts';
+import { PlayFailed, type Play, type PlayData } from './play.ts';
 import type { CoordinatorChannel } from './ports/coordinator-channel.ts';
 import type { SystemClock } from './ports/system-clock.ts';
 import { checkPlan, type PrepareContext } from './prepare.ts';
@@ -51,6 +51,8 @@ export interface AgentWorld {
   readonly version: string;
   readonly channel: CoordinatorChannel;
   readonly prepare: PrepareContext;
+  /** As `preparePlay` of play.ts. */
+  readonly preparePlay: (data: PlayData, signal: AbortSignal) => Promise<Play>;
   readonly s3: S3Options;
   readonly pacing: PacingOptions;
   readonly clocks: ClockWatch;
@@ -187,7 +189,7 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
     const mtu = await checkPlan(plan, world.prepare, signal);
     // Some links are there once only.
     await linkFree;
-    const preparing = preparePlay(
+    const preparing = world.preparePlay(
       { plan, link: world.prepare.link, mtu, s3: world.s3, pacing: world.pacing, joinAt: placeOf(job) },
       signal,
     );

@@ -12,13 +12,14 @@ import {
   PREFIX,
   RUN_KEYS_TTL_SECONDS,
   runOwnerKey,
+  sensorKey,
   sensorKeyPattern,
   sensorQueue,
   toSensorsKey,
 } from '@capfleet/shared/contract/keys';
 import { Failure, reasonOf } from '@capfleet/shared/errors/failure';
 import type { Logger } from '@capfleet/shared/log/logger';
-import { connect, optionsOf } from '@capfleet/shared/redis/connect';
+import { connect } from '@capfleet/shared/redis/connect';
 import { parseEntry, readStream, type StreamEntry } from '@capfleet/shared/redis/stream';
 import { MICROSECOND, SECOND } from '@capfleet/shared/time/nanos';
 import type { SensorChannel } from '../ports/sensor-channel.ts';
@@ -38,30 +39,24 @@ return 1`;
 export function redisSensorChannel(redis: string, holder: string, log: Logger): SensorChannel {
   const client = connect(redis, 'coordinator', log);
   const listener = connect(redis, 'coordinator-run', log);
-  const queues = new Map<string, Queue>();
   let position = '0';
   let isClosed = false;
 
   return {
-    async registrations() {
+    async registrations(sensors) {
       const found = new Map<string, Registration>();
-      let cursor = '0';
-      do {
-        const [next, keys] = await client.scan(cursor, 'MATCH', sensorKeyPattern, 'COUNT', 1000);
-        cursor = next;
+      for await (const keys of sensors ? [sensors.map(sensorKey)] : everySensorKey()) {
         for (const text of keys.length > 0 ? await client.mget(keys) : []) {
           const parsed = registrationSchema.safeParse(parseEntry(text));
           if (parsed.success) found.set(parsed.data.sensor, parsed.data);
         }
-      } while (cursor !== '0');
+      }
       return found;
     },
 
     async prepare(sensor, job) {
-      const queue =
-        queues.get(sensor) ??
-        new Queue(sensorQueue(sensor), { connection: optionsOf(redis), prefix: PREFIX });
-      queues.set(sensor, queue);
+      // A connection of its own for each sensor's queue would be one per sensor.
+      const queue = new Queue(sensorQueue(sensor), { connection: client, prefix: PREFIX });
       queue.on('error', (error: Error) => {
         log.warn({ sensor, reason: error.message }, 'plan queue');
       });
@@ -72,6 +67,7 @@ export function redisSensorChannel(redis: string, holder: string, log: Logger): 
         removeOnComplete: true,
         removeOnFail: true,
       });
+      await queue.close();
     },
 
     async say(run, message) {
@@ -100,13 +96,23 @@ export function redisSensorChannel(redis: string, holder: string, log: Logger): 
       return BigInt(seconds) * SECOND + BigInt(micros) * MICROSECOND;
     },
 
-    async close() {
+    close() {
       isClosed = true;
-      await Promise.all([...queues.values()].map((queue) => queue.close()));
       client.disconnect();
       listener.disconnect();
+      return Promise.resolve();
     },
   };
+
+  /** A walk over all that is in Redis. */
+  async function* everySensorKey(): AsyncGenerator<string[]> {
+    let cursor = '0';
+    do {
+      const [next, keys] = await client.scan(cursor, 'MATCH', sensorKeyPattern, 'COUNT', 1000);
+      cursor = next;
+      yield keys;
+    } while (cursor !== '0');
+  }
 
   /** Sensors play on while a stream cannot be read; whether they are there is seen by their registrations. */
   async function read(run: string, waitMs: number): Promise<StreamEntry[]> {

@@ -8,8 +8,8 @@ import type {
 import type { Nanos } from '@capfleet/shared/time/nanos';
 
 export interface SensorChannel {
-  /** Who is registered now, by sensor name. */
-  registrations(): Promise<Map<string, Registration>>;
+  /** Who is registered now, by sensor name: of these sensors, or of all. */
+  registrations(sensors?: readonly string[]): Promise<Map<string, Registration>>;
   prepare(sensor: string, job: PrepareJob): Promise<void>;
   /** To all sensors of the run. */
   say(run: string, message: ToSensors): Promise<void>;

@@ -38,13 +38,13 @@ async function busySensor(
   const hold = await store.hold(run, sensors);
   if (!hold.held) {
     if (hold.by === 'run') {
-      const { busyWith = null } = (await channel.registrations()).get(hold.sensor) ?? {};
+      const { busyWith = null } = (await channel.registrations([hold.sensor])).get(hold.sensor) ?? {};
       return { sensor: hold.sensor, run: hold.run, isSure: busyWith === hold.run };
     }
     throw new Failure('run-taken', { run });
   }
   // A run whose coordinator is gone has no hold, and its sensors may still play.
-  const registered = await channel.registrations();
+  const registered = await channel.registrations(sensors);
   for (const sensor of sensors) {
     const other = registered.get(sensor)?.busyWith ?? null;
     if (other === null || other === run) continue;
@@ -66,11 +66,11 @@ export async function waitForSensors(
   const deadline = performance.now() + request.sensorTimeoutMs;
   for (;;) {
     request.interrupted.throwIfAborted();
-    const registered = await channel.registrations();
+    const registered = await channel.registrations(sensors);
     const missing = sensors.find((sensor) => !registered.has(sensor));
     if (missing === undefined) return registered;
     if (performance.now() > deadline) {
-      const known = [...registered.keys()].sort().join(', ');
+      const known = [...(await channel.registrations()).keys()].sort().join(', ');
       throw new Failure('sensor-unknown', { sensor: missing, known: known === '' ? 'none' : known });
     }
     await sleep(REGISTRATION_PAUSE_MS);

@@ -48,7 +48,7 @@ export class Liveness {
     const now = performance.now();
     if (now < this.#next) return [];
     this.#next = now + PAUSE_MS;
-    const registered = await this.#channel.registrations();
+    const registered = await this.#channel.registrations([...this.#watched.keys()]);
     const events: RunEvent[] = [];
     for (const [sensor, watched] of this.#watched) {
       const event = this.#eventOf(state, sensor, watched, registered.get(sensor), now);

@@ -42,7 +42,7 @@ export async function replayRun(world: RunWorld, request: RunRequest): Promise<R
   const sensors = plans.map(({ sensor }) => sensor);
   await waitForSensors(channel, sensors, request);
   await holdSensors(world, request, sensors);
-  const registered = await channel.registrations();
+  const registered = await channel.registrations(sensors);
   const now = await channel.now();
   const { startAt, lead, prepareTimeoutMs, orphanTimeoutMs, rejoinMs } = request;
   const latest = now + BigInt(prepareTimeoutMs) * MILLISECOND + lead;
@@ -83,7 +83,13 @@ export async function resumeRun(world: RunWorld, run: string, watch: RunWatch): 
   const hold = await store.hold(run, sensors);
   if (!hold.held) throw new Failure('run-taken', { run });
   try {
-    return await carryThrough(world, kept, await channel.registrations(), await store.story(run), watch);
+    return await carryThrough(
+      world,
+      kept,
+      await channel.registrations(sensors),
+      await store.story(run),
+      watch,
+    );
   } catch (thrown) {
     await store.release(run, sensors).catch(() => undefined);
     throw thrown;

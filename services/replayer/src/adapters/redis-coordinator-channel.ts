@@ -143,18 +143,23 @@ export function redisCoordinatorChannel(
     ended: AbortSignal,
   ): Promise<void> {
     const reader = connect(redis, `replayer-${sensor}-run`, log);
+    const disconnect = (): void => {
+      reader.disconnect();
+    };
+    // A read that waits would end with an answer only, which does not come from a Redis that is gone.
+    ended.addEventListener('abort', disconnect, { once: true });
     let position = '0';
-    while (!ended.aborted) {
+    do {
       try {
         const entries = await readStream(reader, toSensorsKey(run), position, FOLLOW_WAIT_MS);
         position = entries.at(-1)?.id ?? position;
         hear(run, entries, listener, ended);
       } catch (error) {
+        if (ended.aborted) return;
         log.warn({ run, reason: reasonOf(error) }, 'reading the run');
         await sleep(FOLLOW_WAIT_MS);
       }
-    }
-    reader.disconnect();
+    } while (!ended.aborted);
   }
 
   function hear(

@@ -3,7 +3,8 @@
  * and last as long as their plans say. They share the thread that measures the clock, which agents on hosts of their own
  * do not.
  */
-import { replayRun, SHORTEST_LEAD, type RunWorld } from '@capfleet/coordinator/usecases/replay-run';
+import { replayRun, SHORTEST_LEAD } from '@capfleet/coordinator/usecases/replay-run';
+import type { RunWorld } from '@capfleet/coordinator/usecases/run-request';
 import { redisClock } from '@capfleet/replayer/adapters/redis-clock';
 import { redisCoordinatorChannel } from '@capfleet/replayer/adapters/redis-coordinator-channel';
 import { ClockWatch } from '@capfleet/replayer/clock-watch';

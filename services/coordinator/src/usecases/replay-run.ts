@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClockWish } from '@capfleet/shared/contract/reference-clock';
 import type { RunReport } from '@capfleet/shared/contract/report';
 import { MESSAGE_VERSION, RUN_RENEWAL_MS, type Registration } from '@capfleet/shared/contract/agent-messages';
+import type { RunRecord } from '@capfleet/shared/contract/run-record';
 import type { SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import { asFailure, Failure } from '@capfleet/shared/errors/failure';
 import { MILLISECOND, type Nanos } from '@capfleet/shared/time/nanos';
@@ -23,6 +24,7 @@ import { decideStart } from '../domain/start-time.ts';
 import type { KeptRun, RunStore, RunStory } from '../ports/run-store.ts';
 import type { SensorChannel } from '../ports/sensor-channel.ts';
 import { Liveness } from './liveness.ts';
+import { showRun } from './show-run.ts';
 
 const REGISTRATION_PAUSE_MS = 100;
 const BUSY_PAUSE_MS = 250;
@@ -30,8 +32,6 @@ const BUSY_PAUSE_MS = 250;
 const ACKNOWLEDGE_GUARD_MS = 250;
 /** However far off the start is: who is silent for so long is not there. */
 const LONGEST_ACKNOWLEDGE_MS = 10_000;
-/** Room for the acknowledgements before that. */
-export const SHORTEST_LEAD: Nanos = 500_000_000n;
 /** A plan is void this long after the latest start that its run could have, unless a later one is asked for. */
 const PLAN_GRACE: Nanos = 2_000_000_000n;
 const STOP_DEADLINE_MS = 5000;
@@ -49,10 +49,12 @@ export interface RunWorld {
 export interface RunWatch {
   /** Aborted: every sensor stops, and the report comes all the same. */
   readonly interrupted: AbortSignal;
+  /** Aborted: the run is given back as it is, and its reason is thrown; another coordinator carries it on. */
+  readonly leave?: AbortSignal;
   readonly onChange: (state: RunState) => void;
 }
 
-export interface RunRequest extends RunWatch {
+export interface RunSettings {
   readonly run: string;
   readonly plans: readonly SensorPlan[];
   readonly lead: Nanos;
@@ -70,56 +72,125 @@ export interface RunRequest extends RunWatch {
   readonly rejoinMs: number | null;
 }
 
+export interface RunRequest extends RunSettings, RunWatch {}
+
+/** A run that nobody has begun, asked for at that instant of the reference clock. */
+export function newRun(settings: RunSettings, created: Nanos): KeptRun {
+  const { run, plans, lead, startAt, clock, maxClockBound } = settings;
+  const { sensorTimeoutMs, prepareTimeoutMs, whenBusy, orphanTimeoutMs, rejoinMs } = settings;
+  return {
+    plans,
+    record: {
+      v: MESSAGE_VERSION,
+      run,
+      created: String(created),
+      sensors: plans.map(({ sensor }) => sensor),
+      lead: String(lead),
+      startAt: startAt === null ? null : String(startAt),
+      clock,
+      maxClockBound: String(maxClockBound),
+      sensorTimeoutMs,
+      prepareTimeoutMs,
+      whenBusy,
+      validUntil: null,
+      orphanTimeoutMs,
+      rejoinMs,
+    },
+  };
+}
+
 /**
  * A run from its beginning to its report.
  * @throws Failure `sensor-unknown` where a sensor has not registered in time, `sensor-busy`, `run-taken`
  */
 export async function replayRun(world: RunWorld, request: RunRequest): Promise<RunReport> {
-  const { channel, store } = world;
-  const { run, plans } = request;
-  const sensors = plans.map(({ sensor }) => sensor);
-  const registered = await waitForSensors(channel, sensors, request);
-  await holdSensors(world, request, sensors);
-  const now = await channel.now();
-  const { startAt, lead, prepareTimeoutMs, orphanTimeoutMs, rejoinMs } = request;
-  const latest = now + BigInt(prepareTimeoutMs) * MILLISECOND + lead;
-  const kept: KeptRun = {
-    plans,
-    record: {
-      v: MESSAGE_VERSION,
-      run,
-      created: String(now),
-      sensors,
-      lead: String(lead),
-      startAt: startAt === null ? null : String(startAt),
-      maxClockBound: String(request.maxClockBound),
-      prepareTimeoutMs,
-      clock: request.clock,
-      validUntil: String(latest + PLAN_GRACE),
-      orphanTimeoutMs,
-      rejoinMs,
-    },
-  };
+  const kept = newRun(request, await world.channel.now());
+  const { run, sensors } = kept.record;
+  const registered = await gather(world, kept.record, request);
   try {
-    await store.create(kept);
-    return await carryThrough(world, kept, registered, null, request);
+    return await beginWith(world, kept, registered, request);
   } catch (thrown) {
-    await store.release(run, sensors).catch(() => undefined);
+    await world.store.release(run, sensors).catch(() => undefined);
     throw thrown;
   }
 }
 
+/** What a run waits for before it begins: all its sensors, and to have them to itself. */
+async function gather(
+  world: RunWorld,
+  record: RunRecord,
+  watch: Pick<RunWatch, 'interrupted'>,
+): Promise<Map<string, Registration>> {
+  const registered = await waitForSensors(world.channel, record, watch);
+  await holdSensors(world, record, watch);
+  return registered;
+}
+
+async function beginWith(
+  world: RunWorld,
+  { record, plans }: KeptRun,
+  registered: ReadonlyMap<string, Registration>,
+  watch: RunWatch,
+): Promise<RunReport> {
+  const { prepareTimeoutMs, lead } = record;
+  const latest = (await world.channel.now()) + BigInt(prepareTimeoutMs) * MILLISECOND + BigInt(lead);
+  const begun = { plans, record: { ...record, validUntil: String(latest + PLAN_GRACE) } };
+  await world.store.create(begun);
+  return carryThrough(world, begun, registered, null, watch);
+}
+
+/** Begins a run that is kept; where it cannot be begun, the report says why. */
+async function beginKept(world: RunWorld, kept: KeptRun, watch: RunWatch): Promise<RunReport> {
+  const { store } = world;
+  const { record, plans } = kept;
+  const { run, sensors } = record;
+  const over = new AbortController();
+  const look = async (): Promise<void> => {
+    if (!(await store.renew(run, []))) over.abort(new Failure('run-taken', { run }));
+    if ((await store.story(run)).isOver) over.abort(new Failure('run-stopped', { run }));
+  };
+  const renewal = setInterval(() => void look().catch(() => undefined), RUN_RENEWAL_MS);
+  const ends = [over.signal, ...(watch.leave ? [watch.leave] : [])];
+  const interrupted = AbortSignal.any([...ends, watch.interrupted]);
+  let registered: Map<string, Registration>;
+  try {
+    await look();
+    registered = await gather(world, record, { interrupted });
+  } catch (thrown) {
+    const isRefused = thrown instanceof Failure && thrown.code !== 'run-taken';
+    if (!isRefused || watch.leave?.aborted === true) throw thrown;
+    const isStopped = thrown.code === 'run-stopped';
+    const refusal = { type: 'start-refused', error: thrown.toRecord() } as const;
+    const { state } = step(beginRun(sensors, false), isStopped ? { type: 'stop-asked' } : refusal);
+    const report = reportRun(run, state, plans);
+    await store.finish(run, sensors, report);
+    return report;
+  } finally {
+    clearInterval(renewal);
+  }
+  return beginWith(world, kept, registered, watch);
+}
+
 /**
- * Carries a run through that another coordinator has begun and does not hold any more.
+ * Carries a run through that was asked for, or that another coordinator has begun, and that none holds.
  * @throws Failure `run-unknown`, `run-taken`
  */
 export async function resumeRun(world: RunWorld, run: string, watch: RunWatch): Promise<RunReport> {
   const { channel, store } = world;
-  const kept = await store.load(run);
-  const { sensors } = kept.record;
-  const hold = await store.hold(run, sensors);
-  if (!hold.held) throw new Failure('run-taken', { run });
+  // What is kept is read as its holder, so that it is not another one's by then.
+  if (!(await store.renew(run, []))) throw new Failure('run-taken', { run });
+  let sensors: readonly string[] = [];
   try {
+    const kept = await store.load(run);
+    ({ sensors } = kept.record);
+    const report = await store.report(run);
+    if (report) {
+      await store.release(run, sensors);
+      return report;
+    }
+    if (kept.record.validUntil === null) return await beginKept(world, kept, watch);
+    const hold = await store.hold(run, sensors);
+    if (!hold.held) throw new Failure('run-taken', { run });
     return await carryThrough(world, kept, await channel.registrations(), await store.story(run), watch);
   } catch (thrown) {
     await store.release(run, sensors).catch(() => undefined);
@@ -133,10 +204,12 @@ async function carryThrough(
   kept: KeptRun,
   registered: ReadonlyMap<string, Registration>,
   story: RunStory | null,
-  { interrupted, onChange }: RunWatch,
+  { interrupted, leave, onChange }: RunWatch,
 ): Promise<RunReport> {
   const { record, plans } = kept;
   const { run, sensors, rejoinMs } = record;
+  const plansVoidAt = record.validUntil ?? '0';
+  const show = showRun(store, run);
   let state = beginRun(sensors, rejoinMs !== null);
   const deadline = new PhaseDeadline(record.prepareTimeoutMs);
   const queue: RunEvent[] = [];
@@ -192,7 +265,7 @@ async function carryThrough(
     if (!plan) return;
     const validUntil =
       startedAt === null
-        ? record.validUntil
+        ? plansVoidAt
         : String((await channel.now()) + BigInt(record.prepareTimeoutMs) * MILLISECOND);
     await channel.prepare(sensor, {
       v: MESSAGE_VERSION,
@@ -220,7 +293,7 @@ async function carryThrough(
       const now = (await channel.now()) - clock.behindRedis;
       const start =
         story?.commit?.start ?? decideStart({ now, lead, startAt, maxClockBound, bounds: clock.bounds });
-      if (startAt === null && start + clock.behindRedis > BigInt(record.validUntil))
+      if (startAt === null && start + clock.behindRedis > BigInt(plansVoidAt))
         throw new Failure('run-stale', { run });
       deadline.beginCommit(asked, start - now);
       return { type: 'start-decided', start, clock };
@@ -286,6 +359,7 @@ async function carryThrough(
   }
 
   async function listenOnce(): Promise<void> {
+    leave?.throwIfAborted();
     if (taken) throw taken;
     deadline.follow(state.phase);
     if (interrupted.aborted && !state.stopAsked) queue.push({ type: 'stop-asked' });
@@ -305,6 +379,7 @@ async function carryThrough(
       }
     }
     for (let event = queue.shift(); event; event = queue.shift()) await apply(event);
+    show(state);
     onChange(state);
   }
 }
@@ -322,8 +397,8 @@ async function longAfter(interrupted: AbortSignal): Promise<void> {
 /** Two runs never have one sensor. */
 async function holdSensors(
   { channel, store }: RunWorld,
-  { run, whenBusy, interrupted }: RunRequest,
-  sensors: readonly string[],
+  { run, whenBusy, sensors }: RunRecord,
+  { interrupted }: Pick<RunWatch, 'interrupted'>,
 ): Promise<void> {
   for (;;) {
     interrupted.throwIfAborted();
@@ -358,12 +433,12 @@ async function busySensor(
 
 async function waitForSensors(
   channel: SensorChannel,
-  sensors: readonly string[],
-  request: RunRequest,
+  { sensors, sensorTimeoutMs }: RunRecord,
+  { interrupted }: Pick<RunWatch, 'interrupted'>,
 ): Promise<Map<string, Registration>> {
-  const deadline = performance.now() + request.sensorTimeoutMs;
+  const deadline = performance.now() + sensorTimeoutMs;
   for (;;) {
-    request.interrupted.throwIfAborted();
+    interrupted.throwIfAborted();
     const registered = await channel.registrations();
     const missing = sensors.find((sensor) => !registered.has(sensor));
     if (missing === undefined) return registered;

@@ -1,0 +1,18 @@
+// What the API works with.
+import type { Logger } from '@capfleet/shared/log/logger';
+import type { Health } from '../ports/health.ts';
+import type { RunStore } from '../ports/run-store.ts';
+import type { SensorChannel } from '../ports/sensor-channel.ts';
+import type { RunKeeper } from '../usecases/run-keeper.ts';
+
+export interface ApiWorld {
+  readonly store: RunStore;
+  readonly channel: Pick<SensorChannel, 'registrations' | 'now'>;
+  readonly keeper: Pick<RunKeeper, 'take'>;
+  readonly health: Health;
+  /** Aborted when the service ends: who watches a run is let go. */
+  readonly closing: AbortSignal;
+  readonly token: string;
+  readonly version: string;
+  readonly log: Logger;
+}

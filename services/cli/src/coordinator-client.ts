@@ -115,7 +115,7 @@ export function coordinatorClient(url: string, token: string): CoordinatorClient
           },
         }),
       );
-      const text = bytes.pipeThrough(new TextDecoderStream() as TransformStream<Uint8Array, string>);
+      const text = bytes.pipeThrough(new TextDecoderStream());
       for await (const { event, data } of text.pipeThrough(new EventSourceParserStream())) {
         if (event === 'report') return read(runReportSchema, parseEntry(data));
         if (event === 'state') onView(read(runViewSchema, parseEntry(data)));

@@ -36,6 +36,7 @@ export async function buildApi(world: ApiWorld): Promise<FastifyInstance> {
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
+  app.removeContentTypeParser('text/plain');
   app.setErrorHandler(refuse);
   refuseUnknown(app);
   await app.register(swagger, {

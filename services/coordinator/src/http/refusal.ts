@@ -37,7 +37,7 @@ function failureOf(error: FastifyError, { headers, routeOptions }: FastifyReques
   }
   switch (error.code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return new Failure('request-too-large', { limit: routeOptions.bodyLimit ?? 0 });
+      return new Failure('request-too-large', { limit: routeOptions.bodyLimit });
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return new Failure('content-type-unknown', { type: headers['content-type'] ?? 'of no kind' });
   }

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { Failure } from '@capfleet/shared/errors/failure';
 
 /** To be called before any route is added. */
-export function refuseUnknown(app: FastifyInstance): void {
+export function refuseUnknown(app: Pick<FastifyInstance, 'addHook' | 'setNotFoundHandler'>): void {
   const routes: { readonly pattern: RegExp; readonly method: string }[] = [];
   app.addHook('onRoute', ({ url, method }) => {
     const pattern = new RegExp(`^${url.replaceAll('.', '\\.').replaceAll(/:\w+/g, '[^/]+')}$`);

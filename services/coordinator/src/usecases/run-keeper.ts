@@ -20,7 +20,7 @@ export interface RunKeeper {
 export interface RunKeeperWorld {
   readonly store: Pick<RunStore, 'adrift'>;
   /** Each run is carried through with a world of its own. */
-  open(): RunWorld & { close(): Promise<void> };
+  readonly open: () => RunWorld & { close(): Promise<void> };
   readonly log: Logger;
 }
 

@@ -1,11 +1,8 @@
 // What the coordinator's API refuses, and how: in this process, over a real Redis and a real socket.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { redisHealth } from '@capfleet/coordinator/adapters/redis-health';
-import { redisRunWorld } from '@capfleet/coordinator/adapters/redis-run-world';
-import { buildApi } from '@capfleet/coordinator/http/build-api';
 import { planDocument } from '@capfleet/shared/dataset/plan-file';
-import { silentLogger } from '@capfleet/shared/log/logger';
+import { sending, startApi, type CoordinatorApi } from '../support/coordinator-api.ts';
 import { lastFirst } from '../support/last-first.ts';
 import { sensorPlan } from '../support/play-results.ts';
 import { startRedis, type RedisServer } from '../support/redis-server.ts';
@@ -13,51 +10,17 @@ import { TOKEN } from '../support/start-capfleet.ts';
 
 const cleanUp = lastFirst({ after });
 let redis: RedisServer;
-let url: string;
+let api: CoordinatorApi;
 before(async () => {
   redis = await startRedis(cleanUp);
-  const log = silentLogger();
-  const world = redisRunWorld(redis.url, log);
-  const health = redisHealth(redis.url, log);
-  cleanUp.after(async () => {
-    health.close();
-    await world.close();
-  });
-  const keeper = { take: () => undefined };
-  const closing = new AbortController().signal;
-  const app = await buildApi({ ...world, keeper, health, closing, token: TOKEN, version: '1', log });
-  url = await app.listen({ host: '127.0.0.1', port: 0 });
-  cleanUp.after(() => app.close());
+  api = await startApi(cleanUp, redis.url);
 });
 
-interface Answer {
-  status: number;
-  headers: Headers;
-  code: string;
-  message: string;
-}
-
-async function ask(path: string, init: RequestInit = {}): Promise<Answer> {
-  const headers = { authorization: `Bearer ${TOKEN}`, ...(init.headers as Record<string, string>) };
-  const response = await fetch(`${url}${path}`, { ...init, headers });
-  const { code = '', message = '' } = await refusalOf(response);
-  return { status: response.status, headers: response.headers, code, message };
-}
-
-async function refusalOf(response: Response): Promise<Partial<Record<string, string>>> {
-  const { error = {} } = (await response.json()) as { error?: Record<string, string> };
-  return error;
-}
-
-function post(body: unknown, type = 'application/json'): RequestInit {
-  return {
-    method: 'POST',
-    headers: { 'content-type': type },
-    body: typeof body === 'string' ? body : JSON.stringify(body),
-  };
-}
-
 const plan = planDocument([sensorPlan('a'), sensorPlan('b')], 'map.json');
+
+function planOf(set: string, request: object = {}): object {
+  return { plan: 'x', set, request: { sensors: ['a'], ...request } };
+}
 
 describe('the API refuses', () => {
   for (const [what, authorization] of [
@@ -67,7 +30,7 @@ describe('the API refuses', () => {
     ['another scheme', `Basic ${TOKEN}`],
   ] as const) {
     test(what, async () => {
-      const { status, code, headers } = await ask('/v1/sensors', { headers: { authorization } });
+      const { status, code, headers } = await api.ask('/v1/sensors', { headers: { authorization } });
       assert.deepEqual([status, code], [401, 'token-refused']);
       assert.equal(headers.get('www-authenticate'), 'Bearer');
     });
@@ -81,21 +44,29 @@ describe('the API refuses', () => {
     code: string,
     said: RegExp,
   ][] = [
-    ['a body that is no JSON', '/v1/runs', post('{"plan":'), 400, 'request-invalid', /JSON/],
+    ['a body that is no JSON', '/v1/runs', sending('POST', '{"plan":'), 400, 'request-invalid', /JSON/],
     [
       'a body of another type',
       '/v1/runs',
-      post('plan', 'text/plain'),
+      sending('POST', 'plan', 'text/plain'),
       415,
       'content-type-unknown',
       /text\/plain/,
     ],
-    ['a body without its plan', '/v1/runs', post({}), 400, 'request-invalid', /body\/plan/],
+    ['a body without its plan', '/v1/runs', sending('POST', {}), 400, 'request-invalid', /body\/plan/],
+    [
+      'a plan with what a plan has not',
+      '/v1/runs',
+      sending('POST', { plan: { ...plan, capfleetPlan: 2 } }),
+      400,
+      'request-invalid',
+      /body\/plan\/capfleetPlan/,
+    ],
     ['no body', '/v1/runs', { method: 'POST' }, 400, 'request-invalid', /body/],
     [
       'what it does not know',
       '/v1/runs',
-      post({ plan, settings: { lead: '1s', speed: 2 } }),
+      sending('POST', { plan, settings: { lead: '1s', speed: 2 } }),
       400,
       'request-invalid',
       /body\/settings.*speed/,
@@ -103,7 +74,7 @@ describe('the API refuses', () => {
     [
       'a lead that is too short',
       '/v1/runs',
-      post({ plan, settings: { lead: '1ms' } }),
+      sending('POST', { plan, settings: { lead: '1ms' } }),
       400,
       'request-invalid',
       /lead.*"1ms" is too short/,
@@ -111,7 +82,7 @@ describe('the API refuses', () => {
     [
       'an instant that is none',
       '/v1/runs',
-      post({ plan, settings: { startAt: 'tomorrow' } }),
+      sending('POST', { plan, settings: { startAt: 'tomorrow' } }),
       400,
       'request-invalid',
       /"tomorrow" is no time/,
@@ -119,7 +90,7 @@ describe('the API refuses', () => {
     [
       'a plan for one sensor twice',
       '/v1/runs',
-      post({ plan: planDocument([sensorPlan('a'), sensorPlan('a')], 'map.json') }),
+      sending('POST', { plan: planDocument([sensorPlan('a'), sensorPlan('a')], 'map.json') }),
       422,
       'plan-invalid',
       /sensor a is there twice/,
@@ -139,30 +110,55 @@ describe('the API refuses', () => {
       'method-unknown',
       /DELETE/,
     ],
+    [
+      'a set under a name that is a path',
+      '/v1/sets/..%2fx',
+      sending('PUT', '{}'),
+      400,
+      'request-invalid',
+      /set/,
+    ],
+    [
+      'a set that is no mapping',
+      '/v1/sets/x',
+      sending('PUT', '{"a":1}'),
+      422,
+      'dump-invalid',
+      /x is not a map/,
+    ],
+    ['a set without a body', '/v1/sets/x', { method: 'PUT' }, 400, 'request-invalid', /a mapping is needed/],
+    ['a set that nobody keeps', '/v1/sets/x', {}, 404, 'set-unknown', /no set x/],
+    ['a plan of such a set', '/v1/plans', sending('POST', planOf('x')), 404, 'set-unknown', /no set x/],
+    ['a plan that nobody keeps', '/v1/plans/x', { method: 'DELETE' }, 404, 'plan-unknown', /no plan x/],
+    ['a run by such a plan', '/v1/runs', sending('POST', { plan: 'x' }), 404, 'plan-unknown', /no plan x/],
+    [
+      'a plan by a pattern that is none',
+      '/v1/plans',
+      sending('POST', planOf('x', { rule: { by: 'pattern', patterns: [{ sensor: 'a', pattern: '(' }] } })),
+      400,
+      'request-invalid',
+      /"\(" is no regular expression/,
+    ],
     ['a list without end', '/v1/runs?limit=100000', {}, 400, 'request-invalid', /limit/],
   ];
   for (const [what, path, init, status, code, said] of requests) {
     test(what, async () => {
-      const answer = await ask(path, init);
+      const answer = await api.ask(path, init);
       assert.deepEqual([answer.status, answer.code], [status, code], answer.message);
       assert.match(answer.message, said);
     });
   }
 
   test('a body that is too large, before it is read', async () => {
-    const response = await fetch(`${url}/v1/runs/x/stop`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ much: 'x'.repeat(1024 ** 2) }),
-    });
-    assert.equal(response.status, 413);
-    assert.equal((await refusalOf(response))['code'], 'request-too-large');
+    const much = { much: 'x'.repeat(1024 ** 2) };
+    const { status, code } = await api.ask('/v1/runs/x/stop', sending('POST', much));
+    assert.deepEqual([status, code], [413, 'request-too-large']);
   });
 
   test('everything but the health while Redis is gone, soon', async () => {
-    assert.deepEqual(await (await fetch(`${url}/healthz`)).json(), { version: '1', redis: true });
+    assert.deepEqual(await (await fetch(`${api.url}/healthz`)).json(), { version: '1', redis: true });
     await redis.stop();
-    const [sensors, health] = await Promise.all([ask('/v1/sensors'), fetch(`${url}/healthz`)]);
+    const [sensors, health] = await Promise.all([api.ask('/v1/sensors'), fetch(`${api.url}/healthz`)]);
     assert.deepEqual([sensors.status, sensors.code], [503, 'redis-unreachable']);
     assert.deepEqual([health.status, await health.json()], [503, { version: '1', redis: false }]);
     await redis.start();

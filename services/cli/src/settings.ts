@@ -144,7 +144,7 @@ export function parseListen(text: string): ListenAddress {
 }
 
 /** @returns the URL without a slash at its end */
-export function parseCoordinator(text: string): string {
+function parseCoordinator(text: string): string {
   const url = URL.parse(text);
   if (!url || !/^https?:$/.test(url.protocol) || url.username !== '' || url.search !== '')
     throw new InvalidArgumentError(`"${text}" is no URL such as http://127.0.0.1:8470.`);

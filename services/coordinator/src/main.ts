@@ -4,7 +4,9 @@ import { Failure, reasonOf } from '@capfleet/shared/errors/failure';
 import { createLogger, type LogLevel } from '@capfleet/shared/log/logger';
 import { untilTold } from '@capfleet/shared/process/lifetime';
 import { redisHealth } from './adapters/redis-health.ts';
+import { redisPlanStore } from './adapters/redis-plan-store.ts';
 import { redisRunWorld } from './adapters/redis-run-world.ts';
+import { redisSetStore } from './adapters/redis-set-store.ts';
 import { buildApi } from './http/build-api.ts';
 import { keepRuns } from './usecases/run-keeper.ts';
 
@@ -27,8 +29,11 @@ export async function runCoordinator(options: CoordinatorProcessOptions): Promis
   const closing = new AbortController();
   const runs = redisRunWorld(redis, log);
   const health = redisHealth(redis, log);
+  const sets = redisSetStore(redis, log);
+  const plans = redisPlanStore(redis, log);
   const keeper = keepRuns({ store: runs.store, open: () => redisRunWorld(redis, log), log });
-  const api = await buildApi({ ...runs, keeper, health, closing: closing.signal, token, version, log });
+  const kept = { ...runs, sets, plans, keeper };
+  const api = await buildApi({ ...kept, health, closing: closing.signal, token, version, log });
   try {
     const address = await api.listen(listen).catch((error: unknown) => {
       const where = `${listen.host}:${String(listen.port)}`;
@@ -40,6 +45,6 @@ export async function runCoordinator(options: CoordinatorProcessOptions): Promis
     closing.abort();
     const closed = Promise.all([keeper.close(), api.close()]).then(() => runs.close());
     await Promise.race([closed, sleep(CLOSE_DEADLINE_MS)]);
-    health.close();
+    for (const each of [health, sets, plans]) each.close();
   }
 }

@@ -40,3 +40,11 @@ export const sensorLeaseKey = (sensor: string): string => `${PREFIX}:lease:${sen
 
 /** What is kept of a run outlives it by a day, so that a late agent or reader still finds it. */
 export const RUN_KEYS_TTL_SECONDS = 86_400;
+
+/** The lines of a mapping, under a name of its own for each that is sent; and what is known of each set, by its name. */
+export const setLinesKey = (id: string): string => `${PREFIX}:set:${id}`;
+export const setsKey = `${PREFIX}:sets`;
+
+/** Plan documents, and what is known of each, by name. */
+export const planKey = (name: string): string => `${PREFIX}:plan:${name}`;
+export const plansKey = `${PREFIX}:plans`;

@@ -9,7 +9,7 @@ import { runReportSchema, type RunReport } from './report.ts';
 
 const count = z.int().nonnegative();
 
-export const runPhases = [
+const runPhases = [
   /** For its sensors to register, or to be free. */
   'waiting',
   'preparing',

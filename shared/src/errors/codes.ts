@@ -385,6 +385,8 @@ export const errorTable = {
     'send that of the coordinator, as in `Authorization: Bearer …`; `capfleet` takes it from CAPFLEET_TOKEN or --token-file',
     401,
   ),
+  'set-unknown': failed('no set {set} is kept', 'GET /v1/sets says which there are', 404),
+  'plan-unknown': failed('no plan {plan} is kept', 'GET /v1/plans says which there are', 404),
   'listen-failed': failed(
     'cannot listen on {address}: {reason}',
     'choose another address, as in --listen 127.0.0.1:8470',

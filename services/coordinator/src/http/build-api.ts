@@ -13,8 +13,10 @@ import { healthSchema, refusalSchema } from '@capfleet/shared/contract/api';
 import type { ApiWorld } from './api-world.ts';
 import { refuse } from './refusal.ts';
 import { refuseUnknown } from './unknown-route.ts';
+import { planRoutes } from './plan-routes.ts';
 import { runRoutes } from './run-routes.ts';
 import { sensorRoutes } from './sensor-routes.ts';
+import { setRoutes } from './set-routes.ts';
 import { tokenCheck } from './token.ts';
 
 /** Of a request whose route says no other. */
@@ -88,6 +90,8 @@ export async function buildApi(world: ApiWorld): Promise<FastifyInstance> {
       });
       await api.register(runRoutes(world));
       await api.register(sensorRoutes(world));
+      await api.register(setRoutes(world));
+      await api.register(planRoutes(world));
     },
     { prefix: '/v1' },
   );

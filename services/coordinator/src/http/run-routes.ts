@@ -28,7 +28,7 @@ const MOST_LISTED = 1000;
 const params = z.object({ run: runIdSchema });
 const tags = ['runs'];
 
-export function runRoutes({ store, channel, keeper, closing }: ApiWorld): FastifyPluginAsyncZod {
+export function runRoutes({ store, channel, plans, keeper, closing }: ApiWorld): FastifyPluginAsyncZod {
   return async (api) => {
     api.post(
       '/runs',
@@ -45,8 +45,9 @@ export function runRoutes({ store, channel, keeper, closing }: ApiWorld): Fastif
       },
       async ({ body }, reply) => {
         const run = randomUUID();
-        const plans = plansIn(body.plan, 'the plan');
-        await store.create(newRun({ run, plans, ...settingsOf(body.settings) }, await channel.now()));
+        const document = typeof body.plan === 'string' ? await plans.get(body.plan) : body.plan;
+        const shares = plansIn(document, 'the plan');
+        await store.create(newRun({ run, plans: shares, ...settingsOf(body.settings) }, await channel.now()));
         keeper.take(run);
         return reply.code(201).header('location', `/v1/runs/${run}`).send({ run });
       },

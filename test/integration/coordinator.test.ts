@@ -1,9 +1,11 @@
 // The coordinator as a service: runs over HTTP, by hand and by `capfleet --coordinator`; services that are killed, ended
 // and several. Real processes, a real Redis; every packet has a number, so that nothing can be played twice unseen.
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
 import { coordinatorClient, type CoordinatorClient } from '@capfleet/cli/coordinator-client';
 import type { PlanDocument } from '@capfleet/shared/dataset/plan-file';
 import { parseEntry } from '@capfleet/shared/redis/stream';
@@ -22,6 +24,7 @@ import {
   TOKEN,
   type Running,
 } from '../support/start-capfleet.ts';
+import { tempDir } from '../support/temp-dir.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 /** Eight seconds, a packet each 20 ms. */
@@ -159,6 +162,26 @@ describe('a run over HTTP', () => {
     const stopped = await follow(waiting);
     assert.deepEqual([stopped.outcome, stopped.error], ['cancelled', undefined]);
   });
+});
+
+/** What stands in the docs as a shell would run it. */
+async function documentedCalls(): Promise<string> {
+  const text = await readFile(new URL('../../docs/coordinator.md', import.meta.url), 'utf8');
+  const [, block = ''] = /```sh\n([^]*?)```/.exec(text) ?? [];
+  return block;
+}
+
+test('the calls in docs/coordinator.md are answered', async () => {
+  const env = { ...process.env, URL: service.url, CAPFLEET_TOKEN: TOKEN };
+  const cwd = await tempDir(cleanUp);
+  await copyFile(set.dump, join(cwd, 'meta.json'));
+  const { stdout } = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', await documentedCalls()], {
+    env,
+    cwd,
+  });
+  assert.match(stdout, /"set":"lab","files":1/);
+  assert.match(stdout, /event: state\ndata: .*"phase":"waiting"[^]*event: report\n/);
+  assert.match(stdout, /"code":"sensor-unknown"/);
 });
 
 describe('a service', () => {

@@ -247,7 +247,8 @@ async function started({ url }: RedisServer): Promise<string> {
     return await waitFor(
       'a run that has started',
       async () => {
-        const [latest] = await world.store.runs();
+        const [listing] = await world.store.list(1);
+        const latest = listing?.record;
         if (!latest || Number(BigInt(latest.created) / 1_000_000n) < before) return null;
         const { commit } = await world.store.story(latest.run);
         return commit && commit.start < BigInt(Date.now()) * 1_000_000n && latest.run;

@@ -58,7 +58,7 @@ const refusals: [args: string[], said: RegExp][] = [
   [['replay', ...DUMP, ...OUT, '--spin', 'much'], /Allowed choices are none, auto, max/],
   [['replay', ...DUMP, ...OUT, '--tx-stamps', 'some'], /Allowed choices are off, sample, all/],
   [['replay', ...DUMP, ...OUT, '--cpu', '-1'], /--cpu <n>' argument '-1' is invalid/],
-  [['replay', ...DUMP, '--sensors', 'a,b'], /--redis is needed with --sensors/],
+  [['replay', ...DUMP, '--sensors', 'a,b'], /--redis or --coordinator is needed with --sensors/],
   [['replay', ...DUMP, '--sensors', 'a,b,a', ...REDIS], /a sensor is named twice/],
   [['replay', ...DUMP, ...OUT, '--time-modifier', '0'], /"0" is no positive ratio such as 2, 0\.37 or 1\/3/],
   [['replay', ...DUMP, ...OUT, '--time-modifier', '-1'], /"-1" is no positive ratio/],

@@ -76,6 +76,7 @@ async function callHere(args: readonly string[]): Promise<Ended> {
     program,
     version,
     stateDir: join(tmpdir(), 'capfleet-test-state'),
+    token: process.env['CAPFLEET_TOKEN'],
     lastWords: [],
   });
   return { code, signal: null, stdout, stderr };

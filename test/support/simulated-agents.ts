@@ -3,7 +3,7 @@
  * and last as long as their plans say. They share the thread that measures the clock, which agents on hosts of their own
  * do not.
  */
-import { replayRun, SHORTEST_LEAD } from '@capfleet/coordinator/usecases/replay-run';
+import { replayRun } from '@capfleet/coordinator/usecases/replay-run';
 import type { RunWorld } from '@capfleet/coordinator/usecases/run-request';
 import { redisClock } from '@capfleet/replayer/adapters/redis-clock';
 import { redisCoordinatorChannel } from '@capfleet/replayer/adapters/redis-coordinator-channel';
@@ -12,6 +12,7 @@ import { plainPacing } from '@capfleet/replayer/pacing-options';
 import type { Play, PlayData, PlayOutcome, PlayProgress } from '@capfleet/replayer/play';
 import type { ReferenceClock } from '@capfleet/replayer/ports/reference-clock';
 import { runAgent } from '@capfleet/replayer/run-agent';
+import { SHORTEST_LEAD } from '@capfleet/shared/contract/api';
 import { fromSensorsKey, toSensorsKey } from '@capfleet/shared/contract/keys';
 import type { RunReport } from '@capfleet/shared/contract/report';
 import { runDuration } from '@capfleet/shared/dataset/replay-plan';

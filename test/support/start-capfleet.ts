@@ -100,3 +100,18 @@ export async function startReplayer(
   await agent.says('replayer ready');
   return agent;
 }
+
+export const TOKEN = 'a-token-of-the-tests-0123456789';
+
+/** A coordinator as a service, and where it listens; a port that is free unless another address is given. */
+export async function startCoordinator(
+  t: AfterHook,
+  redis: string,
+  listen = '127.0.0.1:0',
+): Promise<Running & { readonly url: string }> {
+  const args = ['coordinator', '--redis', redis, '--listen', listen];
+  const running = startCapfleet(t, args, { env: { ...process.env, CAPFLEET_TOKEN: TOKEN } });
+  await running.says('coordinator ready');
+  const [, url = ''] = /"address":"([^"]+)"/.exec(running.output.stderr) ?? [];
+  return Object.assign(running, { url });
+}

@@ -8,7 +8,7 @@ import { allocatorEnvironment } from '@capfleet/shared/process/allocator';
 import { runProgram } from './program.ts';
 import type { World } from './world.ts';
 
-const services = new Set(['mapper', 'replayer']);
+const services = new Set(['coordinator', 'mapper', 'replayer']);
 
 function openWorld(argv: readonly string[], interrupted: AbortSignal): World {
   const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
@@ -21,6 +21,7 @@ function openWorld(argv: readonly string[], interrupted: AbortSignal): World {
     program: fileURLToPath(import.meta.url),
     version,
     stateDir: stateDir(),
+    token: process.env['CAPFLEET_TOKEN'],
     lastWords: [],
   };
 }

@@ -18,6 +18,7 @@ const commands: Readonly<Record<string, () => Promise<(run: Run) => Command>>> =
   verify: async () => (await import('./commands/verify.ts')).verifyCommand,
   edit: async () => (await import('./commands/edit.ts')).editCommand,
   tarExtract: async () => (await import('./commands/tar-extract.ts')).tarExtractCommand,
+  coordinator: async () => (await import('./commands/coordinator.ts')).coordinatorCommand,
   mapper: async () => (await import('./commands/mapper.ts')).mapperCommand,
   replayer: async () => (await import('./commands/replayer.ts')).replayerCommand,
 };

@@ -3,6 +3,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { SensorPattern } from '@capfleet/shared/dataset/assignment';
 import { SLOWEST_RATE, SMALLEST_MTU } from '@capfleet/shared/dataset/replay-plan';
 import type { RootMove } from '@capfleet/shared/dataset/roots';
+import { Failure } from '@capfleet/shared/errors/failure';
 import { isRedisUrl } from '@capfleet/shared/redis/connect';
 import { logLevels } from '@capfleet/shared/log/logger';
 import { defaultS3Options, type S3Options } from '@capfleet/shared/source/s3/s3-options';
@@ -135,6 +136,28 @@ export function parseRedis(text: string): string {
   return text;
 }
 
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** `HOST:PORT`, the host of IPv6 in brackets. */
+export function parseListen(text: string): ListenAddress {
+  const [, six, other, port] = /^(?:\[([\da-f:.]+)\]|([\w.-]+)):(\d{1,5})$/i.exec(text) ?? [];
+  const host = six ?? other;
+  if (host === undefined || Number(port) > 65_535)
+    throw new InvalidArgumentError(`"${text}" is no address such as 127.0.0.1:8470 or [::1]:8470.`);
+  return { host, port: Number(port) };
+}
+
+/** @returns the URL without a slash at its end */
+function parseCoordinator(text: string): string {
+  const url = URL.parse(text);
+  if (!url || !/^https?:$/.test(url.protocol) || url.username !== '' || url.search !== '')
+    throw new InvalidArgumentError(`"${text}" is no URL such as http://127.0.0.1:8470.`);
+  return url.href.replace(/\/+$/, '');
+}
+
 export function parseSensorName(text: string): string {
   if (!/^[\w.-]{1,64}$/.test(text)) {
     throw new InvalidArgumentError(
@@ -160,6 +183,30 @@ export const redisOption = (): Option =>
   new Option('--redis <url>', 'Redis of the cluster (redis://…, rediss://…, unix:/path)').argParser(
     parseRedis,
   );
+
+export const coordinatorOption = (): Option =>
+  new Option('--coordinator <url>', 'a `capfleet coordinator` that does it, as http://127.0.0.1:8470')
+    .argParser(parseCoordinator)
+    .conflicts('redis');
+
+export const tokenFileOption = (): Option =>
+  new Option('--token-file <file>', "file with the coordinator's token; default: CAPFLEET_TOKEN").argParser(
+    parsePath,
+  );
+
+/**
+ * Who is asked about runs: a Redis, or a coordinator.
+ * @throws Failure `setting-missing`
+ */
+export function checkOwner(
+  { redis, coordinator }: { readonly redis?: string; readonly coordinator?: string },
+  command: string,
+): { readonly redis: string; readonly flag: string } | { readonly url: string; readonly flag: string } {
+  if (coordinator !== undefined) return { url: coordinator, flag: '--coordinator' };
+  if (redis !== undefined) return { redis, flag: '--redis' };
+  const why = 'to know where the runs are';
+  throw new Failure('setting-missing', { setting: '--redis or --coordinator', why, command });
+}
 
 /** The S3 options of a command as commander gives them. */
 export interface S3CommandOptions {

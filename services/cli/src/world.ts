@@ -20,6 +20,8 @@ export interface World {
   readonly version: string;
   /** Folder for what outlives a command that was cut short, when the user names no other. */
   readonly stateDir: string;
+  /** The coordinator's, by the environment. */
+  readonly token: string | undefined;
   /** Lines to say on stderr behind what a command failed with. */
   readonly lastWords: string[];
 }

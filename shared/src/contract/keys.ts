@@ -26,12 +26,25 @@ export const fromSensorsKey = (run: string): string => `${PREFIX}:run:${run}:fro
 export const runKey = (run: string): string => `${PREFIX}:run:${run}`;
 export const runPlanKey = (run: string, sensor: string): string => `${PREFIX}:run:${run}:plan:${sensor}`;
 export const runOwnerKey = (run: string): string => `${PREFIX}:run:${run}:owner`;
+/** What is to be seen of it while it is carried through, and in one word what became of it. */
+export const runViewKey = (run: string): string => `${PREFIX}:run:${run}:view`;
+export const runOutcomeKey = (run: string): string => `${PREFIX}:run:${run}:outcome`;
 export const runReportKey = (run: string): string => `${PREFIX}:run:${run}:report`;
 /** All runs that may still be there, by the instant they were asked for (ms). */
 export const runsKey = `${PREFIX}:runs`;
+/** Those of them that have no report yet. */
+export const openRunsKey = `${PREFIX}:open-runs`;
 
 /** The run that has a sensor to itself. */
 export const sensorLeaseKey = (sensor: string): string => `${PREFIX}:lease:${sensor}`;
 
 /** What is kept of a run outlives it by a day, so that a late agent or reader still finds it. */
 export const RUN_KEYS_TTL_SECONDS = 86_400;
+
+/** The lines of a mapping, under a name of its own for each that is sent; and what is known of each set, by its name. */
+export const setLinesKey = (id: string): string => `${PREFIX}:set:${id}`;
+export const setsKey = `${PREFIX}:sets`;
+
+/** Plan documents, and what is known of each, by name. */
+export const planKey = (name: string): string => `${PREFIX}:plan:${name}`;
+export const plansKey = `${PREFIX}:plans`;

@@ -19,8 +19,12 @@ export const runRecordSchema = z.object({
   clock: z.enum(clockWishes),
   maxClockBound: nanos,
   prepareTimeoutMs: count,
-  /** When the plans are void. */
-  validUntil: nanos,
+  /** How long sensors that are not registered yet are waited for. */
+  sensorTimeoutMs: count,
+  /** A sensor that another run has: that one's end is waited for, or this one is refused. */
+  whenBusy: z.enum(['wait', 'refuse']),
+  /** When the plans are void; null: none was handed out yet. */
+  validUntil: nanos.nullable(),
   orphanTimeoutMs: count.nullable(),
   /** A sensor that is lost while it plays may come back for so long; null: it stays out. */
   rejoinMs: count.nullable(),

@@ -19,7 +19,7 @@ const MOST_ISSUES = 3;
 const commonSchema = sensorPlanSchema.omit({ sensor: true, files: true, share: true });
 const { files: filesSchema } = sensorPlanSchema.shape;
 
-const planDocumentSchema = z
+export const planDocumentSchema = z
   .strictObject({
     capfleetPlan: z.literal(PLAN_VERSION),
     /** The mapping that it was made from, as it was named. */
@@ -63,13 +63,18 @@ export function plansOf(document: unknown, path: string): SensorPlan[] {
     const more = issues.length > MOST_ISSUES ? `, and ${String(issues.length - MOST_ISSUES)} more` : '';
     throw new Failure('plan-invalid', { path, reason: `${told.join('; ')}${more}` });
   }
-  const { sensors, byFlow } = parsed.data;
+  return plansIn(parsed.data, path);
+}
+
+/** @throws Failure `plan-invalid` where a sensor is there twice, or a file would be played twice */
+export function plansIn(document: PlanDocument, path: string): SensorPlan[] {
+  const { sensors, byFlow } = document;
   const twice = repeated(sensors.map(({ sensor }) => sensor));
   if (twice !== null) throw new Failure('plan-invalid', { path, reason: `sensor ${twice} is there twice` });
   const played = byFlow?.files ?? sensors.flatMap(({ files = [] }) => files);
   const again = repeated(played.map(stretchOf));
   if (again !== null) throw new Failure('plan-invalid', { path, reason: `${again} would be played twice` });
-  const common = commonSchema.parse(parsed.data);
+  const common = commonSchema.parse(document);
   return sensors.map(({ sensor, files = byFlow?.files ?? [] }, index) => ({
     ...common,
     sensor,

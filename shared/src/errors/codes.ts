@@ -9,25 +9,31 @@ interface ErrorRow {
   readonly exit: ExitCode;
   /** The same attempt may succeed later: queue workers retry it with backoff. */
   readonly retryable: boolean;
+  /** Status of an answer over HTTP. */
+  readonly status: number;
 }
 
-const failed = (message: string, hint: string): ErrorRow => ({
+/** @param status where it is not the usual one of its kind */
+const failed = (message: string, hint: string, status = 422): ErrorRow => ({
   message,
   hint,
   exit: exitCode.failed,
   retryable: false,
+  status,
 });
-const usage = (message: string, hint: string): ErrorRow => ({
+const usage = (message: string, hint: string, status = 400): ErrorRow => ({
   message,
   hint,
   exit: exitCode.usage,
   retryable: false,
+  status,
 });
 const passing = (message: string, hint: string): ErrorRow => ({
   message,
   hint,
   exit: exitCode.failed,
   retryable: true,
+  status: 503,
 });
 
 export const errorTable = {
@@ -255,10 +261,17 @@ export const errorTable = {
     'look at its connection to Redis; raise --lead',
   ),
   'agent-ended': failed('the replay agent of this host ended before the run did', 'see what it said above'),
-  'run-unknown': failed('no run {run} is kept', 'see which there are with `capfleet status`'),
+  'run-unknown': failed('no run {run} is kept', 'see which there are with `capfleet status`', 404),
   'run-taken': failed(
     'another coordinator carries run {run} through',
     'see how it does with `capfleet status`',
+    409,
+  ),
+  'run-stopped': failed('run {run} was told to stop before it began', 'start another one'),
+  'run-open': failed(
+    'run {run} is not over, so that there is no report yet',
+    'follow it with GET /v1/runs/{run}/events, whose last event is the report',
+    409,
   ),
   'run-unreported': failed(
     'run {run} was told to stop, and no report came',
@@ -366,6 +379,44 @@ export const errorTable = {
     'see who else writes to this Redis',
   ),
 
+  // The coordinator as a service
+  'token-missing': usage(
+    'no token is given for the coordinator',
+    'set CAPFLEET_TOKEN, or write it to a file for --token-file; a new one: `openssl rand -hex 32`',
+  ),
+  'token-unusable': usage(
+    'the token of {place} cannot be used: {reason}',
+    'a new one: `openssl rand -hex 32`',
+  ),
+  'token-refused': failed(
+    'the token is missing or wrong',
+    'send that of the coordinator, as in `Authorization: Bearer …`; `capfleet` takes it from CAPFLEET_TOKEN or --token-file',
+    401,
+  ),
+  'set-unknown': failed('no set {set} is kept', 'GET /v1/sets says which there are', 404),
+  'plan-unknown': failed('no plan {plan} is kept', 'GET /v1/plans says which there are', 404),
+  'listen-failed': failed(
+    'cannot listen on {address}: {reason}',
+    'choose another address, as in --listen 127.0.0.1:8470',
+  ),
+  'coordinator-unreachable': passing(
+    'cannot reach the coordinator at {url}: {reason}',
+    'check --coordinator, and that `capfleet coordinator` runs there',
+  ),
+  'coordinator-answer': failed(
+    'what answers at {url} is no coordinator of this version: {reason}',
+    'check --coordinator, and any proxy before it',
+  ),
+  'request-invalid': usage('the request is not understood: {reason}', 'GET /openapi.json says what is'),
+  'request-too-large': usage('the body of the request is larger than {limit} bytes', 'send less', 413),
+  'content-type-unknown': usage(
+    'the body of the request is {type}, which is not read here',
+    'send JSON, with `Content-Type: application/json`',
+    415,
+  ),
+  'route-unknown': usage('there is no {path}', 'GET /openapi.json says what there is', 404),
+  'method-unknown': usage('{path} does not take {method}', 'it takes {known}', 405),
+
   // Extracted files
   'output-exists': failed(
     '{path} exists already',
@@ -411,7 +462,7 @@ export const errorTable = {
   ),
   'setting-missing': usage('{setting} is needed {why}', 'see `capfleet {command} --help`'),
   'setting-invalid': usage('{setting}: {reason}', 'see `capfleet {command} --help`'),
-  internal: failed('internal error: {reason}', 'this is a bug; please report it with the log'),
+  internal: failed('internal error: {reason}', 'this is a bug; please report it with the log', 500),
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof errorTable;

@@ -14,22 +14,32 @@ export interface FailureRecord {
 export class Failure extends Error {
   readonly code: ErrorCode;
   readonly fields: FailureFields;
+  readonly hint: string;
 
-  /** @param options `told`: what the other side calls it, for who looks it up there */
-  constructor(code: ErrorCode, fields: FailureFields = {}, options: { cause?: unknown; told?: string } = {}) {
-    const { told, ...rest } = options;
-    super(`${fill(errorTable[code].message, fields)}${told === undefined ? '' : ` (${told})`}`, rest);
+  /**
+   * @param options `told`: what the other side calls it, for who looks it up there; `record`: it came from elsewhere,
+   * and is told in the words that came with it
+   */
+  constructor(
+    code: ErrorCode,
+    fields: FailureFields = {},
+    options: { cause?: unknown; told?: string; record?: FailureRecord } = {},
+  ) {
+    const { told, record, ...rest } = options;
+    const { message, hint } = record ?? errorTable[code];
+    super(`${fill(message, fields)}${told === undefined ? '' : ` (${told})`}`, rest);
     this.name = 'Failure';
     this.code = code;
     this.fields = fields;
-  }
-
-  get hint(): string {
-    return fill(errorTable[this.code].hint, this.fields);
+    this.hint = fill(hint, fields);
   }
 
   get exit(): ExitCode {
     return errorTable[this.code].exit;
+  }
+
+  get status(): number {
+    return errorTable[this.code].status;
   }
 
   get retryable(): boolean {

@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { redisRunWorld } from '@capfleet/coordinator/adapters/redis-run-world';
-import { replayRun, SHORTEST_LEAD } from '@capfleet/coordinator/usecases/replay-run';
+import { replayRun } from '@capfleet/coordinator/usecases/replay-run';
+import { SHORTEST_LEAD, SHORTEST_ORPHAN_TIMEOUT } from '@capfleet/shared/contract/api';
 import { clockWishes, type ClockWish } from '@capfleet/shared/contract/reference-clock';
 import type { RunReport } from '@capfleet/shared/contract/report';
 import { runDuration, type SensorPlan } from '@capfleet/shared/dataset/replay-plan';
+import { planDocument } from '@capfleet/shared/dataset/plan-file';
 import { moveRoots, type RootMove } from '@capfleet/shared/dataset/roots';
 import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
 import { Failure } from '@capfleet/shared/errors/failure';
@@ -15,7 +17,7 @@ import { createLogger } from '@capfleet/shared/log/logger';
 import { checkReachable } from '@capfleet/shared/redis/connect';
 import type { Source } from '@capfleet/shared/source/source';
 import { sources } from '@capfleet/shared/source/sources';
-import { formatDuration } from '@capfleet/shared/time/nanos';
+import { formatDuration, formatInstant } from '@capfleet/shared/time/nanos';
 import { addConfigOption } from '../config-file.ts';
 import { hostInterfaces } from '@capfleet/replayer/adapters/host-interfaces';
 import { interfaceOf, linkMtu, parseLink } from '@capfleet/replayer/link';
@@ -31,6 +33,8 @@ import {
   type VerifiedRun,
 } from '../far-ends.ts';
 import { checkKeeps } from '../keep-inputs.ts';
+import { coordinatorClient } from '../coordinator-client.ts';
+import { followRun } from '../followed-run.ts';
 import { startLocal, type LocalService } from '../local/children.ts';
 import { startPrivateRedis } from '../local/private-redis.ts';
 import { loadPlan } from '../plan-text.ts';
@@ -38,6 +42,7 @@ import { addPacingOptions, pacingArgs, pacingOptions, type PacingCommandOptions 
 import { addSetOptions, chosenPlans, LOCAL_SENSOR, type SetOptions } from '../set-options.ts';
 import {
   addS3Options,
+  coordinatorOption,
   jsonOption,
   logLevelOption,
   parseInterface,
@@ -49,15 +54,18 @@ import {
   redisOption,
   s3Args,
   s3Options,
+  tokenFileOption,
   type S3CommandOptions,
 } from '../settings.ts';
-import { replayProgressBar, writeProgressBar } from '../show/progress.ts';
+import { replayProgressBar, writeProgressBar, type ProgressBar } from '../show/progress.ts';
 import { writePlots } from '../show/plots.ts';
 import { showFailure } from '../show/failure.ts';
 import { showReport } from '../show/report.ts';
 import { statsLines } from '../show/stats.ts';
 import { printable } from '../show/text.ts';
+import type { RunProgress } from '../show/totals.ts';
 import { showWritten, writtenJson } from '../show/written.ts';
+import { tokenOf } from '../token.ts';
 import type { CommonOptions, World } from '../world.ts';
 import { writeReplay } from '../write-replay.ts';
 
@@ -70,6 +78,8 @@ interface CommandOptions
   readonly config?: string;
   readonly root?: readonly RootMove[];
   readonly redis?: string;
+  readonly coordinator?: string;
+  readonly tokenFile?: string;
   readonly lead: bigint;
   readonly startAt?: bigint;
   readonly clock: ClockWish;
@@ -89,6 +99,7 @@ const examples = `Examples:
   capfleet replay --dump-json meta.json --out-interface eth1 --verify-interface eth2 --verify-plots plots
   capfleet replay --plan plan.yaml --redis redis://queue:6379
   capfleet replay --dump-json meta.json --sensors a,b --redis redis://queue:6379
+  CAPFLEET_TOKEN=… capfleet replay --dump-json meta.json --sensors a,b --coordinator http://queue:8470
       with \`capfleet replayer --sensor a --interface IF --redis redis://queue:6379\` on each sensor's host
 
 SIGUSR1 pauses a replay from this host, SIGCONT lets it go on.
@@ -142,6 +153,8 @@ export function replayCommand(run: (action: (world: World) => Promise<ExitCode>)
       ),
     )
     .addOption(redisOption())
+    .addOption(coordinatorOption().conflicts(['outInterface', 'write']))
+    .addOption(tokenFileOption())
     .addOption(span('--lead <duration>', 'from the commit to the start', 1_000_000_000n, '1s'))
     .addOption(
       new Option(
@@ -197,9 +210,6 @@ export function replayCommand(run: (action: (world: World) => Promise<ExitCode>)
 function span(flags: string, meaning: string, value: bigint, text: string): Option {
   return new Option(flags, meaning).argParser(parsePositiveSpan).default(value, text);
 }
-
-/** A coordinator is heard of once a second. */
-const SHORTEST_ORPHAN_TIMEOUT = 2_000_000_000n;
 
 function parseOrphanTimeout(text: string): bigint {
   const span = parsePositiveSpan(text);
@@ -305,7 +315,7 @@ function moveFiles(plans: readonly SensorPlan[], moves: readonly RootMove[]): Se
 
 /** @throws Failure where it is not said where to play, or said in a way that does not fit */
 function checkPlace(options: CommandOptions): void {
-  const { outInterface, sensors, plan, redis, lead, write } = options;
+  const { outInterface, sensors, plan, redis, coordinator, lead, write } = options;
   const command = 'replay';
   if (lead < SHORTEST_LEAD) {
     const reason = `at least ${formatDuration(SHORTEST_LEAD)}, so that a cancel still reaches every sensor`;
@@ -320,9 +330,9 @@ function checkPlace(options: CommandOptions): void {
     });
   }
   const elsewhere = sensors ? '--sensors' : '--plan';
-  if (redis === undefined) {
+  if (redis === undefined && coordinator === undefined) {
     const why = sensors ? 'with --sensors' : 'with --plan, or else --out-interface';
-    throw new Failure('setting-missing', { setting: '--redis', why, command });
+    throw new Failure('setting-missing', { setting: '--redis or --coordinator', why, command });
   }
   const [pacing] = pacingArgs(pacingOptions(options));
   if (pacing !== undefined) {
@@ -382,6 +392,7 @@ async function write(
 }
 
 async function play(plans: readonly SensorPlan[], options: CommandOptions, world: World): Promise<RunReport> {
+  if (options.coordinator !== undefined) return playThrough(options.coordinator, plans, options, world);
   if (options.redis !== undefined) await checkReachable(options.redis);
   const privateRedis = options.redis === undefined ? await startPrivateRedis() : null;
   const redis = options.redis ?? privateRedis?.url ?? '';
@@ -409,11 +420,7 @@ async function play(plans: readonly SensorPlan[], options: CommandOptions, world
     followPause(isPause, agent, world);
   });
   const runs = redisRunWorld(redis, createLogger('replay', options.logLevel));
-  const [first] = plans;
-  const bar =
-    options.stats === undefined
-      ? replayProgressBar(world.stderr, first ? runDuration(first.timeline) : 0n)
-      : statsLines(world.stderr, options.stats);
+  const bar = progressOf(plans, options, world);
   try {
     const running = replayRun(runs, {
       run: randomUUID(),
@@ -445,6 +452,53 @@ async function play(plans: readonly SensorPlan[], options: CommandOptions, world
     await agent?.close();
     await privateRedis?.close();
   }
+}
+
+/** A coordinator carries it through; it goes on when this command does not. */
+async function playThrough(
+  url: string,
+  plans: readonly SensorPlan[],
+  options: CommandOptions,
+  world: World,
+): Promise<RunReport> {
+  const client = coordinatorClient(url, await tokenOf(options, world));
+  const { startAt, orphanTimeout, rejoin } = options;
+  const run = await client.createRun(planDocument(plans, options.dumpJson), {
+    lead: nanoseconds(options.lead),
+    startAt: startAt === undefined ? null : formatInstant(startAt),
+    clock: options.clock,
+    maxClockBound: nanoseconds(options.maxClockBound),
+    sensorTimeout: nanoseconds(options.sensorTimeout),
+    prepareTimeout: nanoseconds(options.prepareTimeout),
+    whenBusy: options.whenBusy,
+    orphanTimeout: orphanTimeout === undefined ? null : nanoseconds(orphanTimeout),
+    rejoin: rejoin === undefined ? null : nanoseconds(rejoin),
+  });
+  world.onPause((isPause) => {
+    followPause(isPause, null, world);
+  });
+  const bar = progressOf(plans, options, world);
+  try {
+    return await followRun(client, run, world, (view) => {
+      bar.update(view);
+    });
+  } finally {
+    bar.stop();
+  }
+}
+
+function progressOf(
+  [first]: readonly SensorPlan[],
+  { stats }: CommandOptions,
+  { stderr }: World,
+): ProgressBar<RunProgress> {
+  return stats === undefined
+    ? replayProgressBar(stderr, first ? runDuration(first.timeline) : 0n)
+    : statsLines(stderr, stats);
+}
+
+function nanoseconds(span: bigint): string {
+  return `${String(span)}ns`;
 }
 
 function milliseconds(span: bigint | undefined): number | null {

@@ -1,65 +1,83 @@
 // capfleet status: the sensors that are there, and the runs that are kept.
 import { Command } from 'commander';
 import { redisRunWorld } from '@capfleet/coordinator/adapters/redis-run-world';
+import { listRuns } from '@capfleet/coordinator/usecases/list-runs';
+import { listSensors } from '@capfleet/coordinator/usecases/list-sensors';
 import type { Registration } from '@capfleet/shared/contract/agent-messages';
+import type { RunSummary } from '@capfleet/shared/contract/api';
 import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
 import { createLogger } from '@capfleet/shared/log/logger';
 import { checkReachable } from '@capfleet/shared/redis/connect';
-import { formatDuration, formatInstant } from '@capfleet/shared/time/nanos';
-import { jsonOption, logLevelOption, redisOption } from '../settings.ts';
+import { formatDuration } from '@capfleet/shared/time/nanos';
+import { coordinatorClient } from '../coordinator-client.ts';
+import {
+  checkOwner,
+  coordinatorOption,
+  jsonOption,
+  logLevelOption,
+  redisOption,
+  tokenFileOption,
+} from '../settings.ts';
 import { formatCount, formatTable, printable } from '../show/text.ts';
+import { tokenOf } from '../token.ts';
 import type { CommonOptions, World } from '../world.ts';
 
 interface CommandOptions extends CommonOptions {
-  readonly redis: string;
+  readonly redis?: string;
+  readonly coordinator?: string;
+  readonly tokenFile?: string;
 }
 
-interface RunStatus {
-  readonly run: string;
-  /** RFC 3339, by the reference clock. */
-  readonly created: string;
-  readonly sensors: readonly string[];
-  /** `orphaned`: nobody carries it through. */
-  readonly state: 'under way' | 'orphaned' | 'done' | 'stopped' | 'cancelled' | 'failed';
-  readonly holds: boolean | null;
+interface Status {
+  readonly sensors: readonly Registration[];
+  readonly runs: readonly RunSummary[];
 }
 
 const examples = `Examples:
   capfleet status --redis redis://queue:6379
+  capfleet status --coordinator http://127.0.0.1:8470 --token-file token
 `;
+
+const MOST_RUNS = 1000;
 
 export function statusCommand(run: (action: (world: World) => Promise<ExitCode>) => Promise<void>): Command {
   return new Command('status')
     .description('show which sensors are there, and what became of the runs of the last day')
-    .addOption(redisOption().makeOptionMandatory())
+    .addOption(redisOption())
+    .addOption(coordinatorOption())
+    .addOption(tokenFileOption())
     .addOption(jsonOption())
     .addOption(logLevelOption('warn'))
     .addHelpText('before', examples)
     .action((options: CommandOptions) => run((world) => status(options, world)));
 }
 
-async function status({ redis, json, logLevel }: CommandOptions, { stdout }: World): Promise<ExitCode> {
+async function status(options: CommandOptions, world: World): Promise<ExitCode> {
+  const owner = checkOwner(options, 'status');
+  const status =
+    'url' in owner
+      ? await askCoordinator(owner.url, await tokenOf(options, world))
+      : await askRedis(owner.redis, options);
+  world.stdout.write(options.json ? `${JSON.stringify(status, null, 2)}\n` : showStatus(status, owner.flag));
+  return exitCode.ok;
+}
+
+async function askCoordinator(url: string, token: string): Promise<Status> {
+  const client = coordinatorClient(url, token);
+  return { sensors: await client.sensors(), runs: await client.runs() };
+}
+
+async function askRedis(redis: string, { logLevel }: CommandOptions): Promise<Status> {
   await checkReachable(redis);
   const world = redisRunWorld(redis, createLogger('status', logLevel));
-  const { channel, store } = world;
   try {
-    const registered = await channel.registrations();
-    const sensors = [...registered.values()].sort((a, b) => (a.sensor < b.sensor ? -1 : 1));
-    const runs: RunStatus[] = [];
-    for (const { run, created, sensors: names } of await store.runs()) {
-      const report = await store.report(run);
-      const state = report?.outcome ?? ((await store.isHeld(run)) ? 'under way' : 'orphaned');
-      const holds = report?.verdict.holds ?? null;
-      runs.push({ run, created: formatInstant(BigInt(created)), sensors: names, state, holds });
-    }
-    stdout.write(json ? `${JSON.stringify({ sensors, runs }, null, 2)}\n` : showStatus(sensors, runs));
-    return exitCode.ok;
+    return { sensors: await listSensors(world.channel), runs: await listRuns(world.store, MOST_RUNS) };
   } finally {
     await world.close();
   }
 }
 
-function showStatus(sensors: readonly Registration[], runs: readonly RunStatus[]): string {
+function showStatus({ sensors, runs }: Status, flag: string): string {
   const sensorRows = sensors.map(({ sensor, host, interface: name, mtu, up, clock, busyWith }) => [
     `  ${sensor}`,
     printable(`${name} on ${host}`),
@@ -77,6 +95,6 @@ function showStatus(sensors: readonly Registration[], runs: readonly RunStatus[]
   return [
     `${formatCount(sensors.length, 'sensor')}\n${formatTable(sensorRows)}`,
     `${formatCount(runs.length, 'run')} of the last day\n${formatTable(runRows)}`,
-    orphan ? `\nnext: capfleet stop ${orphan.run} --redis URL\n` : '',
+    orphan ? `\nnext: capfleet stop ${orphan.run} ${flag} URL\n` : '',
   ].join('');
 }

@@ -8,16 +8,29 @@ import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
 import { Failure } from '@capfleet/shared/errors/failure';
 import { createLogger } from '@capfleet/shared/log/logger';
 import { checkReachable } from '@capfleet/shared/redis/connect';
-import { jsonOption, logLevelOption, redisOption } from '../settings.ts';
+import { coordinatorClient } from '../coordinator-client.ts';
+import { stopRun } from '../followed-run.ts';
+import {
+  checkOwner,
+  coordinatorOption,
+  jsonOption,
+  logLevelOption,
+  redisOption,
+  tokenFileOption,
+} from '../settings.ts';
 import { showReport } from '../show/report.ts';
+import { tokenOf } from '../token.ts';
 import type { CommonOptions, World } from '../world.ts';
 
 interface CommandOptions extends CommonOptions {
-  readonly redis: string;
+  readonly redis?: string;
+  readonly coordinator?: string;
+  readonly tokenFile?: string;
 }
 
 const examples = `Examples:
   capfleet stop 3f6c2c1e-6a0e-4f0c-9f5e-0d9d7c1f2a34 --redis redis://queue:6379
+  CAPFLEET_TOKEN=… capfleet stop 3f6c2c1e-6a0e-4f0c-9f5e-0d9d7c1f2a34 --coordinator http://queue:8470
 
 Every sensor that can be reached stops within 200 ms and reports. Also for a run whose coordinator is gone.
 
@@ -32,21 +45,40 @@ export function stopCommand(run: (action: (world: World) => Promise<ExitCode>) =
   return new Command('stop')
     .description('end a run: every sensor stops, and the report comes')
     .argument('<run>', 'as `capfleet status` and reports name it')
-    .addOption(redisOption().makeOptionMandatory())
+    .addOption(redisOption())
+    .addOption(coordinatorOption())
+    .addOption(tokenFileOption())
     .addOption(jsonOption())
     .addOption(logLevelOption('warn'))
     .addHelpText('before', examples)
     .action((name: string, options: CommandOptions) => run((world) => stop(name, options, world)));
 }
 
-async function stop(run: string, { redis, json, logLevel }: CommandOptions, world: World): Promise<ExitCode> {
+async function stop(run: string, options: CommandOptions, world: World): Promise<ExitCode> {
+  const owner = checkOwner(options, 'stop');
+  const report =
+    'url' in owner
+      ? await stopRun(
+          coordinatorClient(owner.url, await tokenOf(options, world)),
+          encodeURIComponent(run),
+          world.interrupted,
+        )
+      : await stopIn(owner.redis, run, options, world);
+  world.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : showReport(report));
+  return exitCode.ok;
+}
+
+async function stopIn(
+  redis: string,
+  run: string,
+  { logLevel }: CommandOptions,
+  world: World,
+): Promise<RunReport> {
   await checkReachable(redis);
   const runs = redisRunWorld(redis, createLogger('stop', logLevel));
   try {
     await runs.store.load(run);
-    const report = (await runs.store.report(run)) ?? (await ended(runs, run, world));
-    world.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : showReport(report));
-    return exitCode.ok;
+    return (await runs.store.report(run)) ?? (await ended(runs, run, world));
   } finally {
     await runs.close();
   }

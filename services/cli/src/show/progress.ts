@@ -1,10 +1,9 @@
 // Progress on stderr: a bar on a terminal, nothing elsewhere (the result and the log tell enough there).
 import { Presets, SingleBar } from 'cli-progress';
-import type { RunState } from '@capfleet/coordinator/domain/run-state';
 import type { MapProgress } from '@capfleet/coordinator/usecases/map-progress';
 import { formatDuration } from '@capfleet/shared/time/nanos';
 import { formatBytes, formatCount } from './text.ts';
-import { totalsOf } from './totals.ts';
+import { totalsOf, type RunProgress } from './totals.ts';
 import type { Talk } from '../world.ts';
 
 export interface ProgressBar<Progress> {
@@ -81,7 +80,7 @@ export function writeProgressBar(stream: Talk, packets: number): ProgressBar<num
 }
 
 /** @param duration of the whole run on the wire, ns; 0 where it has no end */
-export function replayProgressBar(stream: Talk, duration: bigint): ProgressBar<RunState> {
+export function replayProgressBar(stream: Talk, duration: bigint): ProgressBar<RunProgress> {
   if (!stream.isTTY) return { update: () => undefined, stop: () => undefined };
   const bar = barOn(
     stream,

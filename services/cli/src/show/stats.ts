@@ -1,14 +1,13 @@
 // Lines of statistics on stderr while a replay runs, one every so many seconds, of all sensors together.
-import type { RunState } from '@capfleet/coordinator/domain/run-state';
 import { formatDuration } from '@capfleet/shared/time/nanos';
 import type { ProgressBar } from './progress.ts';
 import { formatBytes, formatCount } from './text.ts';
-import { nothingYet, totalsOf, type Totals } from './totals.ts';
+import { nothingYet, totalsOf, type RunProgress, type Totals } from './totals.ts';
 
 const LONGEST_PAUSE_MS = 2 ** 31 - 1;
 
 /** @param seconds since `before` */
-export function statsLine(phase: RunState['phase'], before: Totals, now: Totals, seconds: number): string {
+export function statsLine(phase: RunProgress['phase'], before: Totals, now: Totals, seconds: number): string {
   const packetRate = Math.round((now.sent - before.sent) / seconds);
   const megabits = (((now.sentBytes - before.sentBytes) * 8) / seconds / 1e6).toFixed(2);
   const parts = [
@@ -22,8 +21,8 @@ export function statsLine(phase: RunState['phase'], before: Totals, now: Totals,
 }
 
 /** In the place of a progress bar. */
-export function statsLines(stream: NodeJS.WritableStream, seconds: number): ProgressBar<RunState> {
-  let state: RunState | null = null;
+export function statsLines(stream: NodeJS.WritableStream, seconds: number): ProgressBar<RunProgress> {
+  let state: RunProgress | null = null;
   let before = nothingYet;
   let since = performance.now();
   // A longer one, setInterval takes for 1 ms.

@@ -1,5 +1,16 @@
 // What all sensors of a run have done together so far.
-import type { RunState } from '@capfleet/coordinator/domain/run-state';
+import type { RunView } from '@capfleet/shared/contract/run-view';
+
+/** Of a run that is carried through here, or is watched. */
+export interface RunProgress {
+  readonly phase: RunView['phase'];
+  readonly sensors: {
+    values(): Iterable<{
+      readonly progress:
+        (Pick<Totals, 'sent' | 'sentBytes' | 'refused'> & { readonly position: string }) | null;
+    }>;
+  };
+}
 
 export interface Totals {
   readonly sent: number;
@@ -11,9 +22,9 @@ export interface Totals {
 
 export const nothingYet: Totals = { sent: 0, sentBytes: 0, refused: 0, position: 0n };
 
-export function totalsOf(state: RunState): Totals {
+export function totalsOf({ sensors }: RunProgress): Totals {
   let totals = nothingYet;
-  for (const { progress } of state.sensors.values()) {
+  for (const { progress } of sensors.values()) {
     if (!progress) continue;
     const position = BigInt(progress.position);
     totals = {

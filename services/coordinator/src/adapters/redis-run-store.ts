@@ -2,22 +2,26 @@
 import { runReportSchema } from '@capfleet/shared/contract/report';
 import { RUN_HOLD_MS, toSensorsSchema } from '@capfleet/shared/contract/agent-messages';
 import {
+  openRunsKey,
   RUN_KEYS_TTL_SECONDS,
   runKey,
+  runOutcomeKey,
   runOwnerKey,
   runPlanKey,
   runReportKey,
   runsKey,
+  runViewKey,
   sensorLeaseKey,
   toSensorsKey,
 } from '@capfleet/shared/contract/keys';
 import { runRecordSchema, type RunRecord } from '@capfleet/shared/contract/run-record';
+import { outcomeOf, runOutcomeSchema, runViewSchema } from '@capfleet/shared/contract/run-view';
 import { sensorPlanSchema } from '@capfleet/shared/dataset/replay-plan';
 import { Failure } from '@capfleet/shared/errors/failure';
 import type { Logger } from '@capfleet/shared/log/logger';
 import { connect } from '@capfleet/shared/redis/connect';
 import { parseEntry, throwRefused } from '@capfleet/shared/redis/stream';
-import type { RunStore, RunStory } from '../ports/run-store.ts';
+import type { RunListing, RunStore, RunStory } from '../ports/run-store.ts';
 import { HOLDER_OF } from './holder.ts';
 
 /**
@@ -63,6 +67,18 @@ export function redisRunStore(redis: string, holder: string, log: Logger): RunSt
   const recordOf = (text: string | null): RunRecord | null =>
     runRecordSchema.safeParse(parseEntry(text)).data ?? null;
 
+  async function listed(ids: readonly string[]): Promise<RunListing[]> {
+    if (ids.length === 0) return [];
+    const [records, owners, outcomes] = await Promise.all(
+      [runKey, runOwnerKey, runOutcomeKey].map((key) => client.mget(ids.map(key))),
+    );
+    return ids.flatMap((_, index) => {
+      const record = recordOf(records?.[index] ?? null);
+      const outcome = runOutcomeSchema.safeParse(parseEntry(outcomes?.[index])).data ?? null;
+      return record ? [{ record, isHeld: owners?.[index] != null, outcome }] : [];
+    });
+  }
+
   return {
     hold,
     release,
@@ -75,7 +91,9 @@ export function redisRunStore(redis: string, holder: string, log: Logger): RunSt
     async create({ record, plans }) {
       const { run } = record;
       const oldest = Date.now() - RUN_KEYS_TTL_SECONDS * 1000;
-      const all = client.multi().zremrangebyscore(runsKey, 0, oldest).zadd(runsKey, Date.now(), run);
+      const all = client.multi();
+      for (const key of [runsKey, openRunsKey])
+        all.zremrangebyscore(key, 0, oldest).zadd(key, Date.now(), run);
       for (const plan of plans)
         all.set(runPlanKey(run, plan.sensor), JSON.stringify(plan), 'EX', RUN_KEYS_TTL_SECONDS);
       all.set(runKey(run), JSON.stringify(record), 'EX', RUN_KEYS_TTL_SECONDS);
@@ -113,7 +131,13 @@ export function redisRunStore(redis: string, holder: string, log: Logger): RunSt
     },
 
     async finish(run, sensors, report) {
-      await client.set(runReportKey(run), JSON.stringify(report), 'EX', RUN_KEYS_TTL_SECONDS);
+      const kept = await client
+        .multi()
+        .set(runReportKey(run), JSON.stringify(report), 'EX', RUN_KEYS_TTL_SECONDS)
+        .set(runOutcomeKey(run), JSON.stringify(outcomeOf(report)), 'EX', RUN_KEYS_TTL_SECONDS)
+        .zrem(openRunsKey, run)
+        .exec();
+      throwRefused(kept);
       await release(run, sensors);
     },
 
@@ -121,10 +145,30 @@ export function redisRunStore(redis: string, holder: string, log: Logger): RunSt
       return runReportSchema.safeParse(parseEntry(await client.get(runReportKey(run)))).data ?? null;
     },
 
-    async runs() {
-      const ids = await client.zrevrange(runsKey, 0, -1);
+    async show(view) {
+      await client.set(runViewKey(view.run), JSON.stringify(view), 'EX', RUN_KEYS_TTL_SECONDS);
+    },
+
+    async view(run) {
+      return runViewSchema.safeParse(parseEntry(await client.get(runViewKey(run)))).data ?? null;
+    },
+
+    async list(most) {
+      return listed(await client.zrevrange(runsKey, 0, most - 1));
+    },
+
+    async listing(run) {
+      const [found] = await listed([run]);
+      if (!found) throw new Failure('run-unknown', { run });
+      return found;
+    },
+
+    async adrift() {
+      const oldest = Date.now() - RUN_KEYS_TTL_SECONDS * 1000;
+      const ids = await client.zrange(openRunsKey, oldest, '+inf', 'BYSCORE');
       if (ids.length === 0) return [];
-      return (await client.mget(ids.map(runKey))).flatMap((text) => recordOf(text) ?? []);
+      const owners = await client.mget(ids.map(runOwnerKey));
+      return ids.filter((_, index) => owners[index] === null);
     },
 
     async isHeld(run) {

@@ -2,6 +2,7 @@
 // sensors to itself for as long; a holder that does not renew that in time loses both.
 import type { RunReport } from '@capfleet/shared/contract/report';
 import type { RunRecord } from '@capfleet/shared/contract/run-record';
+import type { RunOutcome, RunView } from '@capfleet/shared/contract/run-view';
 import type { SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import type { ReferenceName } from '@capfleet/shared/contract/reference-clock';
 import type { Nanos } from '@capfleet/shared/time/nanos';
@@ -19,6 +20,13 @@ export interface RunStory {
   readonly isOver: boolean;
 }
 
+export interface RunListing {
+  readonly record: RunRecord;
+  readonly isHeld: boolean;
+  /** Null while there is no report. */
+  readonly outcome: RunOutcome | null;
+}
+
 export type Hold =
   | { readonly held: true }
   /** Another coordinator carries the run through. */
@@ -30,6 +38,7 @@ export interface RunStore {
   hold(run: string, sensors: readonly string[]): Promise<Hold>;
   /** @returns false where another coordinator has the run by now */
   renew(run: string, sensors: readonly string[]): Promise<boolean>;
+  /** Keeps it, also one that is kept already. */
   create(kept: KeptRun): Promise<void>;
   /** @throws Failure `run-unknown` */
   load(run: string): Promise<KeptRun>;
@@ -43,8 +52,16 @@ export interface RunStore {
   release(run: string, sensors: readonly string[]): Promise<void>;
   /** Null while there is none. */
   report(run: string): Promise<RunReport | null>;
-  /** All that are kept, the latest first. */
-  runs(): Promise<readonly RunRecord[]>;
+  /** Keeps what is to be seen of a run that is carried through. */
+  show(view: RunView): Promise<void>;
+  /** Null before it is carried through. */
+  view(run: string): Promise<RunView | null>;
+  /** Those that are kept, the latest first, at most so many. */
+  list(most: number): Promise<readonly RunListing[]>;
+  /** @throws Failure `run-unknown` */
+  listing(run: string): Promise<RunListing>;
+  /** Runs without a report that no coordinator carries through. */
+  adrift(): Promise<readonly string[]>;
   /** Whether a coordinator carries it through at present. */
   isHeld(run: string): Promise<boolean>;
   close(): Promise<void>;

@@ -1,21 +1,33 @@
 // What a run waits for before it begins: sensors that are there, and that no other run has.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HEARTBEAT_MS, RUN_HOLD_MS, type Registration } from '@capfleet/shared/contract/agent-messages';
+import type { RunRecord } from '@capfleet/shared/contract/run-record';
 import { Failure } from '@capfleet/shared/errors/failure';
 import type { SensorChannel } from '../ports/sensor-channel.ts';
-import type { RunRequest, RunWorld } from './run-request.ts';
+import type { RunWatch, RunWorld } from './run-request.ts';
 
 const REGISTRATION_PAUSE_MS = 100;
 const BUSY_PAUSE_MS = 250;
 
 /**
- * Takes the run and its sensors: two runs never have one sensor.
- * @throws Failure `sensor-busy` where another has one and its end is not waited for; `run-taken`
+ * Waits until all sensors are registered, and takes the run and them: two runs never have one sensor.
+ * @returns what they said of themselves last
+ * @throws Failure `sensor-unknown`; `sensor-busy` where another run has one and its end is not waited for; `run-taken`
  */
-export async function holdSensors(
+export async function gather(
+  world: RunWorld,
+  record: RunRecord,
+  watch: Pick<RunWatch, 'interrupted'>,
+): Promise<Map<string, Registration>> {
+  await waitForSensors(world.channel, record, watch);
+  await holdSensors(world, record, watch);
+  return world.channel.registrations(record.sensors);
+}
+
+async function holdSensors(
   { channel, store }: RunWorld,
-  { run, whenBusy, interrupted }: Pick<RunRequest, 'run' | 'whenBusy' | 'interrupted'>,
-  sensors: readonly string[],
+  { run, whenBusy, sensors }: RunRecord,
+  { interrupted }: Pick<RunWatch, 'interrupted'>,
 ): Promise<void> {
   // A registration may be a heartbeat old, and a hold that of a coordinator that is gone.
   const upToDate = performance.now() + RUN_HOLD_MS + HEARTBEAT_MS;
@@ -54,21 +66,17 @@ async function busySensor(
   return null;
 }
 
-/**
- * Waits until all are registered, and gives what they said then.
- * @throws Failure `sensor-unknown`
- */
-export async function waitForSensors(
+async function waitForSensors(
   channel: SensorChannel,
-  sensors: readonly string[],
-  request: Pick<RunRequest, 'sensorTimeoutMs' | 'interrupted'>,
-): Promise<Map<string, Registration>> {
-  const deadline = performance.now() + request.sensorTimeoutMs;
+  { sensors, sensorTimeoutMs }: RunRecord,
+  { interrupted }: Pick<RunWatch, 'interrupted'>,
+): Promise<void> {
+  const deadline = performance.now() + sensorTimeoutMs;
   for (;;) {
-    request.interrupted.throwIfAborted();
+    interrupted.throwIfAborted();
     const registered = await channel.registrations(sensors);
     const missing = sensors.find((sensor) => !registered.has(sensor));
-    if (missing === undefined) return registered;
+    if (missing === undefined) return;
     if (performance.now() > deadline) {
       const known = [...(await channel.registrations()).keys()].sort().join(', ');
       throw new Failure('sensor-unknown', { sensor: missing, known: known === '' ? 'none' : known });

@@ -19,13 +19,12 @@ import {
 import { decideStart } from '../domain/start-time.ts';
 import type { KeptRun, RunStory } from '../ports/run-store.ts';
 import type { SensorChannel } from '../ports/sensor-channel.ts';
-import { holdSensors, waitForSensors } from './admit-run.ts';
+import { gather } from './admit-run.ts';
 import { Liveness } from './liveness.ts';
 import { ACKNOWLEDGE_GUARD_MS, PhaseDeadline, STOP_DEADLINE_MS } from './phase-deadline.ts';
-import type { RunRequest, RunWatch, RunWorld } from './run-request.ts';
+import { newRun, type RunRequest, type RunWatch, type RunWorld } from './run-request.ts';
+import { showRun } from './show-run.ts';
 
-/** Room for the acknowledgements before that. */
-export const SHORTEST_LEAD: Nanos = 500_000_000n;
 /** A plan is void this long after the latest start that its run could have, unless a later one is asked for. */
 const PLAN_GRACE: Nanos = 2_000_000_000n;
 const FINISH_LIMIT_MS = 1000;
@@ -37,52 +36,82 @@ const INTERRUPTED = Symbol('interrupted');
  * @throws Failure `sensor-unknown` where a sensor has not registered in time, `sensor-busy`, `run-taken`
  */
 export async function replayRun(world: RunWorld, request: RunRequest): Promise<RunReport> {
-  const { channel, store } = world;
-  const { run, plans } = request;
-  const sensors = plans.map(({ sensor }) => sensor);
-  await waitForSensors(channel, sensors, request);
-  await holdSensors(world, request, sensors);
-  const registered = await channel.registrations(sensors);
-  const now = await channel.now();
-  const { startAt, lead, prepareTimeoutMs, orphanTimeoutMs, rejoinMs } = request;
-  const latest = now + BigInt(prepareTimeoutMs) * MILLISECOND + lead;
-  const kept: KeptRun = {
-    plans,
-    record: {
-      v: MESSAGE_VERSION,
-      run,
-      created: String(now),
-      sensors,
-      lead: String(lead),
-      startAt: startAt === null ? null : String(startAt),
-      maxClockBound: String(request.maxClockBound),
-      prepareTimeoutMs,
-      clock: request.clock,
-      validUntil: String(latest + PLAN_GRACE),
-      orphanTimeoutMs,
-      rejoinMs,
-    },
-  };
+  const kept = newRun(request, await world.channel.now());
+  const { run, sensors } = kept.record;
+  const registered = await gather(world, kept.record, request);
   try {
-    await store.create(kept);
-    return await carryThrough(world, kept, registered, null, request);
+    return await beginWith(world, kept, registered, request);
   } catch (thrown) {
-    await store.release(run, sensors).catch(() => undefined);
+    await world.store.release(run, sensors).catch(() => undefined);
     throw thrown;
   }
 }
 
+async function beginWith(
+  world: RunWorld,
+  { record, plans }: KeptRun,
+  registered: ReadonlyMap<string, Registration>,
+  watch: RunWatch,
+): Promise<RunReport> {
+  const { prepareTimeoutMs, lead } = record;
+  const latest = (await world.channel.now()) + BigInt(prepareTimeoutMs) * MILLISECOND + BigInt(lead);
+  const begun = { plans, record: { ...record, validUntil: String(latest + PLAN_GRACE) } };
+  await world.store.create(begun);
+  return carryThrough(world, begun, registered, null, watch);
+}
+
+/** Begins a run that is kept; where it cannot be begun, the report says why. */
+async function beginKept(world: RunWorld, kept: KeptRun, watch: RunWatch): Promise<RunReport> {
+  const { store } = world;
+  const { record, plans } = kept;
+  const { run, sensors } = record;
+  const over = new AbortController();
+  const look = async (): Promise<void> => {
+    if (!(await store.renew(run, []))) over.abort(new Failure('run-taken', { run }));
+    if ((await store.story(run)).isOver) over.abort(new Failure('run-stopped', { run }));
+  };
+  const renewal = setInterval(() => void look().catch(() => undefined), RUN_RENEWAL_MS);
+  const ends = [over.signal, ...(watch.leave ? [watch.leave] : [])];
+  const interrupted = AbortSignal.any([...ends, watch.interrupted]);
+  let registered: Map<string, Registration>;
+  try {
+    await look();
+    registered = await gather(world, record, { interrupted });
+  } catch (thrown) {
+    const isRefused = thrown instanceof Failure && thrown.code !== 'run-taken';
+    if (!isRefused || watch.leave?.aborted === true) throw thrown;
+    const isStopped = thrown.code === 'run-stopped';
+    const refusal = { type: 'start-refused', error: thrown.toRecord() } as const;
+    const { state } = step(beginRun(sensors, false), isStopped ? { type: 'stop-asked' } : refusal);
+    const report = reportRun(run, state, plans);
+    await store.finish(run, sensors, report);
+    return report;
+  } finally {
+    clearInterval(renewal);
+  }
+  return beginWith(world, kept, registered, watch);
+}
+
 /**
- * Carries a run through that another coordinator has begun and does not hold any more.
+ * Carries a run through that was asked for, or that another coordinator has begun, and that none holds.
  * @throws Failure `run-unknown`, `run-taken`
  */
 export async function resumeRun(world: RunWorld, run: string, watch: RunWatch): Promise<RunReport> {
   const { channel, store } = world;
-  const kept = await store.load(run);
-  const { sensors } = kept.record;
-  const hold = await store.hold(run, sensors);
-  if (!hold.held) throw new Failure('run-taken', { run });
+  // What is kept is read as its holder, so that it is not another one's by then.
+  if (!(await store.renew(run, []))) throw new Failure('run-taken', { run });
+  let sensors: readonly string[] = [];
   try {
+    const kept = await store.load(run);
+    ({ sensors } = kept.record);
+    const report = await store.report(run);
+    if (report) {
+      await store.release(run, sensors);
+      return report;
+    }
+    if (kept.record.validUntil === null) return await beginKept(world, kept, watch);
+    const hold = await store.hold(run, sensors);
+    if (!hold.held) throw new Failure('run-taken', { run });
     return await carryThrough(
       world,
       kept,
@@ -102,10 +131,12 @@ async function carryThrough(
   kept: KeptRun,
   registered: ReadonlyMap<string, Registration>,
   story: RunStory | null,
-  { interrupted, onChange }: RunWatch,
+  { interrupted, leave, onChange }: RunWatch,
 ): Promise<RunReport> {
   const { record, plans } = kept;
   const { run, sensors, rejoinMs } = record;
+  const plansVoidAt = record.validUntil ?? '0';
+  const show = showRun(store, run);
   let state = beginRun(sensors, rejoinMs !== null);
   const deadline = new PhaseDeadline(record.prepareTimeoutMs);
   const queue: RunEvent[] = [];
@@ -164,7 +195,7 @@ async function carryThrough(
     if (!plan) return;
     const validUntil =
       startedAt === null
-        ? record.validUntil
+        ? plansVoidAt
         : String((await channel.now()) + BigInt(record.prepareTimeoutMs) * MILLISECOND);
     await channel.prepare(sensor, {
       v: MESSAGE_VERSION,
@@ -192,7 +223,7 @@ async function carryThrough(
       const now = (await channel.now()) - clock.behindRedis;
       const start =
         story?.commit?.start ?? decideStart({ now, lead, startAt, maxClockBound, bounds: clock.bounds });
-      if (startAt === null && start + clock.behindRedis > BigInt(record.validUntil))
+      if (startAt === null && start + clock.behindRedis > BigInt(plansVoidAt))
         throw new Failure('run-stale', { run });
       deadline.beginCommit(asked, start - now);
       return { type: 'start-decided', start, clock };
@@ -258,6 +289,7 @@ async function carryThrough(
   }
 
   async function listenOnce(): Promise<void> {
+    leave?.throwIfAborted();
     if (taken) throw taken;
     deadline.follow(state.phase);
     if (interrupted.aborted && !state.stopAsked) queue.push({ type: 'stop-asked' });
@@ -277,6 +309,7 @@ async function carryThrough(
       }
     }
     for (let event = queue.shift(); event; event = queue.shift()) await apply(event);
+    show(state);
     onChange(state);
   }
 }

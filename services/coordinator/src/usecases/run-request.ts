@@ -1,9 +1,10 @@
 // What is asked of whoever carries a run through, and what with.
+import { MESSAGE_VERSION } from '@capfleet/shared/contract/agent-messages';
 import type { ClockWish } from '@capfleet/shared/contract/reference-clock';
 import type { SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import type { Nanos } from '@capfleet/shared/time/nanos';
 import type { RunState } from '../domain/run-state.ts';
-import type { RunStore } from '../ports/run-store.ts';
+import type { KeptRun, RunStore } from '../ports/run-store.ts';
 import type { SensorChannel } from '../ports/sensor-channel.ts';
 
 /** What a run is carried through with. */
@@ -16,10 +17,12 @@ export interface RunWorld {
 export interface RunWatch {
   /** Aborted: every sensor stops, and the report comes all the same. */
   readonly interrupted: AbortSignal;
+  /** Aborted: the run is given back as it is, and its reason is thrown; another coordinator carries it on. */
+  readonly leave?: AbortSignal;
   readonly onChange: (state: RunState) => void;
 }
 
-export interface RunRequest extends RunWatch {
+export interface RunSettings {
   readonly run: string;
   readonly plans: readonly SensorPlan[];
   readonly lead: Nanos;
@@ -35,4 +38,31 @@ export interface RunRequest extends RunWatch {
   readonly orphanTimeoutMs: number | null;
   /** A sensor that is lost while it plays may come back for so long; null: it stays out. */
   readonly rejoinMs: number | null;
+}
+
+export interface RunRequest extends RunSettings, RunWatch {}
+
+/** A run that nobody has begun, asked for at that instant of the reference clock. */
+export function newRun(settings: RunSettings, created: Nanos): KeptRun {
+  const { run, plans, lead, startAt, clock, maxClockBound } = settings;
+  const { sensorTimeoutMs, prepareTimeoutMs, whenBusy, orphanTimeoutMs, rejoinMs } = settings;
+  return {
+    plans,
+    record: {
+      v: MESSAGE_VERSION,
+      run,
+      created: String(created),
+      sensors: plans.map(({ sensor }) => sensor),
+      lead: String(lead),
+      startAt: startAt === null ? null : String(startAt),
+      clock,
+      maxClockBound: String(maxClockBound),
+      sensorTimeoutMs,
+      prepareTimeoutMs,
+      whenBusy,
+      validUntil: null,
+      orphanTimeoutMs,
+      rejoinMs,
+    },
+  };
 }

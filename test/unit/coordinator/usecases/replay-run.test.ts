@@ -48,7 +48,11 @@ test('an agent that is there, but plays no more and tells nothing, is not waited
     finish: () => Promise.resolve(),
     release: () => Promise.resolve(),
     report: () => Promise.resolve(null),
-    runs: () => Promise.resolve([]),
+    show: () => Promise.resolve(),
+    view: () => Promise.resolve(null),
+    list: () => Promise.resolve([]),
+    listing: () => Promise.reject(new Error('not asked for')),
+    adrift: () => Promise.resolve([]),
     isHeld: () => Promise.resolve(true),
     close: () => Promise.resolve(),
   };

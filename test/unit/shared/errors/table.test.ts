@@ -40,11 +40,11 @@ async function render(): Promise<string> {
     '',
     '## Errors',
     '',
-    '| code | message | what to do | exit | retried |',
-    '| --- | --- | --- | ---: | --- |',
+    '| code | message | what to do | exit | HTTP | retried |',
+    '| --- | --- | --- | ---: | ---: | --- |',
     ...ROWS.map(
-      ([code, { message, hint, exit, retryable }]) =>
-        `| \`${code}\` | ${cell(message)} | ${cell(hint)} | ${exit} | ${retryable ? 'yes' : 'no'} |`,
+      ([code, { message, hint, exit, status, retryable }]) =>
+        `| \`${code}\` | ${cell(message)} | ${cell(hint)} | ${exit} | ${status} | ${retryable ? 'yes' : 'no'} |`,
     ),
     '',
   ];
@@ -66,13 +66,14 @@ describe('the table of errors', () => {
     for (const code of codes) assert.ok(Number.isInteger(code) && code >= 0 && code < 256);
   });
 
-  for (const [code, { message, hint, exit }] of ROWS) {
+  for (const [code, { message, hint, exit, status }] of ROWS) {
     test(`${code}: has a code in kebab case, a message and a way out`, () => {
       assert.match(code, /^[a-z][a-z0-9]*(-[a-z]+)*$/);
       assert.notEqual(message.trim(), '');
       assert.notEqual(hint.trim(), '');
       assert.doesNotMatch(`${message}${hint}`, /\.$|\n|\bTODO\b/);
       assert.ok((Object.values(exitCode) as number[]).includes(exit) && exit !== exitCode.ok);
+      assert.ok(status >= 400 && status < 600);
     });
   }
 });

@@ -1,0 +1,54 @@
+// capfleet coordinator: the service that owns the runs of a cluster, and its HTTP API.
+import { Command, Option } from 'commander';
+import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
+import { checkReachable } from '@capfleet/shared/redis/connect';
+import {
+  logLevelOption,
+  parseListen,
+  redisOption,
+  tokenFileOption,
+  type ListenAddress,
+} from '../settings.ts';
+import { tokenOf } from '../token.ts';
+import type { CommonOptions, World } from '../world.ts';
+
+interface CommandOptions extends CommonOptions {
+  readonly redis: string;
+  readonly listen: ListenAddress;
+  readonly tokenFile?: string;
+}
+
+const examples = `Examples:
+  openssl rand -hex 32 > token && chmod 600 token
+  capfleet coordinator --redis redis://queue:6379 --token-file token
+  CAPFLEET_TOKEN=… capfleet coordinator --redis redis://queue:6379 --listen 0.0.0.0:8470
+
+Several of them over one Redis share the runs; one that is stopped or killed leaves its runs to the others, or to itself
+when it is started again. The API is in docs/coordinator.md, and in its own words at /openapi.json.
+`;
+
+export function coordinatorCommand(
+  run: (action: (world: World) => Promise<ExitCode>) => Promise<void>,
+): Command {
+  return new Command('coordinator')
+    .description('run the coordinator as a service: carries runs through, and serves the HTTP API')
+    .addOption(redisOption().makeOptionMandatory())
+    .addOption(
+      new Option('--listen <address>', 'where the API is served; TLS is left to a proxy')
+        .argParser(parseListen)
+        .default({ host: '127.0.0.1', port: 8470 }, '127.0.0.1:8470'),
+    )
+    .addOption(tokenFileOption())
+    .addOption(logLevelOption('info'))
+    .addHelpText('before', examples)
+    .action((options: CommandOptions) =>
+      run(async (world) => {
+        const { redis, listen, logLevel } = options;
+        const token = await tokenOf(options, world);
+        await checkReachable(redis);
+        const { runCoordinator } = await import('@capfleet/coordinator/main');
+        await runCoordinator({ redis, listen, token, version: world.version, logLevel });
+        return exitCode.ok;
+      }),
+    );
+}

@@ -1,0 +1,171 @@
+// A `capfleet coordinator` as commands use it: requests whose refusals are told in the coordinator's words, and runs
+// that are followed over connections that may break.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { EventSourceParserStream } from 'eventsource-parser/stream';
+import type { z } from 'zod';
+import {
+  refusalSchema,
+  runCreatedSchema,
+  runListSchema,
+  sensorListSchema,
+  type RunSettingsInput,
+  type RunSummary,
+} from '@capfleet/shared/contract/api';
+import type { Registration } from '@capfleet/shared/contract/agent-messages';
+import { runReportSchema, type RunReport } from '@capfleet/shared/contract/report';
+import { runViewSchema, type RunView } from '@capfleet/shared/contract/run-view';
+import type { PlanDocument } from '@capfleet/shared/dataset/plan-file';
+import { Failure, reasonOf } from '@capfleet/shared/errors/failure';
+import { parseEntry } from '@capfleet/shared/redis/stream';
+
+/** Three of the comments that come while nothing changes. */
+const SILENCE_MS = 45_000;
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 5000;
+
+export interface CoordinatorClient {
+  sensors(): Promise<readonly Registration[]>;
+  runs(): Promise<readonly RunSummary[]>;
+  createRun(plan: PlanDocument, settings: RunSettingsInput): Promise<string>;
+  /** Asks it to end; its report comes by `follow`. */
+  stop(run: string): Promise<void>;
+  /**
+   * Until the report is there. A connection that breaks is made again, and told of once.
+   * @throws Failure of the coordinator where it refuses, or the reason of the signal
+   */
+  follow(run: string, watch: RunFollower): Promise<RunReport>;
+}
+
+export interface RunFollower {
+  readonly onView: (view: RunView) => void;
+  readonly onLost: (failure: Failure) => void;
+  readonly signal: AbortSignal;
+}
+
+interface Ask {
+  readonly method?: 'GET' | 'POST';
+  readonly body?: object;
+  readonly signal?: AbortSignal;
+}
+
+/** @param url without a slash at its end */
+export function coordinatorClient(url: string, token: string): CoordinatorClient {
+  /** @throws Failure `coordinator-unreachable`, `coordinator-answer`, and what the coordinator refuses with */
+  async function ask(path: string, { method = 'GET', body, signal }: Ask = {}): Promise<Response> {
+    const init: RequestInit = {
+      method,
+      // A token goes nowhere else.
+      redirect: 'error',
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body && { 'content-type': 'application/json' }),
+      },
+      ...(body && { body: JSON.stringify(body) }),
+      ...(signal && { signal }),
+    };
+    const response = await fetch(`${url}/v1/${path}`, init).catch((error: unknown) => {
+      if (signal?.aborted === true) throw signal.reason;
+      throw unreachable(error);
+    });
+    if (response.ok) return response;
+    const refusal = refusalSchema.safeParse(parseEntry(await response.text().catch(() => '')));
+    if (!refusal.success)
+      throw new Failure('coordinator-answer', { url, reason: `status ${String(response.status)}` });
+    const { error } = refusal.data;
+    throw new Failure(error.code, {}, { record: error });
+  }
+
+  function unreachable(error: unknown): Failure {
+    const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+    return new Failure('coordinator-unreachable', { url, reason: reasonOf(cause) }, { cause: error });
+  }
+
+  function read<Shape extends z.ZodType>(schema: Shape, value: unknown): z.output<Shape> {
+    const parsed = schema.safeParse(value);
+    if (parsed.success) return parsed.data;
+    const [issue] = parsed.error.issues;
+    const reason = `${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`;
+    throw new Failure('coordinator-answer', { url, reason });
+  }
+
+  async function answer<Shape extends z.ZodType>(
+    schema: Shape,
+    path: string,
+    how?: Ask,
+  ): Promise<z.output<Shape>> {
+    const response = await ask(path, how);
+    return read(schema, parseEntry(await response.text()));
+  }
+
+  /** @returns the report, or null where the connection ended before it */
+  async function followOnce(run: string, { onView, signal }: RunFollower): Promise<RunReport | null> {
+    const silence = new AbortController();
+    const heard = setTimeout(() => {
+      silence.abort(new Failure('coordinator-unreachable', { url, reason: 'it fell silent' }));
+    }, SILENCE_MS);
+    try {
+      const response = await ask(`runs/${run}/events`, { signal: AbortSignal.any([signal, silence.signal]) });
+      const { body } = response;
+      if (!body) return null;
+      const bytes = body.pipeThrough(
+        new TransformStream<Uint8Array, Uint8Array>({
+          transform(chunk, controller) {
+            heard.refresh();
+            controller.enqueue(chunk);
+          },
+        }),
+      );
+      const text = bytes.pipeThrough(new TextDecoderStream());
+      for await (const { event, data } of text.pipeThrough(new EventSourceParserStream())) {
+        if (event === 'report') return read(runReportSchema, parseEntry(data));
+        if (event === 'state') onView(read(runViewSchema, parseEntry(data)));
+      }
+      return null;
+    } catch (thrown) {
+      signal.throwIfAborted();
+      throw thrown instanceof Failure ? thrown : unreachable(thrown);
+    } finally {
+      clearTimeout(heard);
+    }
+  }
+
+  return {
+    async sensors() {
+      return (await answer(sensorListSchema, 'sensors')).sensors;
+    },
+
+    async runs() {
+      return (await answer(runListSchema, 'runs')).runs;
+    },
+
+    async createRun(plan, settings) {
+      return (await answer(runCreatedSchema, 'runs', { method: 'POST', body: { plan, settings } })).run;
+    },
+
+    async stop(run) {
+      await answer(runCreatedSchema, `runs/${run}/stop`, { method: 'POST' });
+    },
+
+    async follow(run, watch) {
+      let pause = FIRST_PAUSE_MS;
+      for (;;) {
+        let views = 0;
+        const onView = (view: RunView): void => {
+          views += 1;
+          watch.onView(view);
+        };
+        try {
+          const report = await followOnce(run, { ...watch, onView });
+          if (report) return report;
+        } catch (thrown) {
+          if (!(thrown instanceof Failure) || !thrown.retryable) throw thrown;
+          if (pause === FIRST_PAUSE_MS) watch.onLost(thrown);
+        }
+        if (views > 0) pause = FIRST_PAUSE_MS;
+        await sleep(pause, undefined, { signal: watch.signal }).catch(() => undefined);
+        watch.signal.throwIfAborted();
+        pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
+      }
+    },
+  };
+}

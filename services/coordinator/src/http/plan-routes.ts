@@ -1,0 +1,53 @@
+// Plans over HTTP: who plays what of a set that is kept, made and kept for runs.
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { documentNameSchema, planListSchema, planRequestSchema } from '@capfleet/shared/contract/api';
+import { planDocumentSchema } from '@capfleet/shared/dataset/plan-file';
+import { planSet } from '../usecases/plan-set.ts';
+import type { ApiWorld } from './api-world.ts';
+
+const params = z.object({ plan: documentNameSchema });
+const tags = ['plans'];
+
+export function planRoutes({ sets, plans }: Pick<ApiWorld, 'sets' | 'plans'>): FastifyPluginAsyncZod {
+  return async (api) => {
+    api.post(
+      '/plans',
+      {
+        schema: {
+          tags,
+          summary: 'Plan a set, and keep the plan under a name',
+          description: 'In the place of what has the name. A run names it, or carries the document.',
+          body: planRequestSchema,
+          response: { 201: planDocumentSchema },
+        },
+      },
+      async ({ body }, reply) => {
+        const document = await planSet(sets, body);
+        await plans.put(body.plan, document);
+        return reply.code(201).header('location', `/v1/plans/${body.plan}`).send(document);
+      },
+    );
+
+    api.get(
+      '/plans',
+      { schema: { tags, summary: 'The plans that are kept, by name', response: { 200: planListSchema } } },
+      async () => ({ plans: [...(await plans.list())] }),
+    );
+
+    api.get(
+      '/plans/:plan',
+      { schema: { tags, summary: 'A plan', params, response: { 200: planDocumentSchema } } },
+      async ({ params: { plan } }) => plans.get(plan),
+    );
+
+    api.delete(
+      '/plans/:plan',
+      { schema: { tags, summary: 'Forget a plan', params, response: { 204: z.undefined() } } },
+      async ({ params: { plan } }, reply) => {
+        await plans.remove(plan);
+        return reply.code(204).send();
+      },
+    );
+  };
+}

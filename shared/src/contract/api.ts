@@ -1,0 +1,209 @@
+// What the coordinator's HTTP API takes and answers: the one source of its checks, its answers and its OpenAPI document,
+// and what its clients check answers with. Durations are text such as 250ms, 30s or 1h30m, instants RFC 3339.
+import { z } from 'zod';
+import { failureSchema } from '../dataset/file-map.ts';
+import { flowShareSchema } from '../flow/flow-share.ts';
+import { editPlanSchema, noEdits } from '../edit/edit-plan.ts';
+import { planDocumentSchema } from '../dataset/plan-file.ts';
+import { paceSchema, sensorNameSchema, sensorPlanSchema } from '../dataset/replay-plan.ts';
+import { ONE, parseRational, type Rational } from '../time/rational.ts';
+import { parseDuration, parseInstant, SECOND, type Nanos } from '../time/nanos.ts';
+import { registrationSchema, runIdSchema } from './agent-messages.ts';
+import { clockWishes } from './reference-clock.ts';
+import { runViewSchema } from './run-view.ts';
+
+/** So that a cancel still reaches every sensor. */
+export const SHORTEST_LEAD: Nanos = 500_000_000n;
+/** A coordinator is heard of once a second. */
+export const SHORTEST_ORPHAN_TIMEOUT: Nanos = 2_000_000_000n;
+/** A hundred years: an instant so far from now still fits into 64 bits of nanoseconds. */
+const LONGEST_SPAN = 36_500n * 86_400n * SECOND;
+
+function span(shortest: Nanos, example: string) {
+  return z
+    .string()
+    .max(64)
+    .transform((text, context): Nanos => {
+      const parsed = parseDuration(text);
+      if (parsed !== null && parsed >= shortest && parsed <= LONGEST_SPAN) return parsed;
+      const known = parsed === null ? 'no duration such as 250ms, 30s or 1h30m' : 'too short or too long';
+      context.addIssue({ code: 'custom', message: `"${text}" is ${known}` });
+      return z.NEVER;
+    })
+    .meta({ example });
+}
+
+const instant = z
+  .string()
+  .max(64)
+  .transform((text, context): Nanos => {
+    const parsed = parseInstant(text);
+    if (parsed !== null) return parsed;
+    context.addIssue({ code: 'custom', message: `"${text}" is no time such as 2026-11-24T09:00:00Z` });
+    return z.NEVER;
+  })
+  .meta({ example: '2026-11-24T09:00:00Z' });
+
+/** How a run is started and kept together; each has the default of `capfleet replay`. */
+export const runSettingsSchema = z.strictObject({
+  lead: span(SHORTEST_LEAD, '1s').prefault('1s').describe('from the commit to the start'),
+  startAt: instant
+    .nullable()
+    .default(null)
+    .describe('on the reference clock; null: as soon as all are ready'),
+  clock: z.enum(clockWishes).default('auto').describe('the reference clock'),
+  maxClockBound: span(1n, '5ms').prefault('5ms').describe('worst clock a sensor may have'),
+  sensorTimeout: span(1n, '10s').prefault('10s').describe('how long to wait for sensors to register'),
+  prepareTimeout: span(1n, '60s').prefault('60s').describe('how long sensors may prepare'),
+  whenBusy: z
+    .enum(['wait', 'refuse'])
+    .default('refuse')
+    .describe("a sensor that another run has: that one's end is waited for, or the run is refused"),
+  orphanTimeout: span(SHORTEST_ORPHAN_TIMEOUT, '1m')
+    .nullable()
+    .default(null)
+    .describe('sensors stop when no coordinator was there for so long; null: they play on'),
+  rejoin: span(1n, '60s')
+    .nullable()
+    .default(null)
+    .describe('a sensor that is lost may come back within this time; null: it stays out'),
+});
+
+export const documentNameSchema = z
+  .string()
+  .regex(/^\w[\w.-]{0,63}$/, 'no name of letters, digits, ".", "_", "-"');
+
+export const runRequestSchema = z.strictObject({
+  plan: z
+    .union([documentNameSchema, planDocumentSchema])
+    .describe('the name of a plan that is kept, or a plan'),
+  settings: runSettingsSchema.prefault({}),
+});
+
+const ratio = z
+  .string()
+  .max(64)
+  .transform((text, context): Rational => {
+    const parsed = parseRational(text);
+    if (parsed) return parsed;
+    context.addIssue({ code: 'custom', message: `"${text}" is no positive ratio such as 2, 0.37 or 1/3` });
+    return z.NEVER;
+  })
+  .meta({ example: '2' });
+
+const pattern = z
+  .string()
+  .max(1024)
+  .transform((text, context): RegExp => {
+    try {
+      return new RegExp(text);
+    } catch {
+      context.addIssue({ code: 'custom', message: `"${text}" is no regular expression` });
+      return z.NEVER;
+    }
+  });
+
+const assignmentSchema = z.discriminatedUnion('by', [
+  z.strictObject({ by: z.enum(['lane', 'folder', 'size']) }),
+  z.strictObject({ by: z.literal('flow'), tunnels: flowShareSchema.shape.tunnels.default('inner') }),
+  z.strictObject({
+    by: z.literal('pattern'),
+    patterns: z.array(z.strictObject({ sensor: sensorNameSchema, pattern })).min(1),
+  }),
+]);
+
+const policies = sensorPlanSchema.shape.policies.shape;
+
+/** What of a set is played, how, and by whom; each has the default of `capfleet replay`. */
+const replayRequestSchema = z
+  .strictObject({
+    sensors: z.array(sensorNameSchema).min(1),
+    rule: assignmentSchema.default({ by: 'lane' }),
+    speed: z
+      .union([ratio, z.strictObject({ duration: span(1n, '1h') })])
+      .default(ONE)
+      .describe('a ratio, or the time that one pass shall take'),
+    loops: z.int().nonnegative().default(1).describe('0 is without end'),
+    window: z
+      .strictObject({ from: instant.nullable().default(null), to: instant.nullable().default(null) })
+      .prefault({}),
+    pace: paceSchema.default({ kind: 'original' }),
+    loopDelay: span(0n, '0s').prefault('0s'),
+    maxGap: span(1n, '10s').nullable().default(null),
+    limit: z.int().positive().nullable().default(null),
+    duration: span(1n, '10m').nullable().default(null),
+    edits: editPlanSchema.default(noEdits),
+    policies: z
+      .strictObject({
+        allowDefaultRouteInterface: policies.allowDefaultRouteInterface.default(false),
+        backwards: policies.backwards.default('send'),
+        reorder: policies.reorder.default(null),
+        oversize: policies.oversize.default('fail'),
+        preload: policies.preload.default(null),
+        mtu: policies.mtu.default(null),
+      })
+      .prefault({}),
+  })
+  .refine(({ sensors }) => new Set(sensors).size === sensors.length, {
+    path: ['sensors'],
+    error: 'a sensor is named twice',
+  })
+  .refine(({ maxGap, sensors, rule }) => maxGap === null || sensors.length === 1 || rule.by === 'flow', {
+    path: ['maxGap'],
+    error: 'not with more than one sensor, which would lose their common time; but by flow',
+  });
+
+export const planRequestSchema = z.strictObject({
+  plan: documentNameSchema.describe('the name that the plan gets'),
+  set: documentNameSchema.describe('the name of a set that is kept'),
+  request: replayRequestSchema,
+});
+
+export const planInfoSchema = z.object({
+  plan: documentNameSchema,
+  set: z.string(),
+  sensors: z.array(z.string()),
+  /** RFC 3339. */
+  kept: z.string(),
+});
+export const planListSchema = z.object({ plans: z.array(planInfoSchema) });
+
+export const setInfoSchema = z.object({
+  set: documentNameSchema,
+  /** With packets. */
+  files: z.int().nonnegative(),
+  packets: z.int().nonnegative(),
+  /** Of the earliest and the latest packet, RFC 3339; null where there is none. */
+  beginning: z.string().nullable(),
+  end: z.string().nullable(),
+  /** RFC 3339. */
+  kept: z.string(),
+});
+export const setListSchema = z.object({ sets: z.array(setInfoSchema) });
+
+export const runCreatedSchema = z.object({ run: runIdSchema });
+
+export const runSummarySchema = z.object({
+  run: runIdSchema,
+  /** RFC 3339, by the Redis clock. */
+  created: z.string(),
+  sensors: z.array(z.string()),
+  /** `orphaned`: no coordinator carries it through at present. */
+  state: z.enum(['under way', 'orphaned', 'done', 'stopped', 'cancelled', 'failed']),
+  /** Whether the report's verdict does; null while there is no report. */
+  holds: z.boolean().nullable(),
+});
+
+export const runListSchema = z.object({ runs: z.array(runSummarySchema) });
+export const runDetailSchema = z.object({ ...runSummarySchema.shape, view: runViewSchema });
+export const sensorListSchema = z.object({ sensors: z.array(registrationSchema) });
+export const healthSchema = z.object({ version: z.string(), redis: z.boolean() });
+export const refusalSchema = z.object({ error: failureSchema });
+
+/** As JSON, before defaults are filled in. */
+export type RunSettingsInput = z.input<typeof runSettingsSchema>;
+export type RunSettings = z.output<typeof runSettingsSchema>;
+export type PlanRequest = z.output<typeof planRequestSchema>;
+export type PlanInfo = z.infer<typeof planInfoSchema>;
+export type SetInfo = z.infer<typeof setInfoSchema>;
+export type RunSummary = z.infer<typeof runSummarySchema>;

@@ -1,0 +1,166 @@
+// What the coordinator's API refuses, and how: in this process, over a real Redis and a real socket.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { planDocument } from '@capfleet/shared/dataset/plan-file';
+import { sending, startApi, type CoordinatorApi } from '../support/coordinator-api.ts';
+import { lastFirst } from '../support/last-first.ts';
+import { sensorPlan } from '../support/play-results.ts';
+import { startRedis, type RedisServer } from '../support/redis-server.ts';
+import { TOKEN } from '../support/start-capfleet.ts';
+
+const cleanUp = lastFirst({ after });
+let redis: RedisServer;
+let api: CoordinatorApi;
+before(async () => {
+  redis = await startRedis(cleanUp);
+  api = await startApi(cleanUp, redis.url);
+});
+
+const plan = planDocument([sensorPlan('a'), sensorPlan('b')], 'map.json');
+
+function planOf(set: string, request: object = {}): object {
+  return { plan: 'x', set, request: { sensors: ['a'], ...request } };
+}
+
+describe('the API refuses', () => {
+  for (const [what, authorization] of [
+    ['no token', ''],
+    ['a wrong token', `Bearer ${TOKEN}x`],
+    ['a part of the token', `Bearer ${TOKEN.slice(0, -1)}`],
+    ['another scheme', `Basic ${TOKEN}`],
+  ] as const) {
+    test(what, async () => {
+      const { status, code, headers } = await api.ask('/v1/sensors', { headers: { authorization } });
+      assert.deepEqual([status, code], [401, 'token-refused']);
+      assert.equal(headers.get('www-authenticate'), 'Bearer');
+    });
+  }
+
+  const requests: [
+    what: string,
+    path: string,
+    init: RequestInit,
+    status: number,
+    code: string,
+    said: RegExp,
+  ][] = [
+    ['a body that is no JSON', '/v1/runs', sending('POST', '{"plan":'), 400, 'request-invalid', /JSON/],
+    [
+      'a body of another type',
+      '/v1/runs',
+      sending('POST', 'plan', 'text/plain'),
+      415,
+      'content-type-unknown',
+      /text\/plain/,
+    ],
+    ['a body without its plan', '/v1/runs', sending('POST', {}), 400, 'request-invalid', /body\/plan/],
+    [
+      'a plan with what a plan has not',
+      '/v1/runs',
+      sending('POST', { plan: { ...plan, capfleetPlan: 2 } }),
+      400,
+      'request-invalid',
+      /body\/plan\/capfleetPlan/,
+    ],
+    ['no body', '/v1/runs', { method: 'POST' }, 400, 'request-invalid', /body/],
+    [
+      'what it does not know',
+      '/v1/runs',
+      sending('POST', { plan, settings: { lead: '1s', speed: 2 } }),
+      400,
+      'request-invalid',
+      /body\/settings.*speed/,
+    ],
+    [
+      'a lead that is too short',
+      '/v1/runs',
+      sending('POST', { plan, settings: { lead: '1ms' } }),
+      400,
+      'request-invalid',
+      /lead.*"1ms" is too short/,
+    ],
+    [
+      'an instant that is none',
+      '/v1/runs',
+      sending('POST', { plan, settings: { startAt: 'tomorrow' } }),
+      400,
+      'request-invalid',
+      /"tomorrow" is no time/,
+    ],
+    [
+      'a plan for one sensor twice',
+      '/v1/runs',
+      sending('POST', { plan: planDocument([sensorPlan('a'), sensorPlan('a')], 'map.json') }),
+      422,
+      'plan-invalid',
+      /sensor a is there twice/,
+    ],
+    ['a run that nobody keeps', '/v1/runs/nothing', {}, 404, 'run-unknown', /nothing/],
+    ['the events of such a run', '/v1/runs/nothing/events', {}, 404, 'run-unknown', /nothing/],
+    ['to stop such a run', '/v1/runs/nothing/stop', { method: 'POST' }, 404, 'run-unknown', /nothing/],
+    ['a path in the place of a run', '/v1/runs/..%2f..%2fetc', {}, 400, 'request-invalid', /params\/run/],
+    ['a run of too many letters', `/v1/runs/${'x'.repeat(90)}`, {}, 400, 'request-invalid', /params\/run/],
+    ['a path that is no path', '/v1/%zz', {}, 400, 'request-invalid', /%zz/],
+    ['a route that is not there', '/v1/nothing', {}, 404, 'route-unknown', /\/v1\/nothing/],
+    [
+      'a method that a route does not take',
+      '/v1/sensors',
+      { method: 'DELETE' },
+      405,
+      'method-unknown',
+      /DELETE/,
+    ],
+    [
+      'a set under a name that is a path',
+      '/v1/sets/..%2fx',
+      sending('PUT', '{}'),
+      400,
+      'request-invalid',
+      /set/,
+    ],
+    [
+      'a set that is no mapping',
+      '/v1/sets/x',
+      sending('PUT', '{"a":1}'),
+      422,
+      'dump-invalid',
+      /x is not a map/,
+    ],
+    ['a set without a body', '/v1/sets/x', { method: 'PUT' }, 400, 'request-invalid', /a mapping is needed/],
+    ['a set that nobody keeps', '/v1/sets/x', {}, 404, 'set-unknown', /no set x/],
+    ['a plan of such a set', '/v1/plans', sending('POST', planOf('x')), 404, 'set-unknown', /no set x/],
+    ['a plan that nobody keeps', '/v1/plans/x', { method: 'DELETE' }, 404, 'plan-unknown', /no plan x/],
+    ['a run by such a plan', '/v1/runs', sending('POST', { plan: 'x' }), 404, 'plan-unknown', /no plan x/],
+    [
+      'a plan by a pattern that is none',
+      '/v1/plans',
+      sending('POST', planOf('x', { rule: { by: 'pattern', patterns: [{ sensor: 'a', pattern: '(' }] } })),
+      400,
+      'request-invalid',
+      /"\(" is no regular expression/,
+    ],
+    ['a list without end', '/v1/runs?limit=100000', {}, 400, 'request-invalid', /limit/],
+  ];
+  for (const [what, path, init, status, code, said] of requests) {
+    test(what, async () => {
+      const answer = await api.ask(path, init);
+      assert.deepEqual([answer.status, answer.code], [status, code], answer.message);
+      assert.match(answer.message, said);
+    });
+  }
+
+  test('a body that is too large, before it is read', async () => {
+    const much = { much: 'x'.repeat(1024 ** 2) };
+    const { status, code } = await api.ask('/v1/runs/x/stop', sending('POST', much));
+    assert.deepEqual([status, code], [413, 'request-too-large']);
+  });
+
+  test('everything but the health while Redis is gone, soon', async () => {
+    assert.deepEqual(await (await fetch(`${api.url}/healthz`)).json(), { version: '1', redis: true });
+    await redis.stop();
+    const [sensors, health] = await Promise.all([api.ask('/v1/sensors'), fetch(`${api.url}/healthz`)]);
+    assert.deepEqual([sensors.status, sensors.code], [503, 'redis-unreachable']);
+    assert.deepEqual([health.status, await health.json()], [503, { version: '1', redis: false }]);
+    await redis.start();
+  });
+});

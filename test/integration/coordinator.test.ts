@@ -1,0 +1,253 @@
+// The coordinator as a service: runs over HTTP, by hand and by `capfleet --coordinator`; services that are killed, ended
+// and several. Real processes, a real Redis; every packet has a number, so that nothing can be played twice unseen.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
+import { coordinatorClient, type CoordinatorClient } from '@capfleet/cli/coordinator-client';
+import type { PlanDocument } from '@capfleet/shared/dataset/plan-file';
+import { parseEntry } from '@capfleet/shared/redis/stream';
+import type { RunReport } from '@capfleet/shared/contract/report';
+import type { RunView } from '@capfleet/shared/contract/run-view';
+import { runCapfleet } from '../support/capfleet.ts';
+import { lastFirst } from '../support/last-first.ts';
+import type { MapPlace } from '../support/map-cli.ts';
+import { numbersIn, stamps } from '../support/numbered-set.ts';
+import { startRedis, type RedisServer } from '../support/redis-server.ts';
+import { assertAccounts, makeMappedSet } from '../support/replay-cli.ts';
+import {
+  startCapfleet,
+  startCoordinator,
+  startReplayer,
+  TOKEN,
+  type Running,
+} from '../support/start-capfleet.ts';
+import { tempDir } from '../support/temp-dir.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+/** Eight seconds, a packet each 20 ms. */
+const PACKETS = 400;
+const GAP_MS = 20;
+const whole = Array.from({ length: PACKETS }, (_, index) => index);
+
+const cleanUp = lastFirst({ after });
+let redis: RedisServer;
+let set: MapPlace;
+let tokenFile: string;
+let service: Running & { readonly url: string };
+let client: CoordinatorClient;
+before(async () => {
+  redis = await startRedis(cleanUp);
+  [set, service] = await Promise.all([
+    makeMappedSet(cleanUp, { '0.pcap': stamps(0, PACKETS, GAP_MS) }),
+    startCoordinator(cleanUp, redis.url),
+  ]);
+  tokenFile = join(set.dir, 'token');
+  await writeFile(tokenFile, `${TOKEN}\n`);
+  client = coordinatorClient(service.url, TOKEN);
+});
+
+interface Sensor {
+  readonly name: string;
+  readonly agent: Running;
+  sent(): Promise<number[]>;
+}
+
+async function startSensor(name: string): Promise<Sensor> {
+  const out = join(set.dir, `${name}.pcap`);
+  const agent = await startReplayer(cleanUp, redis.url, name, ['--interface', `file:${out}`]);
+  return { name, agent, sent: async () => numbersIn(await readFile(out)) };
+}
+
+async function planFor(sensor: string): Promise<PlanDocument> {
+  const { stdout, stderr } = await runCapfleet([
+    'plan',
+    '--dump-json',
+    set.dump,
+    '--sensors',
+    sensor,
+    '--json',
+  ]);
+  assert.notEqual(stdout, '', stderr);
+  return parseEntry(stdout) as PlanDocument;
+}
+
+async function follow(run: string, views: RunView[] = []): Promise<RunReport> {
+  const report = await client.follow(run, {
+    onView: (view) => void views.push(view),
+    onLost: () => undefined,
+    signal: AbortSignal.timeout(90_000),
+  });
+  assertAccounts(report);
+  return report;
+}
+
+interface Got {
+  readonly status: number;
+  readonly body: { readonly view?: RunView; readonly error?: { readonly code: string } };
+}
+
+async function get(path: string): Promise<Got> {
+  const headers = { authorization: `Bearer ${TOKEN}` };
+  const response = await fetch(`${service.url}/v1/${path}`, { headers });
+  return { status: response.status, body: (await response.json()) as Got['body'] };
+}
+
+async function isIn(phase: RunView['phase'], run: string): Promise<void> {
+  await waitFor(
+    `run ${run} is ${phase}`,
+    async () => {
+      const { body } = await get(`runs/${run}`);
+      return body.view?.phase === phase;
+    },
+    { timeout: 30_000, every: 50 },
+  );
+}
+
+function replayArgs(sensor: string): string[] {
+  const where = ['--coordinator', service.url, '--token-file', tokenFile];
+  return ['replay', ...where, '--dump-json', set.dump, '--sensors', sensor, '--json'];
+}
+
+describe('a run over HTTP', () => {
+  test('is listed, watched, and reported as by `capfleet replay`, whose Ctrl-C ends it', async () => {
+    const [one, two] = await Promise.all([startSensor('h1'), startSensor('h2')]);
+    const run = await client.createRun(await planFor('h1'), {});
+    const replay = startCapfleet(cleanUp, replayArgs('h2'));
+    const views: RunView[] = [];
+    const following = follow(run, views);
+    await waitFor('packets', async () => (await two.sent()).length > 10, { timeout: 30_000 });
+
+    const sensors = new Map((await client.sensors()).map((each) => [each.sensor, each]));
+    assert.equal(sensors.get('h1')?.busyWith, run);
+    assert.ok(BigInt(sensors.get('h2')?.clock?.bound ?? 0) > 0n);
+    const early = await get(`runs/${run}/report`);
+    assert.deepEqual([early.status, early.body.error?.code], [409, 'run-open']);
+    const where = ['--coordinator', service.url, '--token-file', tokenFile];
+    const status = await runCapfleet(['status', ...where]);
+    assert.match(status.stdout, new RegExp(`${run} .* 1 sensor +under way`));
+
+    replay.signal('SIGINT');
+    const stopped = await replay.ended;
+    assert.equal(stopped.code, 130, stopped.stderr);
+    const cut = JSON.parse(stopped.stdout) as RunReport;
+    assert.equal(cut.outcome, 'stopped');
+    assert.deepEqual(await two.sent(), whole.slice(0, cut.totals.sent));
+    assert.ok(cut.totals.sent < PACKETS);
+
+    const report = await following;
+    assert.deepEqual([report.outcome, report.totals.sent], ['done', PACKETS]);
+    assert.deepEqual(await one.sent(), whole);
+    const sent = views.map(({ sensors: [sensor] }) => sensor?.progress?.sent ?? 0);
+    assert.deepEqual(
+      sent,
+      sent.toSorted((a, b) => a - b),
+    );
+    assert.ok(views.length > 4 && views.length < 60, `${views.length} states`);
+    // Who comes late has the report at once; who stops what is over gets it, too.
+    assert.deepEqual(await follow(run), report);
+    const again = await runCapfleet(['stop', run, ...where, '--json']);
+    assert.deepEqual([again.code, JSON.parse(again.stdout)], [0, report]);
+  });
+
+  test('whose sensor is not there is reported as cancelled, and one that waits for it is stopped', async () => {
+    const plan = await planFor('nobody');
+    const { code, stdout } = await runCapfleet([...replayArgs('nobody'), '--sensor-timeout', '100ms']);
+    const report = JSON.parse(stdout) as RunReport;
+    assert.deepEqual([code, report.outcome, report.error?.code], [1, 'cancelled', 'sensor-unknown']);
+    const waiting = await client.createRun(plan, { sensorTimeout: '10m' });
+    await client.stop(waiting);
+    const stopped = await follow(waiting);
+    assert.deepEqual([stopped.outcome, stopped.error], ['cancelled', undefined]);
+  });
+});
+
+/** What stands in the docs as a shell would run it. */
+async function documentedCalls(): Promise<string> {
+  const text = await readFile(new URL('../../docs/coordinator.md', import.meta.url), 'utf8');
+  const [, block = ''] = /```sh\n([^]*?)```/.exec(text) ?? [];
+  return block;
+}
+
+test('the calls in docs/coordinator.md are answered', async () => {
+  const env = { ...process.env, URL: service.url, CAPFLEET_TOKEN: TOKEN };
+  const cwd = await tempDir(cleanUp);
+  await copyFile(set.dump, join(cwd, 'meta.json'));
+  const { stdout } = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', await documentedCalls()], {
+    env,
+    cwd,
+  });
+  assert.match(stdout, /"set":"lab","files":1/);
+  assert.match(stdout, /event: state\ndata: .*"phase":"waiting"[^]*event: report\n/);
+  assert.match(stdout, /"code":"sensor-unknown"/);
+});
+
+describe('a service', () => {
+  test('that is killed carries its runs on when it is started again, in every state, and nothing is played twice', async () => {
+    const [ready, still, armed, playing] = await Promise.all(
+      ['s1', 's2', 's3', 's4'].map((name) => startSensor(name)),
+    );
+    assert.ok(ready && still && armed && playing);
+    still.agent.signal('SIGSTOP');
+    const asked = async (sensor: string, settings = {}): Promise<string> =>
+      client.createRun(await planFor(sensor), settings);
+    const runs = {
+      s4: await asked('s4'),
+      s3: await asked('s3', { lead: '9s' }),
+      s2: await asked('s2'),
+      later: await asked('later', { sensorTimeout: '10m' }),
+    };
+    // That of a `capfleet replay` which is killed is carried on like any other.
+    const replay = startCapfleet(cleanUp, [
+      ...['replay', '--redis', redis.url, '--dump-json', set.dump, '--sensors', 's1'],
+    ]);
+    await ready.agent.says('"word":"acknowledged"', 30_000);
+    replay.signal('SIGKILL');
+    await Promise.all([
+      isIn('playing', runs.s4),
+      isIn('armed', runs.s3),
+      isIn('preparing', runs.s2),
+      isIn('waiting', runs.later),
+    ]);
+    const following = Object.values(runs).map((run) => follow(run));
+    service.signal('SIGKILL');
+    await service.ended;
+    still.agent.signal('SIGCONT');
+    const later = await startSensor('later');
+    service = await startCoordinator(cleanUp, redis.url, new URL(service.url).host);
+    for (const report of await Promise.all(following))
+      assert.deepEqual([report.outcome, report.totals.sent], ['done', PACKETS], JSON.stringify(report));
+    const listed = await waitFor('all are over', async () => {
+      const states = (await client.runs()).map(({ sensors, state }) => `${sensors.join()} ${state}`);
+      return states.includes('s1 done') && states;
+    });
+    assert.ok(!listed.some((state) => /under way|orphaned/.test(state)), listed.join('\n'));
+    for (const sensor of [ready, still, armed, playing, later])
+      assert.deepEqual(await sensor.sent(), whole, sensor.name);
+  });
+
+  test('that ends gives its run to another one at once, and stops nothing', async () => {
+    const [sensor, other] = await Promise.all([startSensor('t1'), startCoordinator(cleanUp, redis.url)]);
+    const run = await client.createRun(await planFor('t1'), {});
+    await isIn('playing', run);
+    const told = performance.now();
+    service.signal('SIGTERM');
+    assert.equal((await service.ended).code, 0);
+    await other.says(run);
+    // The hold of a coordinator that is gone lasts for five seconds.
+    assert.ok(performance.now() - told < 5000);
+    client = coordinatorClient(other.url, TOKEN);
+    assert.equal((await follow(run)).outcome, 'done');
+    assert.deepEqual(await sensor.sent(), whole);
+  });
+
+  test('does not start without a token, or with one that anybody would guess', async () => {
+    const bare = await runCapfleet(['coordinator', '--redis', redis.url]);
+    assert.deepEqual([bare.code, bare.stderr.includes('CAPFLEET_TOKEN')], [2, true]);
+    await writeFile(tokenFile, 'secret\n');
+    const short = await runCapfleet(['coordinator', '--redis', redis.url, '--token-file', tokenFile]);
+    assert.deepEqual([short.code, short.stderr.includes('openssl rand')], [2, true]);
+  });
+});

@@ -1,0 +1,62 @@
+/** The coordinator's API in this process, over a real Redis and a real socket; no run is carried through. */
+import { redisHealth } from '@capfleet/coordinator/adapters/redis-health';
+import { redisPlanStore } from '@capfleet/coordinator/adapters/redis-plan-store';
+import { redisRunWorld, type OpenRunWorld } from '@capfleet/coordinator/adapters/redis-run-world';
+import { redisSetStore } from '@capfleet/coordinator/adapters/redis-set-store';
+import { buildApi } from '@capfleet/coordinator/http/build-api';
+import { silentLogger } from '@capfleet/shared/log/logger';
+import { TOKEN } from './start-capfleet.ts';
+import type { AfterHook } from './temp-dir.ts';
+
+export interface Answer {
+  status: number;
+  headers: Headers;
+  body: unknown;
+  /** Of a refusal. */
+  code: string;
+  message: string;
+}
+
+export interface CoordinatorApi {
+  readonly url: string;
+  readonly world: OpenRunWorld;
+  /** With the token, unless another authorization is given. */
+  ask(path: string, init?: RequestInit): Promise<Answer>;
+}
+
+export async function startApi(t: AfterHook, redis: string): Promise<CoordinatorApi> {
+  const log = silentLogger();
+  const world = redisRunWorld(redis, log);
+  const [health, sets, plans] = [
+    redisHealth(redis, log),
+    redisSetStore(redis, log),
+    redisPlanStore(redis, log),
+  ];
+  const keeper = { take: () => undefined };
+  const closing = new AbortController().signal;
+  const kept = { ...world, sets, plans, keeper };
+  const app = await buildApi({ ...kept, health, closing, token: TOKEN, version: '1', log });
+  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  t.after(async () => {
+    await app.close();
+    for (const each of [health, sets, plans]) each.close();
+    await world.close();
+  });
+  return {
+    url,
+    world,
+    async ask(path, init = {}) {
+      const headers = { authorization: `Bearer ${TOKEN}`, ...(init.headers as Record<string, string>) };
+      const response = await fetch(`${url}${path}`, { ...init, headers });
+      const text = await response.text();
+      const body: unknown = text === '' ? null : JSON.parse(text);
+      const { code = '', message = '' } = (body as { error?: Record<string, string> } | null)?.error ?? {};
+      return { status: response.status, headers: response.headers, body, code, message };
+    },
+  };
+}
+
+export function sending(method: string, body: unknown, type = 'application/json'): RequestInit {
+  const text = typeof body === 'string' ? body : JSON.stringify(body);
+  return { method, headers: { 'content-type': type }, body: text };
+}

@@ -136,7 +136,8 @@ async function measure(count: number): Promise<void> {
     timeout: 60_000,
     every: 100,
   });
-  await sleep(PLAY_MS / 5);
+  // The lead is not play yet.
+  await sleep(PLAY_MS / 4);
   const playing = await costOf(client, { Redis: redis, coordinator });
   await coordinator.ended;
   const barrier = await barrierOf(url, run);
@@ -161,7 +162,8 @@ async function measure(count: number): Promise<void> {
     name: 'from the commit to the last acknowledgement',
     value: Math.max(...acknowledged) - commit,
     unit: 'ms',
-    bound: { most: 250 },
+    // What the default lead leaves for it.
+    bound: { most: 750 },
   });
   verdicts.figure({
     name: 'sensors that reported',

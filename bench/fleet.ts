@@ -6,13 +6,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Redis } from 'ioredis';
 import { silentLogger } from '@capfleet/shared/log/logger';
 import { connect } from '@capfleet/shared/redis/connect';
 import { barrierOf } from '../test/support/simulated-agents.ts';
 import { waitFor } from '../test/support/wait-for.ts';
 import { isInstalled, ROOT, startRedis, Watched } from './support/processes.ts';
 import { Verdicts } from './support/verdicts.ts';
+
+type Client = ReturnType<typeof connect>;
 
 const PROCESSES = 4;
 const PLAY_MS = 20_000;
@@ -49,7 +50,7 @@ interface Counts {
   readonly calls: Readonly<Record<string, number>>;
 }
 
-async function countsOf(client: Redis): Promise<Counts> {
+async function countsOf(client: Client): Promise<Counts> {
   const at = performance.now();
   const text = `${await client.info()}\n${await client.info('commandstats')}`;
   const number = (name: string): number => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(text)?.[1]);
@@ -74,7 +75,7 @@ interface Cost {
 }
 
 /** What goes on for a while, by the second. */
-async function costOf(client: Redis, watched: Readonly<Record<string, Watched>>): Promise<Cost> {
+async function costOf(client: Client, watched: Readonly<Record<string, Watched>>): Promise<Cost> {
   const spent = (): number[] =>
     Object.values(watched).map((each) => {
       each.look();
@@ -136,7 +137,8 @@ async function measure(count: number): Promise<void> {
     timeout: 60_000,
     every: 100,
   });
-  await sleep(PLAY_MS / 5);
+  // The lead is not play yet.
+  await sleep(PLAY_MS / 4);
   const playing = await costOf(client, { Redis: redis, coordinator });
   await coordinator.ended;
   const barrier = await barrierOf(url, run);
@@ -161,7 +163,8 @@ async function measure(count: number): Promise<void> {
     name: 'from the commit to the last acknowledgement',
     value: Math.max(...acknowledged) - commit,
     unit: 'ms',
-    bound: { most: 250 },
+    // What the default lead leaves for it.
+    bound: { most: 750 },
   });
   verdicts.figure({
     name: 'sensors that reported',

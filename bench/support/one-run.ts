@@ -4,9 +4,12 @@ import { redisRunWorld } from '@capfleet/coordinator/adapters/redis-run-world';
 import { silentLogger } from '@capfleet/shared/log/logger';
 import { simulatedRun } from '../../test/support/simulated-agents.ts';
 
+/** Many agents share a processor here, and all have to acknowledge before the start. */
+const LEAD = 3_000_000_000n;
+
 const [redis = '', run = '', sensors = '1', playMs = '1000'] = process.argv.slice(2);
 const world = redisRunWorld(redis, silentLogger());
 const names = Array.from({ length: Number(sensors) }, (_, index) => `sensor-${index}`);
-const report = await simulatedRun(world, run, names, Number(playMs));
+const report = await simulatedRun(world, run, names, Number(playMs), LEAD);
 console.log(report.sensors.filter(({ result }) => result?.outcome === 'done').length);
 process.exit();

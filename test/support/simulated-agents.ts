@@ -18,6 +18,7 @@ import type { RunReport } from '@capfleet/shared/contract/report';
 import { runDuration } from '@capfleet/shared/dataset/replay-plan';
 import { silentLogger } from '@capfleet/shared/log/logger';
 import { connect } from '@capfleet/shared/redis/connect';
+import type { Nanos } from '@capfleet/shared/time/nanos';
 import { disk } from '@capfleet/shared/source/disk';
 import { plainSystemClock, planFile, playResult, sensorPlan } from './play-results.ts';
 import { testOptions } from './s3-bucket.ts';
@@ -131,12 +132,13 @@ export function simulatedRun(
   run: string,
   sensors: readonly string[],
   playMs: number,
+  lead: Nanos = SHORTEST_LEAD,
 ): Promise<RunReport> {
   const timeline = { ...sensorPlan('').timeline, period: String(playMs * 1_000_000) };
   return replayRun(world, {
     run,
     plans: sensors.map((sensor) => sensorPlan(sensor, { timeline, files: [HERE] })),
-    lead: SHORTEST_LEAD,
+    lead,
     startAt: null,
     clock: 'redis',
     // All of them ask one Redis at once.

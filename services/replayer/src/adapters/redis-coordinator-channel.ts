@@ -22,7 +22,7 @@ import {
 } from '@capfleet/shared/contract/keys';
 import { Failure, reasonOf } from '@capfleet/shared/errors/failure';
 import type { Logger } from '@capfleet/shared/log/logger';
-import { connect, optionsOf } from '@capfleet/shared/redis/connect';
+import { connect } from '@capfleet/shared/redis/connect';
 import { parseEntry, readStream, throwRefused, type StreamEntry } from '@capfleet/shared/redis/stream';
 import type { CoordinatorChannel } from '../ports/coordinator-channel.ts';
 
@@ -92,7 +92,7 @@ export function redisCoordinatorChannel(
           }
           throw new UnrecoverableError(error.message);
         },
-        { connection: optionsOf(redis), prefix: PREFIX },
+        { connection: client, prefix: PREFIX },
       );
       worker.on('error', (error) => {
         log.warn({ reason: error.message }, 'plan queue');

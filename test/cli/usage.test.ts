@@ -31,7 +31,7 @@ const refusals: [args: string[], said: RegExp][] = [
   [['replay', '--out-interface', ''], /"" names no interface and no file/],
   [['replay', '--out-interface', 'pcap:'], /"pcap:" names no interface and no file/],
   [['replayer', ...REDIS, '--sensor', 'a', '--interface', 'file:'], /"file:" names no interface/],
-  [['status'], /required option '--redis <url>' not specified/],
+  [['status'], /--redis or --coordinator is needed/],
   [['stop', ...REDIS], /missing required argument 'run'/],
   [['plan', '--out', ''], /It is empty/],
   [['replay', ...OUT, '--orphan-timeout', '3s'], /cannot be used with option/],

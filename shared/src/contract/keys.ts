@@ -11,6 +11,9 @@ export const mapResultsKey = (request: string): string => `${PREFIX}:map:${reque
 /** Each sensor takes its plans from its own queue. */
 export const sensorQueue = (sensor: string): string => `replay-${sensor}`;
 
+/** How far the sensors of a run are: apart from their words, which are kept whole. */
+export const progressKey = (run: string): string => `${PREFIX}:run:${run}:progress`;
+
 /** A sensor's registration; expires when its agent is gone. */
 export const sensorKey = (sensor: string): string => `${PREFIX}:sensor:${sensor}`;
 export const sensorKeyPattern = `${PREFIX}:sensor:*`;

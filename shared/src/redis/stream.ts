@@ -18,9 +18,24 @@ export async function readStream(
   position: string,
   waitMs: number,
 ): Promise<StreamEntry[]> {
-  const reply = await client.xread('COUNT', AT_ONCE, 'BLOCK', waitMs, 'STREAMS', key, position);
-  const entries = reply?.[0]?.[1] ?? [];
-  return entries.map(([id, flat]) => ({ id, fields: pairs(flat) }));
+  return (await readStreams(client, new Map([[key, position]]), waitMs)).get(key) ?? [];
+}
+
+/**
+ * The same of several streams at once.
+ * @param positions key → position
+ * @returns key → entries, of those that have some
+ */
+export async function readStreams(
+  client: Redis,
+  positions: ReadonlyMap<string, string>,
+  waitMs: number,
+): Promise<Map<string, StreamEntry[]>> {
+  const where = [...positions.keys(), ...positions.values()];
+  const reply = await client.xread('COUNT', AT_ONCE, 'BLOCK', waitMs, 'STREAMS', ...where);
+  return new Map(
+    (reply ?? []).map(([key, entries]) => [key, entries.map(([id, flat]) => ({ id, fields: pairs(flat) }))]),
+  );
 }
 
 /** A transaction itself is no failure where Redis refuses a command of it. */

@@ -9,6 +9,7 @@ import {
 } from '@capfleet/shared/contract/agent-messages';
 import {
   fromSensorsKey,
+  progressKey,
   PREFIX,
   RUN_KEYS_TTL_SECONDS,
   runOwnerKey,
@@ -20,7 +21,7 @@ import {
 import { Failure, reasonOf } from '@capfleet/shared/errors/failure';
 import type { Logger } from '@capfleet/shared/log/logger';
 import { connect } from '@capfleet/shared/redis/connect';
-import { parseEntry, readStream, type StreamEntry } from '@capfleet/shared/redis/stream';
+import { parseEntry, readStreams, type StreamEntry } from '@capfleet/shared/redis/stream';
 import { MICROSECOND, SECOND } from '@capfleet/shared/time/nanos';
 import type { SensorChannel } from '../ports/sensor-channel.ts';
 import { HOLDER_OF } from './holder.ts';
@@ -39,7 +40,7 @@ return 1`;
 export function redisSensorChannel(redis: string, holder: string, log: Logger): SensorChannel {
   const client = connect(redis, 'coordinator', log);
   const listener = connect(redis, 'coordinator-run', log);
-  let position = '0';
+  const positions = new Map<string, string>();
   let isClosed = false;
 
   return {
@@ -83,7 +84,6 @@ export function redisSensorChannel(redis: string, holder: string, log: Logger): 
     async listen(run, waitMs) {
       const messages: FromSensor[] = [];
       for (const { id, fields } of await read(run, waitMs)) {
-        position = id;
         const parsed = fromSensorSchema.safeParse(parseEntry(fields['message']));
         if (parsed.success) messages.push(parsed.data);
         else log.error({ run, id }, 'passed over a word that does not fit its schema');
@@ -116,9 +116,16 @@ export function redisSensorChannel(redis: string, holder: string, log: Logger): 
 
   /** Sensors play on while a stream cannot be read; whether they are there is seen by their registrations. */
   async function read(run: string, waitMs: number): Promise<StreamEntry[]> {
+    const keys = [fromSensorsKey(run), progressKey(run)];
     const wait = Math.max(1, Math.min(LISTEN_MS, Math.floor(waitMs)));
     try {
-      return await readStream(listener, fromSensorsKey(run), position, wait);
+      const read = await readStreams(
+        listener,
+        new Map(keys.map((key) => [key, positions.get(key) ?? '0'])),
+        wait,
+      );
+      for (const [key, entries] of read) positions.set(key, entries.at(-1)?.id ?? '0');
+      return [...read.values()].flat();
     } catch (error) {
       if (isClosed) return [];
       log.warn({ run, reason: reasonOf(error) }, 'reading the run');

@@ -14,6 +14,7 @@ import {
   claimKey,
   fromSensorsKey,
   PREFIX,
+  progressKey,
   RUN_KEYS_TTL_SECONDS,
   runOwnerKey,
   sensorKey,
@@ -27,6 +28,10 @@ import { parseEntry, readStream, throwRefused, type StreamEntry } from '@capflee
 import type { CoordinatorChannel } from '../ports/coordinator-channel.ts';
 
 const FOLLOW_WAIT_MS = 1000;
+/** A handful for each sensor, and room for strangers. */
+const MOST_WORDS = 100_000;
+/** Who comes late need not know how far a run was before. */
+const MOST_PROGRESS = 10_000;
 
 /** Ends with 0 where the name is another agent's; what is no registration is nobody's. */
 const IS_TAKEN = `
@@ -128,10 +133,11 @@ export function redisCoordinatorChannel(
   };
 
   async function say(run: string, message: FromSensor): Promise<void> {
-    const key = fromSensorsKey(run);
+    const [key, most] =
+      message.type === 'progress' ? [progressKey(run), MOST_PROGRESS] : [fromSensorsKey(run), MOST_WORDS];
     const replies = await client
       .multi()
-      .xadd(key, 'MAXLEN', '~', 100_000, '*', 'message', JSON.stringify(message))
+      .xadd(key, 'MAXLEN', '~', most, '*', 'message', JSON.stringify(message))
       .expire(key, RUN_KEYS_TTL_SECONDS)
       .exec();
     throwRefused(replies);

@@ -139,6 +139,15 @@ describe('the API refuses', () => {
       'request-invalid',
       /"\(" is no regular expression/,
     ],
+    ['a mapping that nobody keeps', '/v1/maps/x', {}, 404, 'map-unknown', /no mapping x/],
+    [
+      'to map a folder that depends on where it stands',
+      '/v1/maps',
+      sending('POST', { set: 'x', source: 'captures' }),
+      400,
+      'request-invalid',
+      /body\/source: no absolute path/,
+    ],
     ['a list without end', '/v1/runs?limit=100000', {}, 400, 'request-invalid', /limit/],
   ];
   for (const [what, path, init, status, code, said] of requests) {

@@ -1,5 +1,6 @@
 /** The coordinator's API in this process, over a real Redis and a real socket; no run is carried through. */
 import { redisHealth } from '@capfleet/coordinator/adapters/redis-health';
+import { redisMapStore } from '@capfleet/coordinator/adapters/redis-map-store';
 import { redisPlanStore } from '@capfleet/coordinator/adapters/redis-plan-store';
 import { redisRunWorld, type OpenRunWorld } from '@capfleet/coordinator/adapters/redis-run-world';
 import { redisSetStore } from '@capfleet/coordinator/adapters/redis-set-store';
@@ -34,12 +35,13 @@ export async function startApi(t: AfterHook, redis: string): Promise<Coordinator
   ];
   const keeper = { take: () => undefined };
   const closing = new AbortController().signal;
-  const kept = { ...world, sets, plans, keeper };
+  const maps = redisMapStore(redis, 'test', log);
+  const kept = { ...world, sets, plans, maps, keeper, mapKeeper: keeper };
   const app = await buildApi({ ...kept, health, closing, token: TOKEN, version: '1', log });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   t.after(async () => {
     await app.close();
-    for (const each of [health, sets, plans]) each.close();
+    for (const each of [health, sets, plans, maps]) each.close();
     await world.close();
   });
   return {

@@ -111,7 +111,7 @@ export async function startCoordinator(
 ): Promise<Running & { readonly url: string }> {
   const args = ['coordinator', '--redis', redis, '--listen', listen];
   const running = startCapfleet(t, args, { env: { ...process.env, CAPFLEET_TOKEN: TOKEN } });
-  await running.says('coordinator ready');
+  await running.says('coordinator ready', 60_000);
   const [, url = ''] = /"address":"([^"]+)"/.exec(running.output.stderr) ?? [];
   return Object.assign(running, { url });
 }

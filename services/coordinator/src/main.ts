@@ -1,14 +1,23 @@
 // The coordinator as a process: owns the runs in its Redis, and serves the API, until it is told to end.
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure, reasonOf } from '@capfleet/shared/errors/failure';
-import { createLogger, type LogLevel } from '@capfleet/shared/log/logger';
+import type { MapRecord } from '@capfleet/shared/contract/map-record';
+import { createLogger, type Logger, type LogLevel } from '@capfleet/shared/log/logger';
 import { untilTold } from '@capfleet/shared/process/lifetime';
+import { redactUrl } from '@capfleet/shared/redis/connect';
+import type { S3Options } from '@capfleet/shared/source/s3/s3-options';
+import { sources } from '@capfleet/shared/source/sources';
 import { redisHealth } from './adapters/redis-health.ts';
+import { bullmqMapJobs } from './adapters/bullmq-map-jobs.ts';
+import { redisMapStore } from './adapters/redis-map-store.ts';
 import { redisPlanStore } from './adapters/redis-plan-store.ts';
 import { redisRunWorld } from './adapters/redis-run-world.ts';
 import { redisSetStore } from './adapters/redis-set-store.ts';
 import { buildApi } from './http/build-api.ts';
-import { keepRuns } from './usecases/run-keeper.ts';
+import { carryMap } from './usecases/carry-map.ts';
+import { keep } from './usecases/keeper.ts';
+import { resumeRun } from './usecases/replay-run.ts';
 
 /** Without Redis there is nothing to give back. */
 const CLOSE_DEADLINE_MS = 5000;
@@ -17,6 +26,8 @@ export interface CoordinatorProcessOptions {
   readonly redis: string;
   readonly listen: { readonly host: string; readonly port: number };
   readonly token: string;
+  /** How the sources of mappings are listed. */
+  readonly s3: S3Options;
   readonly version: string;
   readonly logLevel: LogLevel;
 }
@@ -31,8 +42,28 @@ export async function runCoordinator(options: CoordinatorProcessOptions): Promis
   const health = redisHealth(redis, log);
   const sets = redisSetStore(redis, log);
   const plans = redisPlanStore(redis, log);
-  const keeper = keepRuns({ store: runs.store, open: () => redisRunWorld(redis, log), log });
-  const kept = { ...runs, sets, plans, keeper };
+  const maps = redisMapStore(redis, randomUUID(), log);
+  const mapWorld = {
+    store: maps,
+    sets,
+    source: sources(options.s3),
+    jobsOf: ({ map: request, quick, splitSize }: MapRecord) =>
+      bullmqMapJobs(redis, { request, quick, splitSize }, log),
+    redis: redactUrl(redis),
+  };
+  const mapKeeper = keep({
+    what: 'map',
+    adrift: () => maps.adrift(),
+    carry: async (map, leave) => (await carryMap(mapWorld, map, leave)).state,
+    log,
+  });
+  const keeper = keep({
+    what: 'run',
+    adrift: () => runs.store.adrift(),
+    carry: (run, leave) => carryRun(redis, run, leave, log),
+    log,
+  });
+  const kept = { ...runs, sets, plans, maps, keeper, mapKeeper };
   const api = await buildApi({ ...kept, health, closing: closing.signal, token, version, log });
   try {
     const address = await api.listen(listen).catch((error: unknown) => {
@@ -43,8 +74,20 @@ export async function runCoordinator(options: CoordinatorProcessOptions): Promis
     await told;
   } finally {
     closing.abort();
-    const closed = Promise.all([keeper.close(), api.close()]).then(() => runs.close());
+    const closed = Promise.all([keeper.close(), mapKeeper.close(), api.close()]).then(() => runs.close());
     await Promise.race([closed, sleep(CLOSE_DEADLINE_MS)]);
-    for (const each of [health, sets, plans]) each.close();
+    for (const each of [health, sets, plans, maps]) each.close();
+  }
+}
+
+/** Each run is carried through with connections of its own. */
+async function carryRun(redis: string, run: string, leave: AbortSignal, log: Logger): Promise<string> {
+  const world = redisRunWorld(redis, log);
+  try {
+    const interrupted = new AbortController().signal;
+    const report = await resumeRun(world, run, { interrupted, leave, onChange: () => undefined });
+    return report.outcome;
+  } finally {
+    await world.close();
   }
 }

@@ -1,7 +1,7 @@
 // What the coordinator's HTTP API takes and answers: the one source of its checks, its answers and its OpenAPI document,
 // and what its clients check answers with. Durations are text such as 250ms, 30s or 1h30m, instants RFC 3339.
 import { z } from 'zod';
-import { failureSchema } from '../dataset/file-map.ts';
+import { failureSchema, pathSchema } from '../dataset/file-map.ts';
 import { flowShareSchema } from '../flow/flow-share.ts';
 import { editPlanSchema, noEdits } from '../edit/edit-plan.ts';
 import { planDocumentSchema } from '../dataset/plan-file.ts';
@@ -9,6 +9,7 @@ import { paceSchema, sensorNameSchema, sensorPlanSchema } from '../dataset/repla
 import { ONE, parseRational, type Rational } from '../time/rational.ts';
 import { parseDuration, parseInstant, SECOND, type Nanos } from '../time/nanos.ts';
 import { registrationSchema, runIdSchema } from './agent-messages.ts';
+import { mapRecordSchema, mapStateSchema } from './map-record.ts';
 import { clockWishes } from './reference-clock.ts';
 import { runViewSchema } from './run-view.ts';
 
@@ -167,6 +168,25 @@ export const planInfoSchema = z.object({
   kept: z.string(),
 });
 export const planListSchema = z.object({ plans: z.array(planInfoSchema) });
+
+export const mapRequestSchema = z.strictObject({
+  set: documentNameSchema.describe('the name of the set that it becomes'),
+  source: pathSchema
+    .regex(/^(\/|s3:\/\/)/, 'no absolute path, and no s3://…')
+    .describe('folder, file or s3://BUCKET/PREFIX'),
+  suffix: z.string().max(256).default('pcap.gz').describe('only files with this ending; "" takes all'),
+  pattern: pattern.nullable().default(null).describe('only files whose path matches'),
+  quick: z.boolean().default(false).describe('estimate uncompressed captures from their two ends'),
+  splitSize: z
+    .int()
+    .positive()
+    .nullable()
+    .default(null)
+    .describe('map larger ones in parts of so many bytes'),
+  workerTimeout: span(1n, '60s').prefault('60s').describe('how long to wait for a first mapper'),
+});
+export const mapDetailSchema = z.object({ record: mapRecordSchema, state: mapStateSchema });
+export const mapListSchema = z.object({ maps: z.array(mapDetailSchema) });
 
 export const setInfoSchema = z.object({
   set: documentNameSchema,

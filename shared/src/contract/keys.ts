@@ -51,3 +51,13 @@ export const setsKey = `${PREFIX}:sets`;
 /** Plan documents, and what is known of each, by name. */
 export const planKey = (name: string): string => `${PREFIX}:plan:${name}`;
 export const plansKey = `${PREFIX}:plans`;
+
+/** A mapping that a coordinator was asked for: what it is, who carries it through, how far it is, what came so far. */
+export const askedMapKey = (map: string): string => `${PREFIX}:asked-map:${map}`;
+export const askedMapOwnerKey = (map: string): string => `${PREFIX}:asked-map:${map}:owner`;
+export const askedMapStateKey = (map: string): string => `${PREFIX}:asked-map:${map}:state`;
+export const askedMapStopKey = (map: string): string => `${PREFIX}:asked-map:${map}:stop`;
+export const askedMapJournalKey = (map: string): string => `${PREFIX}:asked-map:${map}:journal`;
+/** All that may still be there, and those of them that are not over, by the instant they were asked for (ms). */
+export const askedMapsKey = `${PREFIX}:asked-maps`;
+export const openMapsKey = `${PREFIX}:open-maps`;

@@ -395,6 +395,13 @@ export const errorTable = {
   ),
   'set-unknown': failed('no set {set} is kept', 'GET /v1/sets says which there are', 404),
   'plan-unknown': failed('no plan {plan} is kept', 'GET /v1/plans says which there are', 404),
+  'map-unknown': failed('no mapping {map} is kept', 'GET /v1/maps says which there are', 404),
+  'map-taken': failed(
+    'another coordinator carries mapping {map} through',
+    'GET /v1/maps/{map} says how it does',
+    409,
+  ),
+  'map-stopped': failed('mapping {map} was told to stop', 'its set stays as it was; ask for another mapping'),
   'listen-failed': failed(
     'cannot listen on {address}: {reason}',
     'choose another address, as in --listen 127.0.0.1:8470',

@@ -3,16 +3,19 @@ import { Command, Option } from 'commander';
 import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
 import { checkReachable } from '@capfleet/shared/redis/connect';
 import {
+  addS3Options,
   logLevelOption,
   parseListen,
   redisOption,
+  s3Options,
   tokenFileOption,
   type ListenAddress,
+  type S3CommandOptions,
 } from '../settings.ts';
 import { tokenOf } from '../token.ts';
 import type { CommonOptions, World } from '../world.ts';
 
-interface CommandOptions extends CommonOptions {
+interface CommandOptions extends CommonOptions, S3CommandOptions {
   readonly redis: string;
   readonly listen: ListenAddress;
   readonly tokenFile?: string;
@@ -30,7 +33,7 @@ when it is started again. The API is in docs/coordinator.md, and in its own word
 export function coordinatorCommand(
   run: (action: (world: World) => Promise<ExitCode>) => Promise<void>,
 ): Command {
-  return new Command('coordinator')
+  const command = new Command('coordinator')
     .description('run the coordinator as a service: carries runs through, and serves the HTTP API')
     .addOption(redisOption().makeOptionMandatory())
     .addOption(
@@ -38,7 +41,8 @@ export function coordinatorCommand(
         .argParser(parseListen)
         .default({ host: '127.0.0.1', port: 8470 }, '127.0.0.1:8470'),
     )
-    .addOption(tokenFileOption())
+    .addOption(tokenFileOption());
+  return addS3Options(command)
     .addOption(logLevelOption('info'))
     .addHelpText('before', examples)
     .action((options: CommandOptions) =>
@@ -47,7 +51,8 @@ export function coordinatorCommand(
         const token = await tokenOf(options, world);
         await checkReachable(redis);
         const { runCoordinator } = await import('@capfleet/coordinator/main');
-        await runCoordinator({ redis, listen, token, version: world.version, logLevel });
+        const s3 = s3Options(options);
+        await runCoordinator({ redis, listen, token, s3, version: world.version, logLevel });
         return exitCode.ok;
       }),
     );

@@ -1,18 +1,21 @@
 // What the API works with.
 import type { Logger } from '@capfleet/shared/log/logger';
 import type { Health } from '../ports/health.ts';
+import type { MapStore } from '../ports/map-store.ts';
 import type { PlanStore } from '../ports/plan-store.ts';
 import type { RunStore } from '../ports/run-store.ts';
 import type { SensorChannel } from '../ports/sensor-channel.ts';
 import type { SetStore } from '../ports/set-store.ts';
-import type { RunKeeper } from '../usecases/run-keeper.ts';
+import type { Keeper } from '../usecases/keeper.ts';
 
 export interface ApiWorld {
   readonly store: RunStore;
   readonly channel: Pick<SensorChannel, 'registrations' | 'now'>;
   readonly sets: SetStore;
   readonly plans: PlanStore;
-  readonly keeper: Pick<RunKeeper, 'take'>;
+  readonly keeper: Pick<Keeper, 'take'>;
+  readonly maps: MapStore;
+  readonly mapKeeper: Pick<Keeper, 'take'>;
   readonly health: Health;
   /** Aborted when the service ends: who watches a run is let go. */
   readonly closing: AbortSignal;

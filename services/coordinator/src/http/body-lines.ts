@@ -1,18 +1,19 @@
-// The body of a request as lines, while it comes; only the line at hand is held.
+// The body of a request as lines, while it comes.
 import { Failure } from '@capfleet/shared/errors/failure';
+import { linesOf } from '../domain/lines.ts';
 
 /** @throws Failure `request-too-large`, or what reading throws: a body that breaks off is none */
-export async function* bodyLines(body: AsyncIterable<Uint8Array>, limit: number): AsyncGenerator<string> {
+export function bodyLines(body: AsyncIterable<Uint8Array>, limit: number): AsyncGenerator<string> {
+  return linesOf(decoded(body, limit));
+}
+
+async function* decoded(body: AsyncIterable<Uint8Array>, limit: number): AsyncGenerator<string> {
   const decoder = new TextDecoder();
-  let rest = '';
   let size = 0;
   for await (const chunk of body) {
     size += chunk.length;
     if (size > limit) throw new Failure('request-too-large', { limit });
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
-    rest = lines.pop() ?? '';
-    yield* lines;
+    yield decoder.decode(chunk, { stream: true });
   }
-  rest += decoder.decode();
-  if (rest !== '') yield rest;
+  yield decoder.decode();
 }

@@ -13,6 +13,7 @@ import { healthSchema, refusalSchema } from '@capfleet/shared/contract/api';
 import type { ApiWorld } from './api-world.ts';
 import { refuse } from './refusal.ts';
 import { refuseUnknown } from './unknown-route.ts';
+import { mapRoutes } from './map-routes.ts';
 import { planRoutes } from './plan-routes.ts';
 import { runRoutes } from './run-routes.ts';
 import { sensorRoutes } from './sensor-routes.ts';
@@ -90,6 +91,7 @@ export async function buildApi(world: ApiWorld): Promise<FastifyInstance> {
       });
       await api.register(runRoutes(world));
       await api.register(sensorRoutes(world));
+      await api.register(mapRoutes(world));
       await api.register(setRoutes(world));
       await api.register(planRoutes(world));
     },

@@ -252,6 +252,26 @@ describe('a service', () => {
       assert.deepEqual(await sensor.sent(), whole, sensor.name);
   });
 
+  test('maps for `capfleet map`, which writes the mapping down as well', async (t) => {
+    await startMapper(t, redis.url);
+    const dump = join(set.dir, 'mapped-there.json');
+    const there = ['--coordinator', service.url, '--token-file', tokenFile, '--set', 'by-command'];
+    const what = ['map', '--source', set.captures, '--file-suffix', '.pcap', '--dump-json', dump];
+    const { code, stdout, stderr } = await runCapfleet([...what, ...there, '--json']);
+    assert.equal(code, 0, stderr);
+    assert.deepEqual([JSON.parse(stdout).set, JSON.parse(stdout).packets], ['by-command', PACKETS]);
+    const written = JSON.parse(await readFile(dump, 'utf8')) as { files: { packets: number }[] };
+    assert.deepEqual(
+      written.files.map(({ packets }) => packets),
+      [PACKETS],
+    );
+    const nothing = await runCapfleet([...what, ...there, '--file-regexp', 'nothing']);
+    assert.equal(nothing.code, 1);
+    assert.match(nothing.stderr, /no file under .* matches/);
+    const unnamed = await runCapfleet([...what, ...there.slice(0, 4)]);
+    assert.deepEqual([unnamed.code, /--set is needed with --coordinator/.test(unnamed.stderr)], [2, true]);
+  });
+
   test('that ends gives its run to another one at once, and stops nothing', async () => {
     const [sensor, other] = await Promise.all([startSensor('t1'), startCoordinator(cleanUp, redis.url)]);
     const run = await client.createRun(await planFor('t1'), {});

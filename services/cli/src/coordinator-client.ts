@@ -4,14 +4,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { EventSourceParserStream } from 'eventsource-parser/stream';
 import type { z } from 'zod';
 import {
+  mapDetailSchema,
   refusalSchema,
   runCreatedSchema,
   runListSchema,
   sensorListSchema,
+  type mapRequestSchema,
   type RunSettingsInput,
   type RunSummary,
 } from '@capfleet/shared/contract/api';
 import type { Registration } from '@capfleet/shared/contract/agent-messages';
+import type { MapState } from '@capfleet/shared/contract/map-record';
 import { runReportSchema, type RunReport } from '@capfleet/shared/contract/report';
 import { runViewSchema, type RunView } from '@capfleet/shared/contract/run-view';
 import type { PlanDocument } from '@capfleet/shared/dataset/plan-file';
@@ -27,6 +30,12 @@ export interface CoordinatorClient {
   sensors(): Promise<readonly Registration[]>;
   runs(): Promise<readonly RunSummary[]>;
   createRun(plan: PlanDocument, settings: RunSettingsInput): Promise<string>;
+  createMap(request: MapRequest): Promise<string>;
+  /** How far a mapping is. */
+  mapState(map: string): Promise<MapState>;
+  stopMap(map: string): Promise<void>;
+  /** The text of the mapping that a set is. */
+  mapping(set: string): AsyncIterable<string>;
   /** Asks it to end; its report comes by `follow`. */
   stop(run: string): Promise<void>;
   /**
@@ -41,6 +50,8 @@ export interface RunFollower {
   readonly onLost: (failure: Failure) => void;
   readonly signal: AbortSignal;
 }
+
+export type MapRequest = z.input<typeof mapRequestSchema>;
 
 interface Ask {
   readonly method?: 'GET' | 'POST';
@@ -140,6 +151,24 @@ export function coordinatorClient(url: string, token: string): CoordinatorClient
 
     async createRun(plan, settings) {
       return (await answer(runCreatedSchema, 'runs', { method: 'POST', body: { plan, settings } })).run;
+    },
+
+    async createMap(request) {
+      const { record } = await answer(mapDetailSchema, 'maps', { method: 'POST', body: request });
+      return record.map;
+    },
+
+    async mapState(map) {
+      return (await answer(mapDetailSchema, `maps/${map}`)).state;
+    },
+
+    async stopMap(map) {
+      await answer(mapDetailSchema, `maps/${map}/stop`, { method: 'POST' });
+    },
+
+    async *mapping(set) {
+      const { body } = await ask(`sets/${set}/mapping`);
+      if (body) yield* body.pipeThrough(new TextDecoderStream());
     },
 
     async stop(run) {

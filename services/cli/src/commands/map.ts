@@ -23,6 +23,8 @@ import { startLocal } from '../local/children.ts';
 import { startPrivateRedis } from '../local/private-redis.ts';
 import {
   addS3Options,
+  coordinatorOption,
+  tokenFileOption,
   jsonOption,
   logLevelOption,
   parseCount,
@@ -38,6 +40,9 @@ import {
 import { formatMapping, mapFormats, type MapFormat } from '../show/map-formats.ts';
 import { showMapResult } from '../show/map-result.ts';
 import { countPartial, viewMapping } from '../show/map-view.ts';
+import { mapThrough } from '../map-through.ts';
+import { tokenOf } from '../token.ts';
+import { coordinatorClient } from '../coordinator-client.ts';
 import { mapProgressBar } from '../show/progress.ts';
 import type { CommonOptions, World } from '../world.ts';
 
@@ -55,6 +60,9 @@ interface MapOptions extends CommonOptions, S3CommandOptions {
   readonly stateDir?: string;
   readonly redis?: string;
   readonly workerTimeout: bigint;
+  readonly coordinator?: string;
+  readonly tokenFile?: string;
+  readonly set?: string;
 }
 
 const examples = `Examples:
@@ -62,6 +70,7 @@ const examples = `Examples:
   capfleet map --source s3://captures/2026 --s3-endpoint https://s3.example.org --dump-json s3://captures/2026.json
   capfleet map --source /mnt/pcap --file-suffix .pcap --file-regexp '2020-09-2[89]' --file-workers 8
   capfleet map --source /mnt/pcap --redis redis://queue:6379       with \`capfleet mapper\` on any host
+  capfleet map --source /mnt/pcap --coordinator http://coordinator:8470 --set lab --token-file token
 
 The same command again brings the dump up to date: files that did not change are not read again. A mapping that was
 cut short goes on where it was.
@@ -104,6 +113,9 @@ export function mapCommand(run: (action: (world: World) => Promise<ExitCode>) =>
     .option('--fresh', 'read every file, whatever the dump that is there knows', false)
     .option('--state-dir <dir>', 'folder for the journal of a mapping that is under way')
     .addOption(redisOption())
+    .addOption(coordinatorOption().conflicts(['redis', 'fileWorkers', 'format', 'fresh', 'stateDir']))
+    .addOption(tokenFileOption())
+    .option('--set <name>', 'with --coordinator: the name that the set gets there')
     .addOption(
       new Option('--worker-timeout <duration>', 'how long to wait for a first mapper')
         .argParser(parseSpan)
@@ -116,7 +128,34 @@ export function mapCommand(run: (action: (world: World) => Promise<ExitCode>) =>
     .action((options: MapOptions) => run((world) => map(options, world)));
 }
 
+/** The service and its mappers read the source; they have their own ways to S3. */
+async function mapElsewhere(url: string, options: MapOptions, world: World): Promise<ExitCode> {
+  const { set, fileRegexp, splitSize, dumpJson, json } = options;
+  if (set === undefined) {
+    const why = 'with --coordinator: the name that the set gets there';
+    throw new Failure('setting-missing', { setting: '--set', why, command: 'map' });
+  }
+  if (dumpJson === '-') {
+    const reason = 'not stdout with --coordinator; its API gives the mapping of a set';
+    throw new Failure('setting-invalid', { setting: '--dump-json', reason, command: 'map' });
+  }
+  const s3 = s3Options(options);
+  await checkReplaceable(dumpJson, mappingKind, sources(s3));
+  const request = {
+    set,
+    source: sourceOf(options),
+    suffix: options.fileSuffix,
+    pattern: fileRegexp?.source ?? null,
+    quick: options.quick,
+    splitSize: splitSize ?? null,
+    workerTimeout: `${String(options.workerTimeout)}ns`,
+  };
+  const client = coordinatorClient(url, await tokenOf(options, world));
+  return mapThrough(client, { request, dumpJson, s3, json }, world);
+}
+
 async function map(options: MapOptions, world: World): Promise<ExitCode> {
+  if (options.coordinator !== undefined) return mapElsewhere(options.coordinator, options, world);
   checkOutputs(options);
   // What it holds grows slowly and its garbage fast: the heap is to be cleared, not grown, as far as possible.
   setFlagsFromString('--optimize-for-size');

@@ -290,6 +290,7 @@ static enum pacer_state play(struct pacer *pacer) {
         int64_t next;
         int64_t now = monotonic_now();
         priority_follow(&pacer->priority, now, pacer->wait.slept);
+        pacer->wait.yields = atomic_load_explicit(&pacer->priority.realtime, memory_order_relaxed);
         follow_course(pacer);
         if (is_paused(pacer) || has_lapsed(pacer, now)) {
             look_for_stamps(pacer, now, now + REST);

@@ -1,9 +1,12 @@
 #define _GNU_SOURCE
 #include "wait.h"
 
+#include <sched.h>
+
 #include "monotonic.h"
 
 #define SLICE (25 * NS_PER_MS) /* how long a stop may go unseen */
+#define OWN 5000               /* ns before the instant that belong to this thread alone */
 
 static inline void relax(void) {
 #if defined(__x86_64__) || defined(__i386__)
@@ -18,6 +21,7 @@ void wait_init(struct wait *wait, enum wait_spin spin) {
         [WAIT_SPIN_NONE] = 0, [WAIT_SPIN_AUTO] = MARGIN_FIRST, [WAIT_SPIN_MAX] = MARGIN_MAX};
     wait->spin = spin;
     wait->slept = 0;
+    wait->yields = false;
     margin_init(&wait->calibration);
     atomic_init(&wait->margin, first[spin]);
 }
@@ -39,7 +43,10 @@ bool wait_until(struct wait *wait, int64_t due, const atomic_bool *stop) {
         if (atomic_load_explicit(stop, memory_order_relaxed)) return false;
         int64_t margin = wait_margin(wait);
         if (due - now <= margin) {
-            relax();
+            if (wait->yields && due - now > OWN)
+                sched_yield();
+            else
+                relax();
             now = monotonic_now();
             continue;
         }

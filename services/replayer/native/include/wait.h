@@ -1,7 +1,8 @@
 /*
- * Waits for an absolute CLOCK_MONOTONIC instant: sleeps until a margin before it, then spins. The margin follows the
- * wake-up overshoot seen on this host while running (margin.h), so a quiet machine spins little and a noisy one is not
- * late.
+ * Waits for an absolute CLOCK_MONOTONIC instant: sleeps until a margin before it, then spins. Where several real-time
+ * threads share a processor, one that spins would hold up the others, which are due as well: `yields` lets them in, up to
+ * the last few microseconds. In the ordinary class that would cost a whole slice. The margin follows the wake-up overshoot
+ * seen on this host while running (margin.h), so a quiet machine spins little and a noisy one is not late.
  * It promises to look at the stop flag at least every 50 ms, to return to its caller as often, and to use next to no CPU
  * while the instant is far off.
  *
@@ -27,6 +28,7 @@ struct wait {
     struct margin calibration; /* of WAIT_SPIN_AUTO */
     _Atomic int64_t margin;    /* ns */
     int64_t slept;             /* ns in all */
+    bool yields;               /* gives way to others of its class while it spins; set by its owner */
 };
 
 void wait_init(struct wait *wait, enum wait_spin spin);

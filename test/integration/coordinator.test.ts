@@ -269,7 +269,10 @@ describe('a service', () => {
     assert.equal(nothing.code, 1);
     assert.match(nothing.stderr, /no file under .* matches/);
     const unnamed = await runCapfleet([...what, ...there.slice(0, 4)]);
-    assert.deepEqual([unnamed.code, unnamed.stderr.includes('--set is needed with --coordinator')], [2, true]);
+    assert.deepEqual(
+      [unnamed.code, unnamed.stderr.includes('--set is needed with --coordinator')],
+      [2, true],
+    );
   });
 
   test('that ends gives its run to another one at once, and stops nothing', async () => {

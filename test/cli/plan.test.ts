@@ -178,7 +178,7 @@ describe('a plan', () => {
     [['--dump-json', 'x.json', '--out-interface', 'null'], /--dump-json/],
     [['--out-interface', 'null', '--pps', '3'], /--pps/],
     [['--sensors', 'a', '--redis', 'redis://127.0.0.1:1'], /--sensors/],
-    [[], /--redis is needed with --plan, or else --out-interface/],
+    [[], /--redis or --coordinator is needed with --plan, or else --out-interface/],
   ] as const) {
     test(`with ${args.join(' ') || 'nothing else'} is refused as usage`, async () => {
       const { code, stderr } = await runCapfleet(['replay', '--plan', 'plan.yaml', ...args]);

@@ -6,7 +6,7 @@
 #include "monotonic.h"
 
 #define SLICE (25 * NS_PER_MS) /* how long a stop may go unseen */
-#define OWN 5000               /* ns before the instant that belong to this thread alone */
+#define OWN 50000              /* ns before the instant that belong to this thread alone */
 
 static inline void relax(void) {
 #if defined(__x86_64__) || defined(__i386__)

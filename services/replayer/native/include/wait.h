@@ -1,7 +1,7 @@
 /*
  * Waits for an absolute CLOCK_MONOTONIC instant: sleeps until a margin before it, then spins. Where several real-time
  * threads share a processor, one that spins would hold up the others, which are due as well: `yields` lets them in, up to
- * the last few microseconds. In the ordinary class that would cost a whole slice. The margin follows the wake-up overshoot
+ * the last 50 us. In the ordinary class that would cost a whole slice. The margin follows the wake-up overshoot
  * seen on this host while running (margin.h), so a quiet machine spins little and a noisy one is not late.
  * It promises to look at the stop flag at least every 50 ms, to return to its caller as often, and to use next to no CPU
  * while the instant is far off.

@@ -2,14 +2,13 @@
 // against one real Redis: `npm run bench:fleet`, or with the numbers of sensors: `npm run bench:fleet -- 200 400`. Needs
 // redis-server. Raw runs go to bench/runs.
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { silentLogger } from '@capfleet/shared/log/logger';
 import { connect } from '@capfleet/shared/redis/connect';
 import { barrierOf } from '../test/support/simulated-agents.ts';
 import { waitFor } from '../test/support/wait-for.ts';
+import { bounded } from './support/bounded.ts';
 import { isInstalled, ROOT, startRedis, Watched } from './support/processes.ts';
 import { Verdicts } from './support/verdicts.ts';
 
@@ -21,17 +20,10 @@ const PLAY_MS = 20_000;
 const WINDOW_MS = 10_000;
 const LIMIT_MS = 5 * 60_000;
 
-const folder = mkdtempSync(join(process.env['CAPFLEET_BENCH_DIR'] ?? tmpdir(), 'capfleet-fleet-'));
 const started: Watched[] = [];
-process.on('exit', () => {
+const folder = bounded('fleet', LIMIT_MS, () => {
   for (const { child } of started) child.kill('SIGKILL');
-  rmSync(folder, { recursive: true, force: true });
 });
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130));
-setTimeout(() => {
-  console.error(`not done after ${LIMIT_MS / 60_000} minutes`);
-  process.exit(1);
-}, LIMIT_MS).unref();
 
 const verdicts = new Verdicts('fleet');
 

@@ -2,8 +2,7 @@
 // own, over one Redis; what they send is stamped by one clock at the far ends: `npm run bench:sync` (all), or with the
 // names of sections: `npm run bench:sync -- skew stop`. Needs tcpdump, redis-server and a C compiler. Raw runs go to
 // bench/runs.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { redisRunWorld } from '@capfleet/coordinator/adapters/redis-run-world';
@@ -17,6 +16,7 @@ import { enterNamespaces } from '../test/support/enter-namespaces.ts';
 import { pcapFile } from '../test/support/pcap-writer.ts';
 import { startRedis, type RedisServer } from '../test/support/redis-server.ts';
 import { waitFor } from '../test/support/wait-for.ts';
+import { bounded } from './support/bounded.ts';
 import { median } from './support/in-turn.ts';
 import { bursty, even } from './support/paced-set.ts';
 import { isInstalled, ROOT } from './support/processes.ts';
@@ -31,17 +31,9 @@ const SECOND = 1_000_000_000n;
 const CLOCKS = { a: 0n, b: 3n * SECOND, c: -3n * SECOND, d: 1_234_567_890n };
 const LIMIT_MS = 10 * 60_000;
 
-const folder = mkdtempSync(join(process.env['CAPFLEET_BENCH_DIR'] ?? tmpdir(), 'capfleet-sync-'));
+const folder = bounded('sync', LIMIT_MS);
 // Whatever is started has its temporary files here, and ends with this process.
 process.env['TMPDIR'] = folder;
-process.on('exit', () => {
-  rmSync(folder, { recursive: true, force: true });
-});
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130));
-setTimeout(() => {
-  console.error(`not done after ${LIMIT_MS / 60_000} minutes`);
-  process.exit(1);
-}, LIMIT_MS).unref();
 
 const verdicts = new Verdicts('sync');
 const us = (ns: bigint | number): number => Number(ns) / 1000;

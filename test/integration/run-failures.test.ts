@@ -25,6 +25,8 @@ import { waitFor } from '../support/wait-for.ts';
 const PACKETS = 600;
 const GAP_MS = 20;
 const FILES = 6;
+/** Packets of a run that need not take long. */
+const SHORT = 150;
 /** Longer than a run stays its coordinator's that is gone. */
 const HOLD = 6000;
 const LONG_LEAD = ['--lead', '8s'];
@@ -244,7 +246,8 @@ describe('a coordinator', { concurrency: 3 }, () => {
     assert.equal(JSON.parse(refused.stdout).error.code, 'sensor-busy');
     const second = reportOf(await startRun(t, 'c3', ...LEAD, ...short, '--when-busy', 'wait').ended);
     const one = reportOf(await first.ended);
-    assert.ok((second.start ?? '') > (one.sensors[0]?.result?.outcome === 'done' ? (one.start ?? '') : '9'));
+    const [before, behind] = [one, second].map(({ sensors }) => sensors[0]?.result);
+    assert.ok(BigInt(behind?.firstSent ?? 0) > BigInt(before?.lastSent ?? 0), 'one after the other');
     assert.deepEqual([one.outcome, second.outcome], ['done', 'done']);
     assert.equal(second.totals.sent, one.totals.sent);
   });
@@ -254,6 +257,43 @@ describe('a coordinator', { concurrency: 3 }, () => {
     assert.equal(code, 1);
     assert.match(stderr, /no run nothing is kept\n.*capfleet status/);
   });
+});
+
+describe('a Redis that is killed and comes back with what it had', { concurrency: 3 }, () => {
+  for (const [when, lead, reach] of [
+    [
+      'before the commit',
+      LEAD,
+      async (t: Sensor): Promise<void> => t.agent.says('"msg":"preparing"', 30_000),
+    ],
+    [
+      'between commit and start',
+      ['--lead', '4s'],
+      async (t: Sensor): Promise<void> => t.agent.says('"confirm"', 30_000),
+    ],
+    [
+      'at the end',
+      LEAD,
+      async ({ sent }: Sensor): Promise<void> => {
+        const isNearly = async (): Promise<boolean> => (await sent().catch(() => [])).length > SHORT - 20;
+        await waitFor('the end is near', isNearly, { timeout: 30_000 });
+      },
+    ],
+  ] as const) {
+    test(`${when} costs a run nothing`, async (t) => {
+      const own = await startRedis(t, { appendOnly: true });
+      const sensor = await startSensor(t, 'once', own.url);
+      const where = ['--redis', own.url, '--dump-json', set.dump, '--sensors', 'once'];
+      const replay = startCapfleet(t, ['replay', ...where, '--json', ...lead, '--limit', String(SHORT)]);
+      await reach(sensor);
+      await own.kill();
+      await sleep(1500);
+      await own.start();
+      const report = reportOf(await replay.ended);
+      assert.deepEqual([report.outcome, report.totals.sent], ['done', SHORT]);
+      assert.deepEqual(await sensor.sent(), whole.slice(0, SHORT));
+    });
+  }
 });
 
 describe('an agent that dies while it plays', { concurrency: 3 }, () => {

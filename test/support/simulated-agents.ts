@@ -85,11 +85,17 @@ function inTurn({ measure }: ReferenceClock): ReferenceClock {
   };
 }
 
-async function simulatePlay({ plan }: PlayData): Promise<Play> {
+async function simulatePlay({ plan }: PlayData, signal: AbortSignal): Promise<Play> {
   const packets = plan.files.reduce((sum, file) => sum + file.packets, 0);
   const played: PlayOutcome = playResult();
   let onEnd: (outcome: PlayOutcome) => void = () => undefined;
-  const ended = new Promise<PlayOutcome>((resolve) => (onEnd = resolve));
+  const ended = new Promise<PlayOutcome>((resolve, reject) => {
+    onEnd = resolve;
+    signal.addEventListener('abort', () => {
+      reject(signal.reason as Error);
+    });
+  });
+  ended.catch(() => undefined);
   let progress: PlayProgress = { sent: 0, sentBytes: 0, refused: 0, lastDue: null, loops: 0 };
   const finish = (outcome: 'done' | 'stopped', sent: number): void => {
     const { accounts, ...rest } = played;
@@ -154,7 +160,7 @@ export function simulatedRun(
 }
 
 /** A file that is there, for those who check that. */
-const HERE = planFile({ path: import.meta.filename, fileSize: null, version: null });
+export const HERE = planFile({ path: import.meta.filename, fileSize: null, version: null });
 
 export interface Barrier {
   /** When each sensor was ready, and acknowledged: ms of Redis' clock. */

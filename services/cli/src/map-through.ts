@@ -50,22 +50,35 @@ export async function mapThrough(
   return failed + cutOff > 0 ? exitCode.partial : exitCode.ok;
 }
 
-/** Ctrl-C ends the mapping, too. */
+/** Ctrl-C ends the mapping, too. Where the coordinator cannot be reached, the mapping goes on, and is found again. */
 async function ended(
   client: CoordinatorClient,
   map: string,
   { stderr, interrupted }: World,
 ): Promise<MapState> {
   const bar = mapProgressBar(stderr);
+  let isLost = false;
+  const look = async (): Promise<MapState | null> => {
+    try {
+      const state = await client.mapState(map);
+      isLost = false;
+      return state;
+    } catch (thrown) {
+      if (!(thrown instanceof Failure) || !thrown.retryable) throw thrown;
+      if (!isLost) stderr.write(`capfleet: ${thrown.message}; mapping ${map} goes on, and is found again\n`);
+      isLost = true;
+      return null;
+    }
+  };
   try {
     for (;;) {
       if (interrupted.aborted) {
         await client.stopMap(map);
         interrupted.throwIfAborted();
       }
-      const state = await client.mapState(map);
-      if (state.progress) bar.update(state.progress);
-      if (isMapOver(state)) {
+      const state = await look();
+      if (state?.progress) bar.update(state.progress);
+      if (state && isMapOver(state)) {
         if (state.state === 'done') return state;
         if (state.error) throw new Failure(state.error.code, {}, { record: state.error });
         throw new Failure('map-stopped', { map });

@@ -194,12 +194,23 @@ export const tokenFileOption = (): Option =>
     parsePath,
   );
 
+/** The options of a command that asks about runs. */
+export interface OwnerOptions {
+  readonly redis?: string;
+  readonly coordinator?: string;
+  readonly tokenFile?: string;
+}
+
+export function addOwnerOptions(command: Command): Command {
+  return command.addOption(redisOption()).addOption(coordinatorOption()).addOption(tokenFileOption());
+}
+
 /**
  * Who is asked about runs: a Redis, or a coordinator.
  * @throws Failure `setting-missing`
  */
 export function checkOwner(
-  { redis, coordinator }: { readonly redis?: string; readonly coordinator?: string },
+  { redis, coordinator }: OwnerOptions,
   command: string,
 ): { readonly redis: string; readonly flag: string } | { readonly url: string; readonly flag: string } {
   if (coordinator !== undefined) return { url: coordinator, flag: '--coordinator' };

@@ -121,7 +121,7 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
         const offset = clock ? offsetOf(clock, effect.clock) : 0n;
         origin = effect.start - offset;
         world.clocks.begin(origin, offset, effect.clock);
-        if (state.phase !== 'idle') expectConfirmation(state.epoch);
+        if (state.phase !== 'idle') expectConfirmation(state.run, state.epoch);
         return;
       }
       case 'start':
@@ -260,10 +260,10 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
   }
 
   /** Nobody starts alone: a start that is not confirmed by then is none. */
-  function expectConfirmation(epoch: number): void {
+  function expectConfirmation(run: string, epoch: number): void {
     const left = Number((origin - world.monotonicNow()) / 1_000_000n) + UNCONFIRMED_MS;
     const expire = (): void => {
-      handle({ type: 'unconfirmed', epoch });
+      if (isAt(run, epoch)) handle({ type: 'unconfirmed', epoch });
     };
     setTimeout(expire, Math.min(Math.max(left, 0), LONGEST_TIMER_MS)).unref();
   }

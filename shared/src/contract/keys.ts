@@ -33,7 +33,7 @@ export const runOwnerKey = (run: string): string => `${PREFIX}:run:${run}:owner`
 export const runViewKey = (run: string): string => `${PREFIX}:run:${run}:view`;
 export const runOutcomeKey = (run: string): string => `${PREFIX}:run:${run}:outcome`;
 export const runReportKey = (run: string): string => `${PREFIX}:run:${run}:report`;
-/** All runs that may still be there, by the instant they were asked for (ms). */
+/** All runs that may still be there, by the instant they were asked for or held last (ms). */
 export const runsKey = `${PREFIX}:runs`;
 /** Those of them that have no report yet. */
 export const openRunsKey = `${PREFIX}:open-runs`;

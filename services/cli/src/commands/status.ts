@@ -10,23 +10,12 @@ import { createLogger } from '@capfleet/shared/log/logger';
 import { checkReachable } from '@capfleet/shared/redis/connect';
 import { formatDuration } from '@capfleet/shared/time/nanos';
 import { coordinatorClient } from '../coordinator-client.ts';
-import {
-  checkOwner,
-  coordinatorOption,
-  jsonOption,
-  logLevelOption,
-  redisOption,
-  tokenFileOption,
-} from '../settings.ts';
+import { addOwnerOptions, checkOwner, jsonOption, logLevelOption, type OwnerOptions } from '../settings.ts';
 import { formatCount, formatTable, printable } from '../show/text.ts';
 import { tokenOf } from '../token.ts';
 import type { CommonOptions, World } from '../world.ts';
 
-interface CommandOptions extends CommonOptions {
-  readonly redis?: string;
-  readonly coordinator?: string;
-  readonly tokenFile?: string;
-}
+type CommandOptions = CommonOptions & OwnerOptions;
 
 interface Status {
   readonly sensors: readonly Registration[];
@@ -41,11 +30,8 @@ const examples = `Examples:
 const MOST_RUNS = 1000;
 
 export function statusCommand(run: (action: (world: World) => Promise<ExitCode>) => Promise<void>): Command {
-  return new Command('status')
+  return addOwnerOptions(new Command('status'))
     .description('show which sensors are there, and what became of the runs of the last day')
-    .addOption(redisOption())
-    .addOption(coordinatorOption())
-    .addOption(tokenFileOption())
     .addOption(jsonOption())
     .addOption(logLevelOption('warn'))
     .addHelpText('before', examples)

@@ -10,23 +10,12 @@ import { createLogger } from '@capfleet/shared/log/logger';
 import { checkReachable } from '@capfleet/shared/redis/connect';
 import { coordinatorClient } from '../coordinator-client.ts';
 import { stopRun } from '../followed-run.ts';
-import {
-  checkOwner,
-  coordinatorOption,
-  jsonOption,
-  logLevelOption,
-  redisOption,
-  tokenFileOption,
-} from '../settings.ts';
+import { addOwnerOptions, checkOwner, jsonOption, logLevelOption, type OwnerOptions } from '../settings.ts';
 import { showReport } from '../show/report.ts';
 import { tokenOf } from '../token.ts';
 import type { CommonOptions, World } from '../world.ts';
 
-interface CommandOptions extends CommonOptions {
-  readonly redis?: string;
-  readonly coordinator?: string;
-  readonly tokenFile?: string;
-}
+type CommandOptions = CommonOptions & OwnerOptions;
 
 const examples = `Examples:
   capfleet stop 3f6c2c1e-6a0e-4f0c-9f5e-0d9d7c1f2a34 --redis redis://queue:6379
@@ -42,12 +31,9 @@ const LOOK_MS = 100;
 const PATIENCE_MS = 15_000;
 
 export function stopCommand(run: (action: (world: World) => Promise<ExitCode>) => Promise<void>): Command {
-  return new Command('stop')
+  return addOwnerOptions(new Command('stop'))
     .description('end a run: every sensor stops, and the report comes')
     .argument('<run>', 'as `capfleet status` and reports name it')
-    .addOption(redisOption())
-    .addOption(coordinatorOption())
-    .addOption(tokenFileOption())
     .addOption(jsonOption())
     .addOption(logLevelOption('warn'))
     .addHelpText('before', examples)

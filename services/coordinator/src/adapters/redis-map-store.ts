@@ -1,6 +1,5 @@
 // Mappings that were asked for, in Redis: records, states and journals as keys that expire, holds as keys that their
 // holder renews.
-import { RUN_HOLD_MS } from '@capfleet/shared/contract/agent-messages';
 import {
   askedMapJournalKey,
   askedMapKey,
@@ -17,17 +16,8 @@ import type { Logger } from '@capfleet/shared/log/logger';
 import { connect } from '@capfleet/shared/redis/connect';
 import { parseEntry, throwRefused } from '@capfleet/shared/redis/stream';
 import type { AskedMap, MapStore } from '../ports/map-store.ts';
-import { HOLDER_OF } from './holder.ts';
+import { redisHolds, type Holdable } from './holds.ts';
 import { redisMapJournal } from './redis-map-journal.ts';
-
-const HOLD = `${HOLDER_OF}
-local owner = text(KEYS[1])
-if owner and owner ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1`;
-
-const RELEASE = `${HOLDER_OF}
-if text(KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end`;
 
 /** @param holder differs for each coordinator */
 export function redisMapStore(redis: string, holder: string, log: Logger): MapStore {
@@ -47,15 +37,21 @@ export function redisMapStore(redis: string, holder: string, log: Logger): MapSt
     });
   }
 
-  const release: MapStore['release'] = async (map) => {
-    await client.eval(RELEASE, 1, askedMapOwnerKey(map), holder);
-  };
+  const holds = redisHolds(client, holder);
+  const holdable = (map: string): Holdable => ({
+    id: map,
+    owner: askedMapOwnerKey(map),
+    leases: [],
+    lists: [askedMapsKey, openMapsKey],
+    kept: [askedMapKey, askedMapStateKey, askedMapStopKey, askedMapJournalKey].map((key) => key(map)),
+  });
+  const release: MapStore['release'] = (map) => holds.release(holdable(map));
 
   return {
     release,
 
     async hold(map) {
-      return (await client.eval(HOLD, 1, askedMapOwnerKey(map), holder, RUN_HOLD_MS)) === 1;
+      return (await holds.take(holdable(map))) === null;
     },
 
     async create(record) {

@@ -1,7 +1,8 @@
 // Runs in Redis: records, plans and reports as keys that expire, holds as keys that their holder renews.
 import { runReportSchema } from '@capfleet/shared/contract/report';
-import { RUN_HOLD_MS, toSensorsSchema } from '@capfleet/shared/contract/agent-messages';
+import { toSensorsSchema } from '@capfleet/shared/contract/agent-messages';
 import {
+  fromSensorsKey,
   openRunsKey,
   RUN_KEYS_TTL_SECONDS,
   runKey,
@@ -22,48 +23,23 @@ import type { Logger } from '@capfleet/shared/log/logger';
 import { connect } from '@capfleet/shared/redis/connect';
 import { parseEntry, throwRefused } from '@capfleet/shared/redis/stream';
 import type { RunListing, RunStore, RunStory } from '../ports/run-store.ts';
-import { HOLDER_OF } from './holder.ts';
-
-/**
- * KEYS: the run's owner, then the leases of its sensors; ARGV: holder, run, ms. Takes all, or answers whose the first is
- * that is another's: 0 the owner's, else the number of the lease and its run.
- */
-const HOLD = `${HOLDER_OF}
-local owner = text(KEYS[1])
-if owner and owner ~= ARGV[1] then return {0} end
-for index = 2, #KEYS do
-  local run = text(KEYS[index])
-  if run and run ~= ARGV[2] then return {index - 1, run} end
-end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[3])
-for index = 2, #KEYS do redis.call('SET', KEYS[index], ARGV[2], 'PX', ARGV[3]) end
-return {}`;
-
-const RELEASE = `${HOLDER_OF}
-if text(KEYS[1]) == ARGV[1] then
-  redis.call('DEL', KEYS[1])
-  for index = 2, #KEYS do if text(KEYS[index]) == ARGV[2] then redis.call('DEL', KEYS[index]) end end
-end`;
+import { redisHolds, type Holdable } from './holds.ts';
 
 /** @param holder differs for each coordinator */
 export function redisRunStore(redis: string, holder: string, log: Logger): RunStore {
   const client = connect(redis, 'coordinator-runs', log);
-  const keysOf = (run: string, sensors: readonly string[]): string[] => [
-    runOwnerKey(run),
-    ...sensors.map(sensorLeaseKey),
-  ];
-  const hold: RunStore['hold'] = async (run, sensors) => {
-    const keys = keysOf(run, sensors);
-    const reply = await client.eval(HOLD, keys.length, ...keys, holder, run, RUN_HOLD_MS);
-    const [index, other] = reply as [number?, string?];
-    if (index === undefined) return { held: true };
-    if (index === 0) return { held: false, by: 'coordinator' };
-    return { held: false, by: 'run', sensor: sensors[index - 1] ?? '', run: other ?? '' };
-  };
-  const release: RunStore['release'] = async (run, sensors) => {
-    const keys = keysOf(run, sensors);
-    await client.eval(RELEASE, keys.length, ...keys, holder, run);
-  };
+  const holds = redisHolds(client, holder);
+  const holdable = (run: string, leased: readonly string[], sensors = leased): Holdable => ({
+    id: run,
+    owner: runOwnerKey(run),
+    leases: leased.map(sensorLeaseKey),
+    lists: [runsKey, openRunsKey],
+    kept: [
+      ...[runKey, runViewKey, toSensorsKey, fromSensorsKey].map((key) => key(run)),
+      ...sensors.map((sensor) => runPlanKey(run, sensor)),
+    ],
+  });
+  const release: RunStore['release'] = (run, sensors) => holds.release(holdable(run, sensors));
   const recordOf = (text: string | null): RunRecord | null =>
     runRecordSchema.safeParse(parseEntry(text)).data ?? null;
 
@@ -80,12 +56,17 @@ export function redisRunStore(redis: string, holder: string, log: Logger): RunSt
   }
 
   return {
-    hold,
     release,
 
-    async renew(run, sensors) {
-      const { held } = await hold(run, sensors);
-      return held;
+    async hold(run, sensors) {
+      const taken = await holds.take(holdable(run, sensors));
+      if (taken === null) return { held: true };
+      if (taken === 'owner') return { held: false, by: 'coordinator' };
+      return { held: false, by: 'run', sensor: sensors[taken.lease] ?? '', run: taken.of };
+    },
+
+    async renew(run, leased, sensors) {
+      return (await holds.take(holdable(run, leased, sensors))) === null;
     },
 
     async create({ record, plans }) {

@@ -24,12 +24,12 @@ import { connect } from '@capfleet/shared/redis/connect';
 import { parseEntry, readStreams, type StreamEntry } from '@capfleet/shared/redis/stream';
 import { MICROSECOND, SECOND } from '@capfleet/shared/time/nanos';
 import type { SensorChannel } from '../ports/sensor-channel.ts';
-import { HOLDER_OF } from './holder.ts';
+import { TEXT_AT } from './holds.ts';
 
 const LISTEN_MS = 250;
 
 /** A coordinator that was away, and whose run another one has meanwhile, is not heard. */
-const SAY = `${HOLDER_OF}
+const SAY = `${TEXT_AT}
 local owner = text(KEYS[1])
 if owner and owner ~= ARGV[1] then return 0 end
 redis.call('XADD', KEYS[2], '*', 'message', ARGV[2])

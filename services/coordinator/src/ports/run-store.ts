@@ -36,8 +36,13 @@ export type Hold =
 export interface RunStore {
   /** Takes the run and its sensors, all or none. */
   hold(run: string, sensors: readonly string[]): Promise<Hold>;
-  /** @returns false where another coordinator has the run by now */
-  renew(run: string, sensors: readonly string[]): Promise<boolean>;
+  /**
+   * What is kept of a run lives on for another day.
+   * @param leased sensors that it has to itself
+   * @param sensors all of them, where it does not have them yet
+   * @returns false where another coordinator has the run by now
+   */
+  renew(run: string, leased: readonly string[], sensors?: readonly string[]): Promise<boolean>;
   /** Keeps it, also one that is kept already. */
   create(kept: KeptRun): Promise<void>;
   /** @throws Failure `run-unknown` */

@@ -11,8 +11,7 @@ import type { MapStore } from '../ports/map-store.ts';
 import type { SetStore } from '../ports/set-store.ts';
 import { mapDataSet } from './map-data-set.ts';
 import type { MapProgress } from './map-progress.ts';
-
-const SHOW_MS = 500;
+import { sparingly } from './sparingly.ts';
 
 export interface MapWorld {
   readonly store: MapStore;
@@ -47,7 +46,7 @@ export async function carryMap(world: MapWorld, map: string, leave: AbortSignal)
     const { record, state } = await store.load(map);
     if (isMapOver(state)) return await end('done', state);
     await look();
-    const show = throttled((latest) =>
+    const show = sparingly((latest: MapProgress) =>
       store.show(map, { state: 'mapping', progress: latest, filesFailed: null, error: null }),
     );
     const isKept = (): boolean => leave.aborted || asFailure(over.signal.reason).code === 'map-taken';
@@ -78,21 +77,4 @@ export async function carryMap(world: MapWorld, map: string, leave: AbortSignal)
   } finally {
     clearInterval(renewal);
   }
-}
-
-/** Twice a second, one write at a time; what comes meanwhile is told by the next one. */
-function throttled(write: (progress: MapProgress) => Promise<void>): (progress: MapProgress) => void {
-  let at = Number.NEGATIVE_INFINITY;
-  let isWriting = false;
-  return (progress) => {
-    const now = performance.now();
-    if (isWriting || now - at < SHOW_MS) return;
-    at = now;
-    isWriting = true;
-    write(progress)
-      .catch(() => undefined)
-      .finally(() => {
-        isWriting = false;
-      });
-  };
 }

@@ -38,9 +38,8 @@ const INTERRUPTED = Symbol('interrupted');
 export async function replayRun(world: RunWorld, request: RunRequest): Promise<RunReport> {
   const kept = newRun(request, await world.channel.now());
   const { run, sensors } = kept.record;
-  const registered = await gather(world, kept.record, request);
   try {
-    return await beginWith(world, kept, registered, request);
+    return await beginWith(world, kept, await gather(world, kept.record, request), request);
   } catch (thrown) {
     await world.store.release(run, sensors).catch(() => undefined);
     throw thrown;
@@ -67,7 +66,7 @@ async function beginKept(world: RunWorld, kept: KeptRun, watch: RunWatch): Promi
   const { run, sensors } = record;
   const over = new AbortController();
   const look = async (): Promise<void> => {
-    if (!(await store.renew(run, []))) over.abort(new Failure('run-taken', { run }));
+    if (!(await store.renew(run, [], sensors))) over.abort(new Failure('run-taken', { run }));
     if ((await store.story(run)).isOver) over.abort(new Failure('run-stopped', { run }));
   };
   const renewal = setInterval(() => void look().catch(() => undefined), RUN_RENEWAL_MS);

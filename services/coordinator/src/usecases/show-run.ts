@@ -1,24 +1,14 @@
-// Keeps what is to be seen of a run, for who watches it elsewhere: each phase at once, progress twice a second. It never
-// holds the run up: one write at a time, and what comes meanwhile is told by the next one.
+// Keeps what is to be seen of a run, for who watches it elsewhere: each phase at once, progress now and then. It never
+// holds the run up.
 import { viewRun } from '../domain/run-view.ts';
 import type { Phase, RunState } from '../domain/run-state.ts';
 import type { RunStore } from '../ports/run-store.ts';
-
-const SHOW_MS = 500;
+import { sparingly } from './sparingly.ts';
 
 export function showRun(store: Pick<RunStore, 'show'>, run: string): (state: RunState) => void {
-  let shown: { phase: Phase; at: number } | null = null;
-  let isWriting = false;
+  const show = sparingly((state: RunState) => store.show(viewRun(run, state)));
+  let shown: Phase | null = null;
   return (state) => {
-    const now = performance.now();
-    if (isWriting || (shown?.phase === state.phase && now - shown.at < SHOW_MS)) return;
-    shown = { phase: state.phase, at: now };
-    isWriting = true;
-    store
-      .show(viewRun(run, state))
-      .catch(() => undefined)
-      .finally(() => {
-        isWriting = false;
-      });
+    if (show(state, state.phase !== shown)) shown = state.phase;
   };
 }

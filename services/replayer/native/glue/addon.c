@@ -393,24 +393,23 @@ static napi_value steer(napi_env env, napi_callback_info call) {
     return NULL;
 }
 
-static napi_value lease(napi_env env, napi_callback_info call) {
+static napi_value act_at(napi_env env, napi_callback_info call, const char *name,
+                         void (*action)(struct pacer *, int64_t)) {
     napi_value arguments[2];
     struct handle *handle;
-    int64_t until;
+    int64_t instant;
     if (read_arguments(env, call, 2, arguments) && read_handle(env, arguments[0], &handle) &&
-        read_instant(env, arguments[1], "until", &until))
-        pacer_lease(handle->pacer, until);
+        read_instant(env, arguments[1], name, &instant))
+        action(handle->pacer, instant);
     return NULL;
 }
 
+static napi_value lease(napi_env env, napi_callback_info call) {
+    return act_at(env, call, "until", pacer_lease);
+}
+
 static napi_value join(napi_env env, napi_callback_info call) {
-    napi_value arguments[2];
-    struct handle *handle;
-    int64_t from;
-    if (read_arguments(env, call, 2, arguments) && read_handle(env, arguments[0], &handle) &&
-        read_instant(env, arguments[1], "from", &from))
-        pacer_join(handle->pacer, from);
-    return NULL;
+    return act_at(env, call, "from", pacer_join);
 }
 
 static napi_value close_pacer(napi_env env, napi_callback_info call) {

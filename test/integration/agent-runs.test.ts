@@ -1,0 +1,90 @@
+// One agent through several runs, and a run through what its keys outlive: real agents over a real Redis whose plays are
+// simulated, and a coordinator's words by hand.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { redisRunWorld, type OpenRunWorld } from '@capfleet/coordinator/adapters/redis-run-world';
+import type { FromSensor, PrepareJob } from '@capfleet/shared/contract/agent-messages';
+import { runKey, runPlanKey, toSensorsKey } from '@capfleet/shared/contract/keys';
+import { silentLogger } from '@capfleet/shared/log/logger';
+import { connect } from '@capfleet/shared/redis/connect';
+import { lastFirst } from '../support/last-first.ts';
+import { prepareJob, sensorPlan } from '../support/play-results.ts';
+import { startRedis, type RedisServer } from '../support/redis-server.ts';
+import { HERE, simulatedRun, startSimulatedAgents } from '../support/simulated-agents.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const SENSOR = 'one';
+const MS = 1_000_000n;
+const HALF_A_DAY_SECONDS = 43_200;
+const cleanUp = lastFirst({ after });
+let redis: RedisServer;
+let world: OpenRunWorld;
+
+before(async () => {
+  redis = await startRedis(cleanUp);
+  const agents = await startSimulatedAgents(redis.url, [SENSOR]);
+  cleanUp.after(() => agents.close());
+  world = redisRunWorld(redis.url, silentLogger());
+  cleanUp.after(() => world.close());
+});
+
+/** Words of the sensor about a run, as they come. */
+function hearing(run: string): {
+  readonly heard: FromSensor[];
+  says(type: FromSensor['type']): Promise<void>;
+} {
+  const heard: FromSensor[] = [];
+  return {
+    heard,
+    async says(type) {
+      await waitFor(`${type} of ${run}`, async () => {
+        heard.push(...(await world.channel.listen(run, 1)));
+        return heard.some((word) => word.type === type);
+      });
+    },
+  };
+}
+
+function jobOf(run: string): PrepareJob {
+  return { ...prepareJob(run, 1, SENSOR), plan: sensorPlan(SENSOR, { files: [HERE] }) };
+}
+
+async function commit(run: string, lead: bigint): Promise<void> {
+  const start = String((await world.channel.now()) + lead);
+  await world.channel.say(run, { type: 'commit', epoch: 1, clock: 'redis', start });
+}
+
+test('a start that was taken back has no word in the next run', async () => {
+  const first = hearing('first');
+  await world.channel.prepare(SENSOR, jobOf('first'));
+  await first.says('ready');
+  await commit('first', 1500n * MS);
+  await first.says('acknowledged');
+  await world.channel.say('first', { type: 'cancel', epoch: 1, reason: 'r' });
+
+  const second = hearing('second');
+  await world.channel.prepare(SENSOR, jobOf('second'));
+  await second.says('ready');
+  await commit('second', 4000n * MS);
+  await second.says('acknowledged');
+  // The first start and the time in which it could have been confirmed pass.
+  await sleep(2500);
+  await world.channel.say('second', { type: 'confirm', epoch: 1 });
+  await second.says('report');
+  assert.deepEqual(
+    second.heard.map(({ type }) => type).filter((type) => type !== 'progress'),
+    ['ready', 'acknowledged', 'report'],
+  );
+});
+
+test('what is kept of a run lives on as long as it is carried through', async (t) => {
+  const client = connect(redis.url, 'test', silentLogger());
+  t.after(() => client.disconnect());
+  const keys = [runKey('long'), runPlanKey('long', SENSOR), toSensorsKey('long')];
+  const running = simulatedRun(world, 'long', [SENSOR], 3000);
+  await waitFor('a commit', async () => (await client.exists(toSensorsKey('long'))) === 1);
+  for (const key of keys) await client.expire(key, HALF_A_DAY_SECONDS / 2);
+  assert.equal((await running).outcome, 'done');
+  for (const key of keys) assert.ok((await client.ttl(key)) > HALF_A_DAY_SECONDS, key);
+});

@@ -77,9 +77,9 @@ function startReplayOn(t: AfterHook, sensors: string, ...args: string[]): Runnin
   return startCapfleet(t, ['replay', ...where, ...SHORT_LEAD, '--json', ...args]);
 }
 
-/** Waits until the agent has been told its start, and answered. */
+/** Waits until the agent has been told that its start holds: from here on it needs no word to play. */
 async function plays(agent: Running): Promise<void> {
-  await agent.says('"word":"acknowledged"');
+  await agent.says('"word":"confirm"');
 }
 
 function refusalOf({ code, stdout, stderr }: Ended): string {

@@ -15,6 +15,7 @@ import { enterNamespaces } from '../test/support/enter-namespaces.ts';
 import { createNamespace, linkCounters, runIn, spawnIn, vethPair } from '../test/support/netns.ts';
 import { readPcap } from '../test/support/pcap-reader.ts';
 import { startReceiver } from '../test/support/receive.ts';
+import { compiled } from './support/compiled.ts';
 import { inTurn, median, medianOf, type Contender } from './support/in-turn.ts';
 import { bursty, even, writeSet } from './support/paced-set.ts';
 import { isInstalled, PROGRAM, ROOT } from './support/processes.ts';
@@ -101,27 +102,17 @@ const bare = async (
     refused: number;
   };
 
-let compiled: string | null = null;
+const CORE = [
+  'wait.c',
+  'margin.c',
+  'link_af_packet.c',
+  'interface_facts.c',
+  'kernel_touch.c',
+  'transmit_stamps.c',
+];
+let bareLoopProgram: string | null = null;
 function bareLoop(): string {
-  if (compiled !== null) return compiled;
-  compiled = join(folder, 'bare-loop');
-  const native = join(ROOT, 'services/replayer/native');
-  const core = ['wait.c', 'margin.c', 'link_af_packet.c', 'interface_facts.c', 'transmit_stamps.c'].map(
-    (name) => join(native, 'core', name),
-  );
-  const source = join(ROOT, 'bench/native/bare-loop.c');
-  execFileSync('cc', [
-    '-std=gnu11',
-    '-O2',
-    '-pthread',
-    '-I',
-    join(native, 'include'),
-    '-o',
-    compiled,
-    source,
-    ...core,
-  ]);
-  return compiled;
+  return (bareLoopProgram ??= compiled('bare-loop', folder, CORE));
 }
 
 const OURS = 'capfleet --topspeed';

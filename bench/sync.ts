@@ -2,6 +2,7 @@
 // own, over one Redis; what they send is stamped by one clock at the far ends: `npm run bench:sync` (all), or with the
 // names of sections: `npm run bench:sync -- skew stop`. Needs tcpdump, redis-server and a C compiler. Raw runs go to
 // bench/runs.
+import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -17,6 +18,7 @@ import { pcapFile } from '../test/support/pcap-writer.ts';
 import { startRedis, type RedisServer } from '../test/support/redis-server.ts';
 import { waitFor } from '../test/support/wait-for.ts';
 import { bounded } from './support/bounded.ts';
+import { compiled } from './support/compiled.ts';
 import { median } from './support/in-turn.ts';
 import { bursty, even } from './support/paced-set.ts';
 import { isInstalled, ROOT } from './support/processes.ts';
@@ -127,6 +129,16 @@ async function order(sensors: Sensors): Promise<void> {
   const part = (value: number | null): string => (value ?? 0).toExponential(2);
   console.log(`  U ${part(U)}, O ${part(O)}, L ${part(L)}, I ${part(I)}`);
   verdicts.figure({ name: 'lost', value: whole.lost, unit: '', bound: { most: 0 } });
+  const absences = JSON.parse(
+    execFileSync(compiled('absences', folder), [String(seconds), '500'], { encoding: 'utf8' }),
+  ) as { count: number; longestNs: number };
+  verdicts.raw('absences', absences);
+  verdicts.figure({
+    name: `times in ${seconds} s afterwards that the host takes a processor for over 500 µs`,
+    value: absences.count,
+    unit: '',
+  });
+  verdicts.figure({ name: 'the longest', value: us(absences.longestNs), unit: 'µs' });
   verdicts.figure({
     name: 'packets out of order by more than 500 µs',
     value: outOfOrder.find(({ distance }) => distance === 500_000n)?.packets ?? Number.NaN,

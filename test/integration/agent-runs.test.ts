@@ -66,7 +66,7 @@ test('a start that was taken back has no word in the next run', async () => {
   const second = hearing('second');
   await world.channel.prepare(SENSOR, jobOf('second'));
   await second.says('ready');
-  await commit('second', 4000n * MS);
+  await commit('second', 8000n * MS);
   await second.says('acknowledged');
   // The first start and the time in which it could have been confirmed pass.
   await sleep(2500);

@@ -7,12 +7,13 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { coordinatorClient, type CoordinatorClient } from '@capfleet/cli/coordinator-client';
+import { redisMapStore } from '@capfleet/coordinator/adapters/redis-map-store';
 import type { PlanDocument } from '@capfleet/shared/dataset/plan-file';
 import { connect } from '@capfleet/shared/redis/connect';
 import { parseEntry } from '@capfleet/shared/redis/stream';
 import { runOwnerKey } from '@capfleet/shared/contract/keys';
 import { silentLogger } from '@capfleet/shared/log/logger';
-import type { MapRecord, MapState } from '@capfleet/shared/contract/map-record';
+import { isMapOver, type MapRecord, type MapState } from '@capfleet/shared/contract/map-record';
 import type { RunReport } from '@capfleet/shared/contract/report';
 import type { RunView } from '@capfleet/shared/contract/run-view';
 import { runCapfleet } from '../support/capfleet.ts';
@@ -235,7 +236,7 @@ describe('a service', () => {
     still.agent.signal('SIGCONT');
     await service.ended;
     const later = await startSensor('later');
-    service = await startCoordinator(cleanUp, redis.url, new URL(service.url).host);
+    service = await startCoordinator(cleanUp, redis.url, { listen: new URL(service.url).host });
     await startMapper(cleanUp, redis.url);
     await mapIs('done', mapped?.map);
     await mapIs('stopped', unmapped?.map);
@@ -273,6 +274,49 @@ describe('a service', () => {
       [unnamed.code, unnamed.stderr.includes('--set is needed with --coordinator')],
       [2, true],
     );
+  });
+
+  test('tells of a mapping as it goes on, and its end last', async (t) => {
+    const { record } = (await ask('maps', { source: set.captures, suffix: '.pcap', set: 'told' })).body;
+    const { body, headers } = await fetch(`${service.url}/v1/maps/${record?.map}/events`, {
+      headers: { authorization: `Bearer ${TOKEN}` },
+    });
+    assert.equal(headers.get('content-type'), 'text/event-stream');
+    let mapper: Promise<unknown> | null = null;
+    let told = '';
+    for await (const part of body!.pipeThrough(new TextDecoderStream())) {
+      told += part;
+      // The first state is told before anything is mapped.
+      if (/^event: state$/m.test(told)) mapper ??= startMapper(t, redis.url);
+    }
+    await mapper;
+    const events = [...told.matchAll(/^event: (\w+)\ndata: (.*)$/gm)].map(([, event, data = '']) => ({
+      event,
+      ...(JSON.parse(data) as Got['body']),
+    }));
+    assert.deepEqual([events[0]?.event, events[0]?.state?.state === 'done'], ['state', false]);
+    assert.deepEqual([events.at(-1)?.event, events.at(-1)?.state?.state], ['end', 'done']);
+    assert.equal(events.filter(({ event }) => event === 'end').length, 1);
+  });
+
+  test('maps nothing outside its roots, whoever asks for it', async (t) => {
+    const own = await startRedis(t);
+    const fenced = await startCoordinator(t, own.url, { args: ['--root', set.dir, 's3://captures/2026'] });
+    const fencedClient = coordinatorClient(fenced.url, TOKEN);
+    const inside = { set: 'x', source: set.captures, suffix: '.pcap' };
+    for (const source of ['/etc', `${set.dir}/../..`, 's3://captures/2027', 's3://others'])
+      await assert.rejects(fencedClient.createMap({ ...inside, source }), { code: 'file-outside-roots' });
+    // Straight into Redis.
+    const { record } = (await ask('maps', { source: set.captures, suffix: '.pcap', set: 'never' })).body;
+    const store = redisMapStore(own.url, 'test', silentLogger());
+    t.after(async () => store.close());
+    await store.create({ ...record!, source: '/etc' });
+    const { state } = await waitFor('it is refused', async () => {
+      const asked = await store.load(record!.map);
+      return isMapOver(asked.state) && asked;
+    });
+    assert.deepEqual([state.state, state.error?.code], ['failed', 'file-outside-roots']);
+    await ask(`maps/${record?.map}/stop`, {});
   });
 
   test('that ends gives its run to another one at once, and stops nothing', async () => {

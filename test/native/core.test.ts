@@ -16,6 +16,7 @@ const run = promisify(execFile);
 const PROGRAMS = {
   'core-test': [
     'core/ring.c',
+    'core/kernel_touch.c',
     'core/histogram.c',
     'core/margin.c',
     'core/departure.c',

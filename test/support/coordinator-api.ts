@@ -6,6 +6,7 @@ import { redisRunWorld, type OpenRunWorld } from '@capfleet/coordinator/adapters
 import { redisSetStore } from '@capfleet/coordinator/adapters/redis-set-store';
 import { buildApi } from '@capfleet/coordinator/http/build-api';
 import { silentLogger } from '@capfleet/shared/log/logger';
+import { fenceOf } from '@capfleet/shared/source/roots';
 import { TOKEN } from './start-capfleet.ts';
 import type { AfterHook } from './temp-dir.ts';
 
@@ -25,7 +26,8 @@ export interface CoordinatorApi {
   ask(path: string, init?: RequestInit): Promise<Answer>;
 }
 
-export async function startApi(t: AfterHook, redis: string): Promise<CoordinatorApi> {
+/** @param roots where it may read */
+export async function startApi(t: AfterHook, redis: string, roots = ['/']): Promise<CoordinatorApi> {
   const log = silentLogger();
   const world = redisRunWorld(redis, log);
   const [health, sets, plans] = [
@@ -36,7 +38,7 @@ export async function startApi(t: AfterHook, redis: string): Promise<Coordinator
   const keeper = { take: () => undefined };
   const closing = new AbortController().signal;
   const maps = redisMapStore(redis, 'test', log);
-  const kept = { ...world, sets, plans, maps, keeper, mapKeeper: keeper };
+  const kept = { ...world, sets, plans, maps, keeper, mapKeeper: keeper, mayRead: fenceOf(roots) };
   const app = await buildApi({ ...kept, health, closing, token: TOKEN, version: '1', log });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   t.after(async () => {

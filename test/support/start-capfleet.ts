@@ -107,9 +107,9 @@ export const TOKEN = 'a-token-of-the-tests-0123456789';
 export async function startCoordinator(
   t: AfterHook,
   redis: string,
-  listen = '127.0.0.1:0',
+  { listen = '127.0.0.1:0', args: more = [] }: { listen?: string; args?: readonly string[] } = {},
 ): Promise<Running & { readonly url: string }> {
-  const args = ['coordinator', '--redis', redis, '--listen', listen];
+  const args = ['coordinator', '--redis', redis, '--listen', listen, ...more];
   const running = startCapfleet(t, args, { env: { ...process.env, CAPFLEET_TOKEN: TOKEN } });
   await running.says('coordinator ready', 60_000);
   const [, url = ''] = /"address":"([^"]+)"/.exec(running.output.stderr) ?? [];

@@ -176,6 +176,9 @@ export function parseSensorNames(text: string): string[] {
 export const jsonOption = (): Option =>
   new Option('--json', 'print the result as JSON on stdout').default(false);
 
+/** @param what they are for */
+export const rootOption = (what: string): Option => new Option('--root <dir...>', what).default(['/']);
+
 export const logLevelOption = (level: (typeof logLevels)[number]): Option =>
   new Option('--log-level <level>', 'log lines on stderr').choices([...logLevels]).default(level);
 

@@ -7,6 +7,7 @@ import { createLogger, type Logger, type LogLevel } from '@capfleet/shared/log/l
 import { untilTold } from '@capfleet/shared/process/lifetime';
 import { redactUrl } from '@capfleet/shared/redis/connect';
 import type { S3Options } from '@capfleet/shared/source/s3/s3-options';
+import { fenceOf } from '@capfleet/shared/source/roots';
 import { sources } from '@capfleet/shared/source/sources';
 import { redisHealth } from './adapters/redis-health.ts';
 import { bullmqMapJobs } from './adapters/bullmq-map-jobs.ts';
@@ -26,7 +27,9 @@ export interface CoordinatorProcessOptions {
   readonly redis: string;
   readonly listen: { readonly host: string; readonly port: number };
   readonly token: string;
-  /** How the sources of mappings are listed. */
+  /** Folders and S3 prefixes whose files may be mapped. */
+  readonly roots: readonly string[];
+  /** How they are listed. */
   readonly s3: S3Options;
   readonly version: string;
   readonly logLevel: LogLevel;
@@ -43,10 +46,12 @@ export async function runCoordinator(options: CoordinatorProcessOptions): Promis
   const sets = redisSetStore(redis, log);
   const plans = redisPlanStore(redis, log);
   const maps = redisMapStore(redis, randomUUID(), log);
+  const mayRead = fenceOf(options.roots);
   const mapWorld = {
     store: maps,
     sets,
     source: sources(options.s3),
+    mayRead,
     jobsOf: ({ map: request, quick, splitSize }: MapRecord) =>
       bullmqMapJobs(redis, { request, quick, splitSize }, log),
     redis: redactUrl(redis),
@@ -63,7 +68,7 @@ export async function runCoordinator(options: CoordinatorProcessOptions): Promis
     carry: (run, leave) => carryRun(redis, run, leave, log),
     log,
   });
-  const kept = { ...runs, sets, plans, maps, keeper, mapKeeper };
+  const kept = { ...runs, sets, plans, maps, keeper, mapKeeper, mayRead };
   const api = await buildApi({ ...kept, health, closing: closing.signal, token, version, log });
   try {
     const address = await api.listen(listen).catch((error: unknown) => {

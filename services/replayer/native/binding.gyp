@@ -8,6 +8,7 @@
         'core/departure.c',
         'core/histogram.c',
         'core/interface_facts.c',
+        'core/kernel_touch.c',
         'core/link_af_packet.c',
         'core/link_af_xdp.c',
         'core/link_file.c',

@@ -61,8 +61,8 @@ export const errorTable = {
     'map the folder again, then replay with the new dump',
   ),
   'file-outside-roots': failed(
-    '{path} is outside the folders that this mapper may read',
-    'start the mapper with a --root that holds it',
+    '{path} is outside of what this service may read',
+    'start it with a --root that holds it',
   ),
   'read-failed': passing('reading {path} failed: {reason}', 'check the disk or the network mount'),
   's3-path-invalid': usage(

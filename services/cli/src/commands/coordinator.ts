@@ -7,6 +7,7 @@ import {
   logLevelOption,
   parseListen,
   redisOption,
+  rootOption,
   s3Options,
   tokenFileOption,
   type ListenAddress,
@@ -19,6 +20,7 @@ interface CommandOptions extends CommonOptions, S3CommandOptions {
   readonly redis: string;
   readonly listen: ListenAddress;
   readonly tokenFile?: string;
+  readonly root: readonly string[];
 }
 
 const examples = `Examples:
@@ -41,18 +43,19 @@ export function coordinatorCommand(
         .argParser(parseListen)
         .default({ host: '127.0.0.1', port: 8470 }, '127.0.0.1:8470'),
     )
-    .addOption(tokenFileOption());
+    .addOption(tokenFileOption())
+    .addOption(rootOption('folders and S3 prefixes whose files may be mapped; / is all'));
   return addS3Options(command)
     .addOption(logLevelOption('info'))
     .addHelpText('before', examples)
     .action((options: CommandOptions) =>
       run(async (world) => {
-        const { redis, listen, logLevel } = options;
+        const { redis, listen, root, logLevel } = options;
         const token = await tokenOf(options, world);
         await checkReachable(redis);
         const { runCoordinator } = await import('@capfleet/coordinator/main');
         const s3 = s3Options(options);
-        await runCoordinator({ redis, listen, token, s3, version: world.version, logLevel });
+        await runCoordinator({ redis, listen, token, roots: root, s3, version: world.version, logLevel });
         return exitCode.ok;
       }),
     );

@@ -6,8 +6,9 @@ import {
   addS3Options,
   logLevelOption,
   parsePositive,
-  parseRedis,
+  redisOption,
   parseSpan,
+  rootOption,
   s3Options,
   type S3CommandOptions,
 } from '../settings.ts';
@@ -30,12 +31,8 @@ export function mapperCommand(run: (action: (world: World) => Promise<ExitCode>)
   return addS3Options(
     new Command('mapper')
       .description('run a mapper worker: takes map jobs from a Redis until it is stopped')
-      .addOption(
-        new Option('--redis <url>', 'Redis of the cluster (redis://…, rediss://…, unix:/path)')
-          .argParser(parseRedis)
-          .makeOptionMandatory(),
-      )
-      .option('--root <dir...>', 'folders and S3 prefixes that jobs may read from; / is all', ['/'])
+      .addOption(redisOption().makeOptionMandatory())
+      .addOption(rootOption('folders and S3 prefixes that jobs may read from; / is all'))
       .addOption(
         new Option('--concurrency <n>', 'files mapped side by side in this process')
           .argParser(parsePositive)

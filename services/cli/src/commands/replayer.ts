@@ -7,8 +7,9 @@ import {
   addS3Options,
   logLevelOption,
   parseInterface,
-  parseRedis,
   parseSensorName,
+  redisOption,
+  rootOption,
   s3Options,
   type S3CommandOptions,
 } from '../settings.ts';
@@ -43,12 +44,8 @@ export function replayerCommand(
           .argParser(parseInterface)
           .makeOptionMandatory(),
       )
-      .addOption(
-        new Option('--redis <url>', 'Redis of the cluster (redis://…, rediss://…, unix:/path)')
-          .argParser(parseRedis)
-          .makeOptionMandatory(),
-      )
-      .option('--root <dir...>', 'folders and S3 prefixes that plans may read from; / is all', ['/']),
+      .addOption(redisOption().makeOptionMandatory())
+      .addOption(rootOption('folders and S3 prefixes that plans may read from; / is all')),
   );
   return addPacingOptions(command)
     .addOption(logLevelOption('info'))

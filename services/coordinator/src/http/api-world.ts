@@ -1,5 +1,6 @@
 // What the API works with.
 import type { Logger } from '@capfleet/shared/log/logger';
+import type { Fence } from '@capfleet/shared/source/roots';
 import type { Health } from '../ports/health.ts';
 import type { MapStore } from '../ports/map-store.ts';
 import type { PlanStore } from '../ports/plan-store.ts';
@@ -16,6 +17,8 @@ export interface ApiWorld {
   readonly keeper: Pick<Keeper, 'take'>;
   readonly maps: MapStore;
   readonly mapKeeper: Pick<Keeper, 'take'>;
+  /** Where sources may lie. */
+  readonly mayRead: Fence;
   readonly health: Health;
   /** Aborted when the service ends: who watches a run is let go. */
   readonly closing: AbortSignal;

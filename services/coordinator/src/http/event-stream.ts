@@ -1,24 +1,33 @@
-// News of a run as server-sent events (WHATWG HTML, section 9.2). The reader's pace is the writer's: what comes next is
+// What is watched, as server-sent events (WHATWG HTML, section 9.2). The reader's pace is the writer's: what comes next is
 // made when there is room for it.
 import { Readable } from 'node:stream';
-import type { RunNews } from '../usecases/watch-run.ts';
+import type { FastifyReply } from 'fastify';
+import { z } from 'zod';
+import { watch, type News, type Sight } from '../usecases/watch.ts';
 
 const RECONNECT_MS = 1000;
-export const QUIET_MS = 15_000;
+const QUIET_MS = 15_000;
 
-export function eventStream(news: AsyncIterable<RunNews>): Readable {
-  return Readable.from(frames(news), { objectMode: false, highWaterMark: 1 });
+/** For the OpenAPI document. */
+export const eventsSchema = {
+  description: 'Events until the last one',
+  content: { 'text/event-stream': { schema: z.string() } },
+};
+
+export function sendEvents(
+  reply: FastifyReply,
+  look: () => Promise<Sight>,
+  closing: AbortSignal,
+): FastifyReply {
+  reply.type('text/event-stream').header('cache-control', 'no-store').header('x-accel-buffering', 'no');
+  const frames = framesOf(watch(look, QUIET_MS, closing));
+  return reply.send(Readable.from(frames, { objectMode: false, highWaterMark: 1 }));
 }
 
-async function* frames(news: AsyncIterable<RunNews>): AsyncGenerator<string> {
+async function* framesOf(news: AsyncIterable<News>): AsyncGenerator<string> {
   yield `retry: ${String(RECONNECT_MS)}\n\n`;
   for await (const each of news) {
-    if (each.type === 'state') yield frame('state', each.view);
-    else if (each.type === 'report') yield frame('report', each.report);
-    else yield ': still there\n\n';
+    if (each === 'quiet') yield ': still there\n\n';
+    else yield `event: ${each.event}\ndata: ${JSON.stringify(each.data)}\n\n`;
   }
-}
-
-function frame(event: string, data: object): string {
-  return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 }

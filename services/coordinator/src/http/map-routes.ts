@@ -4,14 +4,22 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { mapDetailSchema, mapListSchema, mapRequestSchema } from '@capfleet/shared/contract/api';
 import { isMapOver, mapIdSchema, waitingMap } from '@capfleet/shared/contract/map-record';
+import { Failure } from '@capfleet/shared/errors/failure';
 import { MILLISECOND } from '@capfleet/shared/time/nanos';
+import type { Sight } from '../usecases/watch.ts';
 import type { ApiWorld } from './api-world.ts';
+import { eventsSchema, sendEvents } from './event-stream.ts';
 
 const MOST_LISTED = 1000;
 const params = z.object({ map: mapIdSchema });
 const tags = ['maps'];
 
-export function mapRoutes({ maps, mapKeeper }: Pick<ApiWorld, 'maps' | 'mapKeeper'>): FastifyPluginAsyncZod {
+export function mapRoutes({
+  maps,
+  mapKeeper,
+  mayRead,
+  closing,
+}: Pick<ApiWorld, 'maps' | 'mapKeeper' | 'mayRead' | 'closing'>): FastifyPluginAsyncZod {
   return async (api) => {
     api.post(
       '/maps',
@@ -27,6 +35,7 @@ export function mapRoutes({ maps, mapKeeper }: Pick<ApiWorld, 'maps' | 'mapKeepe
       },
       async ({ body }, reply) => {
         const { pattern, workerTimeout, ...same } = body;
+        if (!(await mayRead(body.source))) throw new Failure('file-outside-roots', { path: body.source });
         const map = randomUUID();
         const record = {
           v: 1,
@@ -58,6 +67,29 @@ export function mapRoutes({ maps, mapKeeper }: Pick<ApiWorld, 'maps' | 'mapKeepe
       '/maps/:map',
       { schema: { tags, summary: 'How far a mapping is', params, response: { 200: mapDetailSchema } } },
       async ({ params: { map } }) => maps.load(map),
+    );
+
+    api.get(
+      '/maps/:map/events',
+      {
+        schema: {
+          tags,
+          summary: 'Follow a mapping',
+          description:
+            'Server-sent events. `state`: what `GET /v1/maps/{map}` answers, at once and then at each change, a few times a second at most. `end`: the same once it is over, the last event. Comments come while nothing changes.',
+          params,
+          response: { 200: eventsSchema },
+        },
+      },
+      async ({ params: { map } }, reply) => {
+        await maps.load(map);
+        const look = async (): Promise<Sight> => {
+          const data = await maps.load(map);
+          const isLast = isMapOver(data.state);
+          return { event: isLast ? 'end' : 'state', data, isLast };
+        };
+        return sendEvents(reply, look, closing) as never;
+      },
     );
 
     api.post(

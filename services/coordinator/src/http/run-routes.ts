@@ -17,9 +17,9 @@ import { Failure } from '@capfleet/shared/errors/failure';
 import { MILLISECOND } from '@capfleet/shared/time/nanos';
 import { listRuns, summarise } from '../usecases/list-runs.ts';
 import { newRun, type RunSettings as Settings } from '../usecases/run-request.ts';
-import { watchRun } from '../usecases/watch-run.ts';
+import { sightOfRun } from '../usecases/sight-of-run.ts';
 import type { ApiWorld } from './api-world.ts';
-import { eventStream, QUIET_MS } from './event-stream.ts';
+import { eventsSchema, sendEvents } from './event-stream.ts';
 
 /** A plan has some 300 bytes for each file. */
 const PLAN_BYTES = 64 * 1024 ** 2;
@@ -86,19 +86,10 @@ export function runRoutes({ store, channel, plans, keeper, closing }: ApiWorld):
           description:
             'Server-sent events. `state`: the whole present state, at once and then at each change, a few times a second at most. `report`: the report, the last event. Comments come while nothing changes.',
           params,
-          response: {
-            200: {
-              description: 'Events until the report',
-              content: { 'text/event-stream': { schema: z.string() } },
-            },
-          },
+          response: { 200: eventsSchema },
         },
       },
-      async ({ params: { run } }, reply) => {
-        await store.load(run);
-        reply.type('text/event-stream').header('cache-control', 'no-store').header('x-accel-buffering', 'no');
-        return reply.send(eventStream(watchRun(store, run, QUIET_MS, closing)) as never);
-      },
+      async ({ params: { run } }, reply) => sendEvents(reply, await sightOfRun(store, run), closing) as never,
     );
 
     api.post(

@@ -4,6 +4,7 @@ import { RUN_RENEWAL_MS } from '@capfleet/shared/contract/agent-messages';
 import { isMapOver, type MapRecord, type MapState } from '@capfleet/shared/contract/map-record';
 import { dumpText } from '@capfleet/shared/dataset/gophercap-json';
 import { asFailure, Failure } from '@capfleet/shared/errors/failure';
+import type { Fence } from '@capfleet/shared/source/roots';
 import type { Source } from '@capfleet/shared/source/source';
 import { linesOf } from '../domain/lines.ts';
 import type { MapJobs } from '../ports/map-jobs.ts';
@@ -17,6 +18,7 @@ export interface MapWorld {
   readonly store: MapStore;
   readonly sets: Pick<SetStore, 'put'>;
   readonly source: Source;
+  readonly mayRead: Fence;
   readonly jobsOf: (record: MapRecord) => MapJobs;
   /** Names the Redis in errors. */
   readonly redis: string;
@@ -28,7 +30,7 @@ export interface MapWorld {
  * @throws Failure `map-taken` where another coordinator has it; `map-unknown`; the reason of `leave`
  */
 export async function carryMap(world: MapWorld, map: string, leave: AbortSignal): Promise<MapState> {
-  const { store, sets, source, jobsOf, redis } = world;
+  const { store, sets, source, mayRead, jobsOf, redis } = world;
   if (!(await store.hold(map))) throw new Failure('map-taken', { map });
   const over = new AbortController();
   const look = async (): Promise<void> => {
@@ -45,6 +47,7 @@ export async function carryMap(world: MapWorld, map: string, leave: AbortSignal)
   try {
     const { record, state } = await store.load(map);
     if (isMapOver(state)) return await end('done', state);
+    if (!(await mayRead(record.source))) throw new Failure('file-outside-roots', { path: record.source });
     await look();
     const show = sparingly((latest: MapProgress) =>
       store.show(map, { state: 'mapping', progress: latest, filesFailed: null, error: null }),

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "interface_facts.h"
+#include "kernel_touch.h"
 #include "link.h"
 #include "monotonic.h"
 #include "transmit_stamps.h"
@@ -85,6 +86,7 @@ static int af_packet_open(const struct link_options *options, struct link **out,
         link->messages[i].msg_hdr.msg_iov = &link->vectors[i];
         link->messages[i].msg_hdr.msg_iovlen = 1;
     }
+    kernel_touch(link, sizeof *link);
     *out = link;
     return 0;
 }

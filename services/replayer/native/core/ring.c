@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "kernel_touch.h"
+
 #define CACHE_LINE 64
 
 struct ring {
@@ -62,11 +64,12 @@ size_t ring_capacity(const struct ring *ring) {
 }
 
 size_t ring_lock(struct ring *ring) {
-    if (mlock(ring->memory, ring->capacity) == 0) return ring->capacity;
+    bool locked = mlock(ring->memory, ring->capacity) == 0;
 #ifdef MADV_POPULATE_WRITE
-    madvise(ring->memory, ring->capacity, MADV_POPULATE_WRITE); /* no first touch while sending, at least */
+    if (!locked) madvise(ring->memory, ring->capacity, MADV_POPULATE_WRITE); /* no first touch while sending, at least */
 #endif
-    return 0;
+    kernel_touch(ring->memory, ring->capacity);
+    return locked ? ring->capacity : 0;
 }
 
 uint64_t ring_commit(struct ring *ring, uint64_t head) {

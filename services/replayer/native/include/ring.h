@@ -63,7 +63,10 @@ void ring_release(struct ring *ring);
 
 uint8_t *ring_memory(struct ring *ring);
 size_t ring_capacity(const struct ring *ring);
-/* Keeps the memory from being paged out, within what this process may lock. Returns how many bytes: all or none. */
+/*
+ * Keeps the memory from being paged out, within what this process may lock, and readies it for sends by the kernel.
+ * Returns how many bytes are locked: all or none.
+ */
 size_t ring_lock(struct ring *ring);
 
 /* Publishes all records below head, unless the ring has ended; returns how far the consumer is. */

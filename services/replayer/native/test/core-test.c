@@ -12,6 +12,7 @@
 
 #include "departure.h"
 #include "histogram.h"
+#include "kernel_touch.h"
 #include "margin.h"
 #include "monotonic.h"
 #include "priority.h"
@@ -518,7 +519,24 @@ static void the_wall_clock_is_where_it_is_said_to_be(void) {
 
 #define RUN(behaviour) (behaviour(), printf("ok %s\n", #behaviour))
 
+static void memory_that_the_kernel_looked_at_is_as_it_was(void) {
+    enum { BYTES = 3 * 4096 };
+    static uint8_t memory[BYTES], before[BYTES];
+    for (size_t i = 0; i < BYTES; i++) memory[i] = before[i] = (uint8_t)(i * 7 + 1);
+    memset(memory + 4096, 0, 4);
+    memset(before + 4096, 0, 4);
+    int64_t begun = monotonic_now();
+    kernel_touch(memory, BYTES);
+    kernel_touch(memory, BYTES - 2);
+    kernel_touch(memory, 4);
+    kernel_touch(memory, 3);
+    kernel_touch(memory, 0);
+    check(memcmp(memory, before, BYTES) == 0);
+    check(monotonic_now() - begun < NS_PER_S); /* it never waits */
+}
+
 int main(void) {
+    RUN(memory_that_the_kernel_looked_at_is_as_it_was);
     RUN(capacity_is_a_power_of_two_in_range);
     RUN(empty_then_ended);
     RUN(peek_does_not_consume);

@@ -2,13 +2,15 @@
 // exit code 2 and names what was typed.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { describe, test } from 'node:test';
-import { ownProcess, runCapfleet } from '../support/capfleet.ts';
+import { ownProcess, runCapfleet, type RunOptions } from '../support/capfleet.ts';
+import { tempDir } from '../support/temp-dir.ts';
 
 const COMMANDS = [
   ...['map', 'lanes', 'plan', 'replay', 'status', 'stop', 'verify', 'edit', 'tarExtract'],
-  ...['mapper', 'replayer'],
+  ...['coordinator', 'mapper', 'replayer', 'exampleConfig'],
 ];
 const REDIS = ['--redis', 'redis://127.0.0.1:1'];
 const DUMP = ['--dump-json', '/nowhere/map.json'];
@@ -101,6 +103,20 @@ describe('capfleet', { concurrency: 2 }, () => {
       assert.ok(stdout.indexOf('Examples:') < stdout.indexOf('Options:'), 'before the options');
     });
   }
+
+  test('takes what must be there from the environment, or from a file that it names', async (t) => {
+    const config = join(await tempDir(t), 'mapper.yaml');
+    await writeFile(config, 'mapper: {redis: "redis://127.0.0.1:1"}');
+    const by = (env: Record<string, string>): RunOptions => ({ env: { ...process.env, ...env } });
+    for (const options of [by({ CAPFLEET_REDIS: 'redis://127.0.0.1:1' }), by({ CAPFLEET_CONFIG: config })]) {
+      const { code, stderr } = await runCapfleet(['mapper'], options);
+      assert.deepEqual(
+        [code, stderr.includes('cannot reach Redis at redis://127.0.0.1:1')],
+        [1, true],
+        stderr,
+      );
+    }
+  });
 
   for (const [args, said] of refusals) {
     test(`refuses: ${['capfleet', ...args].join(' ')}`, async () => {

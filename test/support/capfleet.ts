@@ -76,7 +76,7 @@ async function callHere(args: readonly string[]): Promise<Ended> {
     program,
     version,
     stateDir: join(tmpdir(), 'capfleet-test-state'),
-    token: process.env['CAPFLEET_TOKEN'],
+    environment: process.env,
     lastWords: [],
   });
   return { code, signal: null, stdout, stderr };

@@ -21,9 +21,16 @@ function openWorld(argv: readonly string[], interrupted: AbortSignal): World {
     program: fileURLToPath(import.meta.url),
     version,
     stateDir: stateDir(),
-    token: process.env['CAPFLEET_TOKEN'],
+    environment: ownVariables(),
     lastWords: [],
   };
+}
+
+/** Taken out, so that a service that a command starts has the options that it is given, and no other. */
+function ownVariables(): World['environment'] {
+  const own = Object.entries(process.env).filter(([name]) => name.startsWith('CAPFLEET_'));
+  for (const [name] of own) Reflect.deleteProperty(process.env, name);
+  return Object.fromEntries(own);
 }
 
 /** By the XDG rules; a user without a home has a folder of their own beside the temporary files. */

@@ -2,10 +2,14 @@
 import { Command, CommanderError } from 'commander';
 import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
 import { asFailure } from '@capfleet/shared/errors/failure';
+import { exampleConfigCommand } from './commands/example-config.ts';
+import { addSources, type Environment } from './option-sources.ts';
 import { showFailure } from './show/failure.ts';
 import type { World } from './world.ts';
 
 type Run = (action: (world: World) => Promise<ExitCode>) => Promise<void>;
+
+const COMPLETE = 'complete';
 
 /** In the order of the help. Each brings libraries that the others do without. */
 const commands: Readonly<Record<string, () => Promise<(run: Run) => Command>>> = {
@@ -24,13 +28,23 @@ const commands: Readonly<Record<string, () => Promise<(run: Run) => Command>>> =
 };
 
 /** Where one is asked for, the others are there by their names only. */
-async function loadCommands(asked: string, run: Run): Promise<Command[]> {
+async function loadCommands(asked: string, run: Run, environment: Environment): Promise<Command[]> {
   const isOne = Object.hasOwn(commands, asked);
   return Promise.all(
     Object.entries(commands).map(async ([name, load]) =>
-      isOne && name !== asked ? new Command(name) : (await load())(run),
+      isOne && name !== asked ? new Command(name) : addSources((await load())(run), environment),
     ),
   );
+}
+
+/** Every command that does something, with all its options; none of them runs. */
+export async function everyCommand(): Promise<Command[]> {
+  return loadCommands('', () => Promise.resolve(), {});
+}
+
+/** The command whose options are asked for: also while its line is still typed (`capfleet complete -- map …`). */
+function askedCommand(argv: readonly string[]): string {
+  return (argv[0] === COMPLETE ? argv[2] : argv[0]) ?? '';
 }
 
 /** @param argv what was typed after `capfleet` */
@@ -51,7 +65,10 @@ export async function runProgram(argv: readonly string[], world: World): Promise
     .configureOutput(output)
     .exitOverride()
     .showHelpAfterError('(see --help)');
-  for (const command of await loadCommands(argv[0] ?? '', run)) program.addCommand(command);
+  for (const command of await loadCommands(askedCommand(argv), run, world.environment))
+    program.addCommand(command);
+  program.addCommand(exampleConfigCommand(run, everyCommand));
+  if (!Object.hasOwn(commands, argv[0] ?? '')) (await import('@bomb.sh/tab/commander')).default(program);
   program.commands.forEach((command) =>
     command.configureOutput(output).exitOverride().showHelpAfterError('(see --help)'),
   );

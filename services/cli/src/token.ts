@@ -9,14 +9,14 @@ const SHORTEST = 16;
 /** @throws Failure `token-missing`, `token-unusable` */
 export async function tokenOf(
   { tokenFile }: { readonly tokenFile?: string },
-  { token }: Pick<World, 'token'>,
+  { environment }: Pick<World, 'environment'>,
 ): Promise<string> {
   const place = tokenFile ?? 'CAPFLEET_TOKEN';
   const unusable = (reason: string, cause?: unknown): Failure =>
     new Failure('token-unusable', { place, reason }, { cause });
   const text =
     tokenFile === undefined
-      ? token
+      ? environment['CAPFLEET_TOKEN']
       : await readFile(tokenFile, 'utf8').catch((error: unknown) => {
           throw unusable(reasonOf(error), error);
         });

@@ -1,4 +1,5 @@
 // What a command may touch of the outside. `main` builds it from the real process, tests from what they like.
+import type { Environment } from './option-sources.ts';
 import type { LogLevel } from '@capfleet/shared/log/logger';
 
 /** stderr: a terminal, or anything that takes text. */
@@ -20,8 +21,8 @@ export interface World {
   readonly version: string;
   /** Folder for what outlives a command that was cut short, when the user names no other. */
   readonly stateDir: string;
-  /** The coordinator's, by the environment. */
-  readonly token: string | undefined;
+  /** The variables that begin with CAPFLEET_; processes that are started do not inherit them. */
+  readonly environment: Environment;
   /** Lines to say on stderr behind what a command failed with. */
   readonly lastWords: string[];
 }

@@ -467,6 +467,10 @@ export const errorTable = {
     'the options in {path} are not used: {reason}',
     'its keys are the names of the flags, as in `time-modifier: 2`',
   ),
+  'environment-invalid': usage(
+    'the options in the environment are not used: {reason}',
+    'unset it, or see `capfleet {command} --help`',
+  ),
   'setting-missing': usage('{setting} is needed {why}', 'see `capfleet {command} --help`'),
   'setting-invalid': usage('{setting}: {reason}', 'see `capfleet {command} --help`'),
   internal: failed('internal error: {reason}', 'this is a bug; please report it with the log', 500),

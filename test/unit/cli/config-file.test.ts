@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { mapCommand } from '@capfleet/cli/commands/map';
 import { replayCommand } from '@capfleet/cli/commands/replay';
+import { addSources, type Environment } from '@capfleet/cli/option-sources';
 import { tempDir } from '../../support/temp-dir.ts';
 
 async function optionsOf(
@@ -12,10 +13,14 @@ async function optionsOf(
   text: string,
   args: readonly string[] = [],
   name = 'options.yaml',
+  environment: Environment = {},
 ): Promise<Record<string, unknown>> {
   const path = join(await tempDir(t), name);
   await writeFile(path, text);
-  const replay = replayCommand(() => Promise.resolve());
+  const replay = addSources(
+    replayCommand(() => Promise.resolve()),
+    environment,
+  );
   const program = replay.createCommand('capfleet').exitOverride().addCommand(replay);
   program.addCommand(mapCommand(() => Promise.resolve()));
   replay.exitOverride().configureOutput({ writeErr: () => undefined });
@@ -136,5 +141,42 @@ describe('options from a file', () => {
       code: 'config-unreadable',
       message: /no regular file/,
     });
+  });
+});
+
+describe('options from the environment', () => {
+  const from = (t: TestContext, environment: Environment, text = '', args: readonly string[] = []) =>
+    optionsOf(t, text, args, 'options.yaml', environment);
+
+  test('are read as they are typed, and others are left alone', async (t) => {
+    const options = await from(t, {
+      CAPFLEET_TIME_MODIFIER: '0.5',
+      CAPFLEET_SKIP_OOO: 'true',
+      CAPFLEET_TOPSPEED: 'no',
+      CAPFLEET_REALTIME: 'off',
+      CAPFLEET_LIMIT: '',
+      CAPFLEET_TOKEN: 'x',
+      CAPFLEET_FROBNICATE: '1',
+    });
+    const { timeModifier, skipOoo, topspeed, realtime, limit } = options;
+    assert.deepEqual([timeModifier, skipOoo, realtime, limit], [HALF, true, false, undefined]);
+    assert.ok(topspeed !== true);
+  });
+
+  test('give way to what is typed, and win over a file', async (t) => {
+    const environment = { CAPFLEET_LOOP_COUNT: '2' };
+    assert.equal((await from(t, environment, 'loop-count: 3'))['loopCount'], 2);
+    assert.equal((await from(t, environment, 'loop-count: 3', ['--loop-count', '4']))['loopCount'], 4);
+    const { loopInfinite, loopCount } = await from(t, environment, 'loop-infinite: true');
+    assert.deepEqual([loopInfinite, loopCount], [false, 2]);
+  });
+
+  test('are refused in the name of the variable', async (t) => {
+    for (const [environment, message] of [
+      [{ CAPFLEET_TIME_MODIFIER: 'fast' }, /CAPFLEET_TIME_MODIFIER: "fast" is no positive ratio/],
+      [{ CAPFLEET_TOPSPEED: 'much' }, /CAPFLEET_TOPSPEED is true or false, not much/],
+      [{ CAPFLEET_PPS: '1', CAPFLEET_MBPS: '1' }, /CAPFLEET_MBPS cannot be used with CAPFLEET_PPS/],
+    ] as const)
+      await assert.rejects(from(t, environment), { code: 'environment-invalid', message });
   });
 });

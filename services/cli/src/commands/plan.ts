@@ -6,7 +6,6 @@ import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
 import { sources } from '@capfleet/shared/source/sources';
 import { formatDuration } from '@capfleet/shared/time/nanos';
 import { checkReplaceable, claimDump, planKind } from '../claim-dump.ts';
-import { addConfigOption } from '../config-file.ts';
 import { checkKeeps } from '../keep-inputs.ts';
 import { planText } from '../plan-text.ts';
 import { addSetOptions, chosenPlans, type SetOptions } from '../set-options.ts';
@@ -43,7 +42,7 @@ export function planCommand(run: (action: (world: World) => Promise<ExitCode>) =
       .argParser(parsePath)
       .default('plan.yaml'),
   );
-  return addS3Options(addConfigOption(command))
+  return addS3Options(command)
     .addOption(jsonOption())
     .addOption(logLevelOption('warn'))
     .addHelpText('before', examples)

@@ -18,7 +18,6 @@ import { checkReachable } from '@capfleet/shared/redis/connect';
 import type { Source } from '@capfleet/shared/source/source';
 import { sources } from '@capfleet/shared/source/sources';
 import { formatDuration, formatInstant } from '@capfleet/shared/time/nanos';
-import { addConfigOption } from '../config-file.ts';
 import { hostInterfaces } from '@capfleet/replayer/adapters/host-interfaces';
 import { interfaceOf, linkMtu, parseLink } from '@capfleet/replayer/link';
 import { loadNative } from '@capfleet/replayer/native/binding';
@@ -197,7 +196,6 @@ export function replayCommand(run: (action: (world: World) => Promise<ExitCode>)
         .preset('60s')
         .conflicts('outInterface'),
     );
-  addConfigOption(command);
   addPacingOptions(command);
   addFarEndOptions(command);
   return addS3Options(command)

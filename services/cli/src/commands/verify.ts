@@ -6,7 +6,6 @@ import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
 import { Failure } from '@capfleet/shared/errors/failure';
 import type { Source } from '@capfleet/shared/source/source';
 import { sources } from '@capfleet/shared/source/sources';
-import { addConfigOption } from '../config-file.ts';
 import type { Nanos } from '@capfleet/shared/time/nanos';
 import { judge } from '@capfleet/shared/verify/thresholds';
 import { loadDump } from '../load-dump.ts';
@@ -67,7 +66,7 @@ export function verifyCommand(run: (action: (world: World) => Promise<ExitCode>)
   addSensorOptions(command, 'the sensors that played, comma-separated').addOption(
     new Option('--sensor <name>', 'the one of them whose far end was captured').argParser(parsePath),
   );
-  addConfigOption(addReplayOptions(command))
+  addReplayOptions(command)
     .addOption(
       new Option(
         '--started-at <time>',

@@ -1,12 +1,10 @@
 // docs/errors.md is the table of errors and exit codes, written out. UPDATE_DOCS=1 writes it anew.
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { format, resolveConfig } from 'prettier';
 import { errorTable, type ErrorCode } from '@capfleet/shared/errors/codes';
 import { exitCode } from '@capfleet/shared/errors/exit-codes';
+import { assertWritten, cell } from '../../../support/written-docs.ts';
 
-const DOCS = new URL('../../../../docs/errors.md', import.meta.url);
 const ROWS = Object.entries(errorTable) as [ErrorCode, (typeof errorTable)[ErrorCode]][];
 
 const MEANING: Record<keyof typeof exitCode, string> = {
@@ -18,12 +16,7 @@ const MEANING: Record<keyof typeof exitCode, string> = {
   interrupted: 'Stopped by Ctrl-C or SIGTERM.',
 };
 
-/** A cell of a table: what Markdown would take for a border or a tag is escaped. */
-function cell(text: string): string {
-  return text.replace(/[|<>*_]/g, '\\$&').replace(/`[^`]*`/g, (code) => code.replace(/\\([<>*_])/g, '$1'));
-}
-
-async function render(): Promise<string> {
+function render(): string {
   const parts = [
     '# Errors and exit codes',
     'Every failure has a code, a message and a way out. The code is stable and stands in `--json` output and in',
@@ -49,14 +42,11 @@ async function render(): Promise<string> {
     '',
   ];
   const [title = '', ...rest] = parts;
-  const config = await resolveConfig(DOCS);
-  return format(`${title}\n\n${rest.join('\n')}`, { ...config, parser: 'markdown' });
+  return `${title}\n\n${rest.join('\n')}`;
 }
 
 test('docs/errors.md says what the table says', async () => {
-  const expected = await render();
-  if (process.env['UPDATE_DOCS'] === '1') writeFileSync(DOCS, expected);
-  assert.equal(readFileSync(DOCS, 'utf8'), expected, 'run this test with UPDATE_DOCS=1');
+  await assertWritten('errors.md', render());
 });
 
 describe('the table of errors', () => {

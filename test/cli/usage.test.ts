@@ -10,7 +10,7 @@ import { tempDir } from '../support/temp-dir.ts';
 
 const COMMANDS = [
   ...['map', 'lanes', 'plan', 'replay', 'status', 'stop', 'verify', 'edit', 'tarExtract'],
-  ...['coordinator', 'mapper', 'replayer', 'exampleConfig'],
+  ...['coordinator', 'mapper', 'replayer', 'doctor', 'exampleConfig'],
 ];
 const REDIS = ['--redis', 'redis://127.0.0.1:1'];
 const DUMP = ['--dump-json', '/nowhere/map.json'];

@@ -21,6 +21,7 @@ const commands: Readonly<Record<string, () => Promise<(run: Run) => Command>>> =
   stop: async () => (await import('./commands/stop.ts')).stopCommand,
   verify: async () => (await import('./commands/verify.ts')).verifyCommand,
   edit: async () => (await import('./commands/edit.ts')).editCommand,
+  doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
   tarExtract: async () => (await import('./commands/tar-extract.ts')).tarExtractCommand,
   coordinator: async () => (await import('./commands/coordinator.ts')).coordinatorCommand,
   mapper: async () => (await import('./commands/mapper.ts')).mapperCommand,

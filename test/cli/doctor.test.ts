@@ -1,0 +1,44 @@
+// `capfleet doctor` on real hosts: this one as root in a network namespace, prepared, and bare, as a process without rights.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Finding } from '@capfleet/cli/doctor/judge-host';
+import { program, runCapfleet, type Ended } from '../support/capfleet.ts';
+import { enterNamespaces } from '../support/enter-namespaces.ts';
+import { createNamespace, vethPair } from '../support/netns.ts';
+import { startRedis } from '../support/redis-server.ts';
+import { tempDir } from '../support/temp-dir.ts';
+
+const skip = await enterNamespaces(import.meta);
+
+function verdicts({ stdout, stderr }: Ended): Map<string, Finding['verdict']> {
+  assert.equal(stderr, '');
+  const { findings } = JSON.parse(stdout) as { findings: Finding[] };
+  return new Map(findings.map(({ check, verdict }) => [check, verdict]));
+}
+
+test('a prepared host, its Redis and its source have no error', { skip }, async (t) => {
+  await createNamespace('doctor');
+  await vethPair({ a: { ns: 'doctor', name: 'near' }, b: { ns: 'doctor', name: 'far' } });
+  const redis = await startRedis(t, { appendOnly: true });
+  const inNamespace = ['ip', 'netns', 'exec', 'doctor', process.execPath, program];
+  const where = ['--interface', 'near', '--redis', redis.url, '--source', await tempDir(t)];
+  const ended = await runCapfleet(['doctor', ...where, '--json'], { through: inNamespace });
+  assert.equal(ended.code, 0, ended.stdout);
+  const found = verdicts(ended);
+  for (const check of ['native core', 'raw packets', 'interface near', 'Redis', 'Redis: persistence'])
+    assert.equal(found.get(check), 'ok', check);
+});
+
+test('a bare one is told what it may not do, and how to mend it', async () => {
+  const dropped = ['setpriv', '--inh-caps=-all', '--ambient-caps=-all', '--bounding-set=-all', '--'];
+  const args = ['doctor', '--interface', 'nowhere', '--redis', 'redis://127.0.0.1:1', '--source', '/nowhere'];
+  const through = [...(process.getuid?.() === 0 ? dropped : []), process.execPath, program];
+  const ended = await runCapfleet([...args, '--json'], { through });
+  assert.equal(ended.code, 1);
+  const found = verdicts(ended);
+  for (const check of ['raw packets', 'interface nowhere', 'Redis', 'source /nowhere'])
+    assert.equal(found.get(check), 'error', check);
+  const words = await runCapfleet(args, { through });
+  assert.match(words.stdout, /^error {4}raw packets .*\n +→ sudo setcap cap_net_raw/m);
+  assert.match(words.stdout, /\n4 errors, /);
+});

@@ -1,0 +1,106 @@
+// What `capfleet doctor` makes of the facts of a host and of a Redis: each verdict with what mends it.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { HostFacts } from '@capfleet/cli/doctor/host-facts';
+import { judgeHost, judgeInterface, type Finding } from '@capfleet/cli/doctor/judge-host';
+import { judgeRedis } from '@capfleet/cli/doctor/judge-redis';
+
+const prepared: HostFacts = {
+  node: '24.1.0',
+  processors: 4,
+  native: true,
+  capabilities: { netRaw: true, ipcLock: true, sysNice: true },
+  realtimeAllowed: true,
+  realtimeRuntime: 950_000,
+  realtimePeriod: 1_000_000,
+  lockedMemory: 8 * 1024 ** 2,
+  openFiles: 20_000,
+  governors: ['performance'],
+  stolen: 0.0001,
+  clock: { synchronised: true, maxErrorUs: 200 },
+  libpcap: null,
+};
+
+function amiss(findings: readonly Finding[]): string[] {
+  for (const { verdict, remedy, check } of findings) assert.equal(remedy === null, verdict === 'ok', check);
+  return findings
+    .filter(({ verdict }) => verdict !== 'ok')
+    .map(({ check, verdict, remedy }) => `${verdict} ${check}: ${remedy ?? ''}`);
+}
+
+describe('a host', () => {
+  test('that is prepared has nothing amiss', () => {
+    assert.deepEqual(amiss(judgeHost(prepared)), []);
+    const others = { governors: [], realtimeRuntime: -1, lockedMemory: Infinity, openFiles: Infinity };
+    assert.deepEqual(amiss(judgeHost({ ...prepared, ...others, realtimePeriod: null })), []);
+  });
+
+  for (const [what, facts, said] of [
+    ['an old Node', { node: '22.14.9' }, /^error Node: install/],
+    ['no native core', { native: false }, /^error native core: npm run build/],
+    [
+      'no right to raw packets',
+      { capabilities: { ...prepared.capabilities, netRaw: false } },
+      /^error raw packets: sudo setcap cap_net_raw/,
+    ],
+    ['no real-time class', { realtimeAllowed: false }, /^warning real-time class: .*ulimit -r 1/],
+    ['real-time threads held short', { realtimeRuntime: 500_000 }, /^warning real-time throttling: .*sysctl/],
+    [
+      'little memory that may be locked',
+      { capabilities: { ...prepared.capabilities, ipcLock: false } },
+      /^warning locked memory: ulimit -l/,
+    ],
+    ['few open files', { openFiles: 1024 }, /^warning open files: ulimit -n/],
+    ['slow processors', { governors: ['performance', 'powersave'] }, /^warning processor speed: .*cpupower/],
+    ['processors that are taken away', { stolen: 0.02 }, /^warning processors: /],
+    [
+      'a clock of its own',
+      { clock: { synchronised: false, maxErrorUs: 16 } },
+      /^warning system clock: .*chrony/,
+    ],
+    ['a clock that is far off', { clock: { synchronised: true, maxErrorUs: 5000 } }, /^warning system clock/],
+    ['no libpcap', { libpcap: 'cannot open it' }, /^warning libpcap: .*libpcap0.8/],
+  ] as const) {
+    test(`with ${what} is told what to do`, () => {
+      const [only, ...more] = amiss(judgeHost({ ...prepared, ...facts }));
+      assert.match(only ?? '', said);
+      assert.deepEqual(more, []);
+    });
+  }
+});
+
+describe('an interface', () => {
+  const up = { mtu: 1500, up: true, ethernet: true, defaultRoute: false };
+  for (const [what, state, verdict, said] of [
+    ['is up', up, 'ok', /MTU 1500/],
+    ['is not there', null, 'error', /not there/],
+    ['is down', { ...up, up: false }, 'error', /down/],
+    ['is no Ethernet', { ...up, ethernet: false }, 'error', /no Ethernet/],
+    ['has the default route', { ...up, defaultRoute: true }, 'warning', /default route/],
+  ] as const) {
+    test(`that ${what}: ${verdict}`, () => {
+      const finding = judgeInterface({ name: 'eth1', state, others: ['eth2'] });
+      assert.equal(finding.verdict, verdict);
+      assert.match(finding.found, said);
+      if (!state) assert.match(finding.remedy ?? '', /eth2/);
+    });
+  }
+});
+
+describe('a Redis', () => {
+  const good = { version: '7.0.15', policy: 'noeviction', appendOnly: true, roundTrip: 0.1 };
+  for (const [what, facts, said] of [
+    ['is as it should be', {}, []],
+    ['does not say how it is set up', { policy: null, appendOnly: null }, []],
+    ['is old', { version: '6.0.16' }, [/^error Redis: /]],
+    ['evicts', { policy: 'allkeys-lru' }, [/^warning Redis: eviction: .*noeviction/]],
+    ['forgets', { appendOnly: false }, [/^warning Redis: persistence: .*appendonly yes/]],
+    ['is far', { roundTrip: 20 }, [/^warning Redis: distance: /]],
+  ] as const) {
+    test(`that ${what}`, () => {
+      const found = amiss(judgeRedis('redis://x', { ...good, ...facts }));
+      assert.equal(found.length, said.length, found.join('\n'));
+      said.forEach((pattern, index) => assert.match(found[index] ?? '', pattern));
+    });
+  }
+});

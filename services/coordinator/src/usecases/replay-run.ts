@@ -141,15 +141,6 @@ async function carryThrough(
   const queue: RunEvent[] = [];
   let listening: ReturnType<SensorChannel['listen']> | null = null;
   let taken: Failure | null = null;
-  const interruption = new Promise<typeof INTERRUPTED>((resolve) => {
-    interrupted.addEventListener(
-      'abort',
-      () => {
-        resolve(INTERRUPTED);
-      },
-      { once: true },
-    );
-  });
 
   const apply = async (event: RunEvent): Promise<void> => {
     const next = step(state, event);
@@ -300,7 +291,7 @@ async function carryThrough(
     if (state.phase !== 'committing') queue.push(...(await liveness.look(state)));
     if (queue.length === 0) {
       listening ??= channel.listen(run, deadline.leftMs);
-      const messages = state.stopAsked ? await listening : await Promise.race([listening, interruption]);
+      const messages = state.stopAsked ? await listening : await orInterrupted(listening, interrupted);
       // Ctrl-C does not wait for a word that may not come; the words are taken in the next round.
       if (messages !== INTERRUPTED) {
         listening = null;
@@ -310,6 +301,28 @@ async function carryThrough(
     for (let event = queue.shift(); event; event = queue.shift()) await apply(event);
     show(state);
     onChange(state);
+  }
+}
+
+/**
+ * What comes first. A promise of the interruption that lived as long as the run would hold on to everything that ever
+ * came before it.
+ */
+async function orInterrupted<T>(
+  awaited: Promise<T>,
+  interrupted: AbortSignal,
+): Promise<T | typeof INTERRUPTED> {
+  const over = new AbortController();
+  try {
+    return await new Promise((resolve, reject) => {
+      awaited.then(resolve, reject);
+      const interrupt = (): void => {
+        resolve(INTERRUPTED);
+      };
+      interrupted.addEventListener('abort', interrupt, { once: true, signal: over.signal });
+    });
+  } finally {
+    over.abort();
   }
 }
 

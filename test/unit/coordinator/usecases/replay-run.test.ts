@@ -1,79 +1,137 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { RunStore } from '@capfleet/coordinator/ports/run-store';
 import type { SensorChannel } from '@capfleet/coordinator/ports/sensor-channel';
 import { replayRun } from '@capfleet/coordinator/usecases/replay-run';
+import type { RunRequest, RunWorld } from '@capfleet/coordinator/usecases/run-request';
 import type { FromSensor, Registration } from '@capfleet/shared/contract/agent-messages';
-import { goodClock, sensorPlan } from '../../../support/play-results.ts';
+import { goodClock, playResult, sensorPlan } from '../../../support/play-results.ts';
+
+const registration: Registration = {
+  v: 1,
+  sensor: 'one',
+  instance: 'i',
+  place: 'p',
+  version: '1',
+  host: 'h',
+  interface: 'null',
+  link: 'null',
+  mtu: null,
+  up: true,
+  clock: null,
+  systemClock: null,
+  busyWith: null,
+};
+
+const ready: FromSensor = {
+  type: 'ready',
+  sensor: 'one',
+  epoch: 1,
+  interface: 'null',
+  link: 'null',
+  clock: goodClock,
+};
+const progress: FromSensor = {
+  type: 'progress',
+  sensor: 'one',
+  epoch: 1,
+  sent: 1,
+  sentBytes: 1,
+  refused: 0,
+  position: '1',
+  loops: 0,
+};
+const report: FromSensor = { type: 'report', sensor: 'one', epoch: 1, result: playResult() };
+const acknowledged: FromSensor = { type: 'acknowledged', sensor: 'one', epoch: 1 };
+
+const request: RunRequest = {
+  run: 'r',
+  plans: [sensorPlan('one')],
+  lead: 500_000_000n,
+  startAt: null,
+  clock: 'auto',
+  maxClockBound: 5_000_000n,
+  sensorTimeoutMs: 1000,
+  prepareTimeoutMs: 1000,
+  whenBusy: 'refuse',
+  orphanTimeoutMs: null,
+  rejoinMs: null,
+  interrupted: new AbortController().signal,
+  onChange: () => undefined,
+};
+
+/** One sensor, which says what `next` tells, and a store that keeps nothing. */
+function worldOf(
+  next: () => FromSensor[],
+  channel: Partial<SensorChannel> = {},
+  store: Partial<RunStore> = {},
+): RunWorld {
+  return {
+    channel: {
+      registrations: () => Promise.resolve(new Map([['one', registration]])),
+      prepare: () => Promise.resolve(),
+      say: () => Promise.resolve(),
+      listen: async () => {
+        await sleep(5);
+        return next();
+      },
+      now: () => Promise.resolve(BigInt(Date.now()) * 1_000_000n),
+      close: () => Promise.resolve(),
+      ...channel,
+    },
+    store: {
+      hold: () => Promise.resolve({ held: true }),
+      renew: () => Promise.resolve(true),
+      create: () => Promise.resolve(),
+      load: () => Promise.reject(new Error('not asked for')),
+      story: () => Promise.resolve({ commit: null, isOver: false }),
+      askToStop: () => Promise.resolve(),
+      finish: () => Promise.resolve(),
+      release: () => Promise.resolve(),
+      report: () => Promise.resolve(null),
+      show: () => Promise.resolve(),
+      view: () => Promise.resolve(null),
+      list: () => Promise.resolve([]),
+      listing: () => Promise.reject(new Error('not asked for')),
+      adrift: () => Promise.resolve([]),
+      isHeld: () => Promise.resolve(true),
+      close: () => Promise.resolve(),
+      ...store,
+    },
+  };
+}
 
 test('an agent that is there, but plays no more and tells nothing, is not waited for', async () => {
-  const registration: Registration = {
-    v: 1,
-    sensor: 'one',
-    instance: 'i',
-    place: 'p',
-    version: '1',
-    host: 'h',
-    interface: 'null',
-    link: 'null',
-    mtu: null,
-    up: true,
-    clock: null,
-    systemClock: null,
-    busyWith: null,
-  };
-  const words: FromSensor[][] = [
-    [{ type: 'ready', sensor: 'one', epoch: 1, interface: 'null', link: 'null', clock: goodClock }],
-    [{ type: 'acknowledged', sensor: 'one', epoch: 1 }],
-  ];
-  const channel: SensorChannel = {
-    registrations: () => Promise.resolve(new Map([['one', registration]])),
-    prepare: () => Promise.resolve(),
-    say: () => Promise.resolve(),
-    listen: async () => {
-      await sleep(5);
-      return words.shift() ?? [];
-    },
-    now: () => Promise.resolve(BigInt(Date.now()) * 1_000_000n),
-    close: () => Promise.resolve(),
-  };
-  const store: RunStore = {
-    hold: () => Promise.resolve({ held: true }),
-    renew: () => Promise.resolve(true),
-    create: () => Promise.resolve(),
-    load: () => Promise.reject(new Error('not asked for')),
-    story: () => Promise.resolve({ commit: null, isOver: false }),
-    askToStop: () => Promise.resolve(),
-    finish: () => Promise.resolve(),
-    release: () => Promise.resolve(),
-    report: () => Promise.resolve(null),
-    show: () => Promise.resolve(),
-    view: () => Promise.resolve(null),
-    list: () => Promise.resolve([]),
-    listing: () => Promise.reject(new Error('not asked for')),
-    adrift: () => Promise.resolve([]),
-    isHeld: () => Promise.resolve(true),
-    close: () => Promise.resolve(),
-  };
-  const report = await replayRun(
-    { channel, store },
-    {
-      run: 'r',
-      plans: [sensorPlan('one')],
-      lead: 500_000_000n,
-      startAt: null,
-      clock: 'auto',
-      maxClockBound: 5_000_000n,
-      sensorTimeoutMs: 1000,
-      prepareTimeoutMs: 1000,
-      whenBusy: 'refuse',
-      orphanTimeoutMs: null,
-      rejoinMs: null,
-      interrupted: new AbortController().signal,
-      onChange: () => undefined,
-    },
+  const words = [[ready], [acknowledged]];
+  const { outcome, sensors } = await replayRun(
+    worldOf(() => words.shift() ?? []),
+    request,
   );
-  assert.equal(report.outcome, 'failed');
-  assert.equal(report.sensors[0]?.error?.code, 'sensor-lost');
+  assert.equal(outcome, 'failed');
+  assert.equal(sensors[0]?.error?.code, 'sensor-lost');
+});
+
+test('what a sensor said is let go, however long the run', async () => {
+  setFlagsFromString('--expose-gc');
+  const collectGarbage = runInNewContext('gc') as () => void;
+  const begin = [[ready], [acknowledged]];
+  const said: WeakRef<FromSensor[]>[] = [];
+  let left = -1;
+  const next = (): FromSensor[] => {
+    const word = begin.shift();
+    if (word) return word;
+    if (said.length < 30) {
+      const words: FromSensor[] = [{ ...progress }];
+      said.push(new WeakRef(words));
+      return words;
+    }
+    collectGarbage();
+    left = said.filter((words) => words.deref()).length;
+    return [report];
+  };
+  await replayRun(worldOf(next), request);
+  assert.ok(left >= 0 && left < 10, `${String(left)} of ${String(said.length)} are still held`);
 });

@@ -149,8 +149,10 @@ export function step(state: RunState, event: RunEvent): RunStep {
   }
 }
 
-function hear(state: RunState, message: FromSensor): RunStep {
+function hear(before: RunState, message: FromSensor): RunStep {
+  const state = catchUp(before, message);
   const sensor = state.sensors.get(message.sensor);
+  if (sensor && message.epoch < sensor.epoch) return { state: recall(state, sensor, message), effects: [] };
   if (message.epoch !== sensor?.epoch) return { state, effects: [] };
   switch (message.type) {
     case 'ready': {
@@ -191,6 +193,27 @@ function hear(state: RunState, message: FromSensor): RunStep {
   }
 }
 
+/** A sensor that speaks of a later attempt was taken back by another coordinator, which carried the run before. */
+function catchUp(state: RunState, { sensor, epoch }: FromSensor): RunState {
+  const known = state.sensors.get(sensor);
+  const isUnderWay = state.phase === 'playing' || state.phase === 'stopping';
+  if (!known || epoch <= known.epoch || !state.rejoins || !isUnderWay) return state;
+  const before = [...known.before, placeOf(known.progress)];
+  while (before.length < epoch - FIRST_EPOCH) before.push(placeOf(null));
+  return update(state, sensor, { ...fresh, epoch, before });
+}
+
+/** How far an earlier agent was may be heard after the words of its successor: it comes by a stream of its own. */
+function recall(state: RunState, { before }: SensorState, message: FromSensor): RunState {
+  const index = message.epoch - FIRST_EPOCH;
+  if (message.type !== 'progress' || before[index] === undefined) return state;
+  return update(state, message.sensor, { before: before.with(index, placeOf(message)) });
+}
+
+function placeOf(progress: SensorProgress | null): SensorState['before'][number] {
+  return { sent: progress?.sent ?? 0, position: progress?.position ?? '0' };
+}
+
 /** One that was cut off for a while, and plays on, was not lost. */
 function unlessLost({ error }: SensorState): FailureRecord | null {
   return error?.code === 'sensor-lost' ? null : error;
@@ -220,9 +243,8 @@ function takeBack(state: RunState, sensor: string): RunStep {
   const { start, clock } = state;
   if (state.phase !== 'playing' || start === null || clock === null || !known?.isAway)
     return { state, effects: [] };
-  const { progress } = known;
   const epoch = known.epoch + 1;
-  const before = [...known.before, { sent: progress?.sent ?? 0, position: progress?.position ?? '0' }];
+  const before = [...known.before, placeOf(known.progress)];
   return {
     state: update(state, sensor, { ...fresh, epoch, before }),
     effects: [{ do: 'prepare', sensor, epoch, startedAt: { start, clock: clock.name } }],

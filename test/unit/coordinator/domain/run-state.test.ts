@@ -257,6 +257,21 @@ describe('a run that is under way', () => {
     assert.deepEqual(state.sensors.get('a')?.before, [{ sent: 7, position: '5' }]);
   });
 
+  test('that another coordinator carried follows a sensor that it took back, in whatever order that is heard', () => {
+    const { state, effects } = play(
+      [...WAY.playing, ready('a', 3), acknowledged('a', 3), progress('a', 7), progress('a', 9, 2)],
+      beginRun(['a', 'b'], true),
+    );
+    assert.deepEqual(effects.at(-1), { do: 'commit', epoch: 3, start: START, clock: 'redis' });
+    assert.deepEqual(state.sensors.get('a')?.before, [
+      { sent: 7, position: '5' },
+      { sent: 9, position: '5' },
+    ]);
+    const over = play([progress('a', 8, 3), report('b'), report('a'), report('a', 3)], state).state;
+    assert.deepEqual([over.phase, over.sensors.get('a')?.progress?.sent], ['ended', 8]);
+    assert.ok(over.sensors.get('a')?.result);
+  });
+
   test('that takes sensors back has one that was only silent go on, and gives up one that stays away', () => {
     let { state } = play([...WAY.playing, lost('a'), lost('b')], beginRun(['a', 'b'], true));
     state = step(state, { type: 'found', sensor: 'a' }).state;

@@ -356,4 +356,34 @@ describe('an agent that dies while it plays', { concurrency: 3 }, () => {
     assert.equal(report.sensors[0]?.error?.code, 'sensor-lost');
     assert.doesNotMatch(other.output.stderr, /preparing/);
   });
+
+  test('and is back is reported by the coordinator that takes the run over', async (t) => {
+    const first = await startSensor(t, 'r6');
+    const replay = startRun(t, 'r6', ...LEAD, '--rejoin', '30s');
+    await plays(first);
+    first.agent.signal('SIGKILL');
+    await first.agent.ended;
+    const second = await startSensor(t, 'r6');
+    await plays(second);
+    replay.signal('SIGKILL');
+    const report = await carryOn(t, runOf(second.agent));
+    const [before, after] = [await first.sent(), await second.sent()];
+    assert.deepEqual([...before, ...after], [...new Set([...before, ...after])]);
+    const [{ result, returns } = {}] = report.sensors;
+    assert.equal(result?.accounts.sent, after.length);
+    assert.equal(returns?.length, 1);
+    assert.equal(second.agent.output.stderr.split('"msg":"preparing"').length - 1, 1);
+  });
+
+  test('is not replaced by one elsewhere when another coordinator takes the run over, either', async (t) => {
+    const first = await startSensor(t, 'r7');
+    const replay = startRun(t, 'r7', ...LEAD, '--rejoin', '12s');
+    await plays(first);
+    first.agent.signal('SIGSTOP');
+    replay.signal('SIGKILL');
+    const other = await startReplayer(t, redis.url, 'r7', ['--interface', 'null'], { elsewhere: true });
+    const report = await carryOn(t, runOf(first.agent));
+    assert.equal(report.sensors[0]?.error?.code, 'sensor-lost');
+    assert.doesNotMatch(other.output.stderr, /preparing/);
+  });
 });

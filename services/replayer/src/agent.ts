@@ -144,11 +144,11 @@ function takePlan(state: AgentState, job: PrepareJob, sensor: string): AgentStep
 export function toMessage(
   effect: Extract<AgentEffect, { do: 'say' }>,
   sensor: string,
-  link: { interface: string; kind: string },
+  { link, place }: { link: { interface: string; kind: string }; place: string },
 ): FromSensor {
   const head = { sensor, epoch: effect.epoch };
   const { what } = effect;
   return what.type === 'ready'
-    ? { ...head, ...what, interface: link.interface, link: link.kind }
+    ? { ...head, ...what, interface: link.interface, link: link.kind, place }
     : { ...head, ...what };
 }

@@ -147,7 +147,7 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
     if (what.type === 'report') untold = run;
     for (;;) {
       try {
-        await channel.say(run, toMessage(effect, sensor, link));
+        await channel.say(run, toMessage(effect, sensor, { link, place: world.place }));
         break;
       } catch (error) {
         log.error({ run, word: what.type, reason: reasonOf(error) }, 'telling the coordinator failed');

@@ -96,6 +96,8 @@ export const fromSensorSchema = z.discriminatedUnion('type', [
     epoch: count,
     interface: z.string(),
     link: z.string(),
+    /** As in its registration: who takes the run over knows from it which agent had the plan. */
+    place: z.string(),
     clock: clockFactsSchema,
   }),
   z.object({ type: z.literal('refused'), sensor: sensorNameSchema, epoch: count, error: failureSchema }),

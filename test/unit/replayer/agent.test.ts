@@ -233,12 +233,13 @@ describe('an agent', () => {
     ].flatMap(({ effects }) => effects.filter((effect) => effect.do === 'say'));
     assert.equal(says.length, 4);
     for (const say of says) {
-      const message = toMessage(say, 'one', link);
+      const message = toMessage(say, 'one', { link, place: 'p' });
       assert.deepEqual(fromSensorSchema.parse(JSON.parse(JSON.stringify(message))), message);
       assert.deepEqual([message.sensor, message.epoch], ['one', EPOCH]);
     }
-    const ready = toMessage(says[0]!, 'one', link);
+    const ready = toMessage(says[0]!, 'one', { link, place: 'p' });
     assert.ok(ready.type === 'ready');
-    assert.deepEqual([ready.interface, ready.link, ready.clock], ['eth1', 'af_packet', goodClock]);
+    assert.deepEqual([ready.interface, ready.link, ready.place], ['eth1', 'af_packet', 'p']);
+    assert.deepEqual(ready.clock, goodClock);
   });
 });

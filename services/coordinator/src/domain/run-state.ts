@@ -21,7 +21,12 @@ export type Phase = 'preparing' | 'committing' | 'armed' | 'playing' | 'stopping
 export interface SensorState {
   /** Counts the attempts to prepare it; what is said of another one is passed over. */
   readonly epoch: number;
-  readonly ready: { readonly interface: string; readonly link: string; readonly clock: ClockFacts } | null;
+  readonly ready: {
+    readonly interface: string;
+    readonly link: string;
+    readonly place: string;
+    readonly clock: ClockFacts;
+  } | null;
   readonly acknowledged: boolean;
   readonly progress: SensorProgress | null;
   readonly result: PlayResult | null;
@@ -156,8 +161,8 @@ function hear(before: RunState, message: FromSensor): RunStep {
   if (message.epoch !== sensor?.epoch) return { state, effects: [] };
   switch (message.type) {
     case 'ready': {
-      const { interface: name, link, clock, epoch } = message;
-      const next = update(state, message.sensor, { ready: { interface: name, link, clock } });
+      const { interface: name, link, place, clock, epoch } = message;
+      const next = update(state, message.sensor, { ready: { interface: name, link, place, clock } });
       if (sensor.ready) return { state, effects: [] };
       if (state.phase === 'playing' && state.start !== null && state.clock !== null) {
         const commit = { do: 'commit', epoch, start: state.start, clock: state.clock.name } as const;

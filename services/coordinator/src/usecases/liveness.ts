@@ -10,6 +10,7 @@ const LOST_AFTER = 3;
 
 interface Watched {
   instance: string | null;
+  /** Of the agent that was prepared last. */
   place: string | null;
   missed: number;
   /** `performance.now()` when it was missed for the first time since it last played; null: it plays. */
@@ -36,9 +37,8 @@ export class Liveness {
     this.#rejoinMs = rejoinMs;
     this.#watched = new Map(
       sensors.map((sensor) => {
-        const found = registered.get(sensor);
-        const { instance = null, place = null } = found ?? {};
-        return [sensor, { instance, place, missed: 0, awaySince: null }];
+        const instance = registered.get(sensor)?.instance ?? null;
+        return [sensor, { instance, place: null, missed: 0, awaySince: null }];
       }),
     );
   }
@@ -64,7 +64,9 @@ export class Liveness {
     found: Registration | undefined,
     now: number,
   ): 'lost' | 'found' | 'returned' | 'gone' | null {
-    const { isAway = false, acknowledged = false } = sensors.get(sensor) ?? {};
+    const { isAway = false, acknowledged = false, ready = null } = sensors.get(sensor) ?? {};
+    // By its own word: who is registered when a run is taken over may be another one already.
+    if (ready) watched.place = ready.place;
     const isSame = found?.instance === watched.instance;
     const isThere = found && isSame && (phase === 'preparing' || found.busyWith === this.#run);
     watched.missed = isThere ? 0 : watched.missed + 1;

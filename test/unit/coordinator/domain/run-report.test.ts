@@ -34,6 +34,7 @@ function playing(clock = redisClock()): RunState {
         epoch: EPOCH,
         interface: `eth-${sensor}`,
         link: 'af_packet',
+        place: 'p',
         clock: goodClock,
       },
     },

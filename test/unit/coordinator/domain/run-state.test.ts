@@ -19,7 +19,7 @@ const START = 1_700_000_000_000_000_000n;
 const refusal = new Failure('interface-down', { interface: 'eth1' }).toRecord();
 
 const ready = (sensor: string, epoch = EPOCH): RunEvent =>
-  said({ type: 'ready', sensor, epoch, interface: 'eth1', link: 'af_packet', clock: goodClock });
+  said({ type: 'ready', sensor, epoch, interface: 'eth1', link: 'af_packet', place: 'p', clock: goodClock });
 const acknowledged = (sensor: string, epoch = EPOCH): RunEvent =>
   said({ type: 'acknowledged', sensor, epoch });
 const refused = (sensor: string, epoch = EPOCH): RunEvent =>

@@ -32,6 +32,7 @@ const ready: FromSensor = {
   epoch: 1,
   interface: 'null',
   link: 'null',
+  place: 'p',
   clock: goodClock,
 };
 const progress: FromSensor = {

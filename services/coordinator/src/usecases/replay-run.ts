@@ -231,10 +231,6 @@ async function carryThrough(
       await apply({ type: 'started' });
   }
   if (story?.isOver === true) await apply({ type: 'stop-asked' });
-  // What another coordinator handed out is handed out already, as far as its sensors have said anything.
-  for (const [sensor, { ready, error }] of state.sensors)
-    if (state.phase === 'preparing' && !ready && !error) await prepare(sensor, FIRST_EPOCH, null);
-  const liveness = new Liveness(channel, run, sensors, registered, rejoinMs);
   const renewal = setInterval(() => {
     store.renew(run, sensors).then(
       (isHeld) => {
@@ -249,8 +245,9 @@ async function carryThrough(
       () => undefined,
     );
   }, RUN_RENEWAL_MS);
+  const liveness = new Liveness(channel, run, sensors, registered, rejoinMs);
   try {
-    await Promise.race([listenToTheEnd(), longAfter(interrupted)]);
+    await Promise.race([handOutAndListen(), longAfter(interrupted)]);
   } finally {
     clearInterval(renewal);
   }
@@ -274,7 +271,10 @@ async function carryThrough(
     }
   }
 
-  async function listenToTheEnd(): Promise<void> {
+  async function handOutAndListen(): Promise<void> {
+    // What another coordinator handed out is handed out already, as far as its sensors have said anything.
+    for (const [sensor, { ready, error }] of state.sensors)
+      if (state.phase === 'preparing' && !ready && !error) await prepare(sensor, FIRST_EPOCH, null);
     while (state.phase !== 'ended') await listenOnce();
   }
 
@@ -283,11 +283,8 @@ async function carryThrough(
     if (taken) throw taken;
     deadline.follow(state.phase);
     if (interrupted.aborted && !state.stopAsked) queue.push({ type: 'stop-asked' });
-    if (deadline.passed) {
-      queue.push(
-        state.phase === 'armed' ? { type: 'started' } : { type: 'deadline', seconds: deadline.seconds },
-      );
-    }
+    if (deadline.passed && state.phase !== 'armed')
+      queue.push({ type: 'deadline', seconds: deadline.seconds });
     if (state.phase !== 'committing') queue.push(...(await liveness.look(state)));
     if (queue.length === 0) {
       listening ??= channel.listen(run, deadline.leftMs);
@@ -298,6 +295,8 @@ async function carryThrough(
         for (const message of messages) queue.push({ type: 'said', message });
       }
     }
+    // However long the words were on their way, those of after the start are heard as such.
+    if (state.phase === 'armed' && deadline.passed) await apply({ type: 'started' });
     for (let event = queue.shift(); event; event = queue.shift()) await apply(event);
     show(state);
     onChange(state);

@@ -115,6 +115,47 @@ test('an agent that is there, but plays no more and tells nothing, is not waited
   assert.equal(sensors[0]?.error?.code, 'sensor-lost');
 });
 
+test('a run is held also while its plans are handed out', async () => {
+  const words = [[ready], [acknowledged], [report]];
+  let renewals = 0;
+  let handedOut = 0;
+  const slowly = async (): Promise<void> => {
+    await sleep(1500);
+    handedOut = renewals;
+  };
+  const renew = (): Promise<boolean> => {
+    renewals += 1;
+    return Promise.resolve(true);
+  };
+  await replayRun(
+    worldOf(() => words.shift() ?? [], { prepare: slowly }, { renew }),
+    request,
+  );
+  assert.ok(handedOut > 0);
+});
+
+test('a sensor that fails after the start is not taken for one that failed before it', async () => {
+  const words = [[ready], [acknowledged]];
+  let start = Number.POSITIVE_INFINITY;
+  const failed = { ...report, result: playResult({ outcome: 'failed' }) };
+  // Redis is away across the start.
+  const listen = async (): Promise<FromSensor[]> => {
+    const word = words.shift();
+    if (word) return word;
+    await sleep(Math.max(0, start - performance.now()) + 50);
+    return [failed];
+  };
+  const say = (): Promise<void> => {
+    start = Math.min(start, performance.now() + 500);
+    return Promise.resolve();
+  };
+  const { outcome, totals } = await replayRun(
+    worldOf(() => [], { listen, say }),
+    request,
+  );
+  assert.deepEqual([outcome, totals.sent], ['failed', 10]);
+});
+
 test('what a sensor said is let go, however long the run', async () => {
   setFlagsFromString('--expose-gc');
   const collectGarbage = runInNewContext('gc') as () => void;

@@ -2,12 +2,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunReport } from '@capfleet/shared/contract/report';
 import type { RunView } from '@capfleet/shared/contract/run-view';
-import { Failure } from '@capfleet/shared/errors/failure';
+import { asFailure, Failure } from '@capfleet/shared/errors/failure';
 import type { CoordinatorClient } from './coordinator-client.ts';
 import type { World } from './world.ts';
 
 /** What stopping may take, and a coordinator to notice. */
 const PATIENCE_MS = 15_000;
+/** A coordinator that is being started again is asked again. */
+const RETRY_MS = 500;
 
 /** @throws Failure of the coordinator; `run-unreported` where it was told to stop and no report came */
 export async function followRun(
@@ -17,12 +19,22 @@ export async function followRun(
   onView: (view: RunView) => void,
 ): Promise<RunReport> {
   const patience = new AbortController();
-  const stop = async (): Promise<void> => {
-    await client.stop(run).catch(() => undefined);
-    await sleep(PATIENCE_MS, undefined, { signal: patience.signal }).catch(() => undefined);
-    patience.abort(new Failure('run-unreported', { run }));
+  const { signal } = patience;
+  const pause = (milliseconds: number): Promise<void> =>
+    sleep(milliseconds, undefined, { signal }).catch(() => undefined);
+  const askToStop = async (): Promise<void> => {
+    while (!signal.aborted) {
+      const failure = await client.stop(run).then(() => null, asFailure);
+      if (!failure?.retryable) return;
+      await pause(RETRY_MS);
+    }
   };
-  const onInterrupt = (): void => void stop();
+  const onInterrupt = (): void => {
+    void askToStop();
+    void pause(PATIENCE_MS).then(() => {
+      patience.abort(new Failure('run-unreported', { run }));
+    });
+  };
   if (interrupted.aborted) onInterrupt();
   else interrupted.addEventListener('abort', onInterrupt, { once: true });
   try {
@@ -31,7 +43,7 @@ export async function followRun(
       onLost({ message }) {
         stderr.write(`capfleet: ${message}; run ${run} goes on, and is found again\n`);
       },
-      signal: patience.signal,
+      signal,
     });
   } finally {
     interrupted.removeEventListener('abort', onInterrupt);

@@ -23,7 +23,9 @@ export class ClockWatch {
   /** CLOCK_MONOTONIC, ns. */
   readonly #now: () => Nanos;
   #line = new ClockLine();
+  /** Of the latest measurement. */
   #roundTrip: Nanos = 0n;
+  #probes = 0;
   /** Null also in a play by the system clock. */
   #steering: Steering | null = null;
   #startOffset: Nanos = 0n;
@@ -123,6 +125,7 @@ export class ClockWatch {
     const measured = this.#measuring.then(() => this.#reference.measure(probes));
     const taken = measured.then((best) => {
       this.#roundTrip = best.roundTrip;
+      this.#probes = best.probes;
       this.#line.add(best);
     });
     this.#measuring = taken.catch(() => undefined).then(() => void (this.#waiting -= 1));
@@ -135,7 +138,7 @@ export class ClockWatch {
       offset: String(offset),
       bound: String(bound),
       roundTrip: String(this.#roundTrip),
-      probes: PROBES,
+      probes: this.#probes,
       system: this.#system.read(),
     };
   }

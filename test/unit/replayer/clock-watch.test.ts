@@ -59,6 +59,7 @@ describe('the clocks of an agent', () => {
     });
     watch.begin(at.now, OFFSET, 'redis');
     assert.equal(await follow(60), 0);
+    assert.equal((await watch.factsAfter()).probes, 12, 'what the latest measurement took');
     const { drift, slewed, referenceSet, wallSet, worstBound } = watch.course();
     assert.deepEqual([drift.ppb, slewed, referenceSet.count, wallSet.count], [0, '0', 0, 0]);
     // At the start, before the drift was known, one second was worth 500 us; never more than that.

@@ -78,6 +78,19 @@ test('a start that was taken back has no word in the next run', async () => {
   );
 });
 
+test('a stop between acknowledgement and confirmation takes the start back, and is said to', async () => {
+  const stopped = hearing('stopped');
+  await world.channel.prepare(SENSOR, jobOf('stopped'));
+  await stopped.says('ready');
+  await commit('stopped', 1500n * MS);
+  await stopped.says('acknowledged');
+  await world.store.askToStop('stopped');
+  await world.channel.say('stopped', { type: 'confirm', epoch: 1 });
+  await stopped.says('refused');
+  const [refused] = stopped.heard.filter(({ type }) => type === 'refused');
+  assert.ok(refused?.type === 'refused' && refused.error.code === 'run-stopped');
+});
+
 test('what is kept of a run lives on as long as it is carried through', async (t) => {
   const client = connect(redis.url, 'test', silentLogger());
   t.after(() => client.disconnect());

@@ -115,6 +115,8 @@ export function step(state: AgentState, event: AgentEvent, sensor: string): Agen
       if (state.phase === 'stopping') return stay;
       if (state.phase === 'playing')
         return { state: { ...state, phase: 'stopping' }, effects: [{ do: 'stop' }] };
+      // Its acknowledgement counts already, so that the start may be confirmed.
+      if (state.phase === 'committed') return refuse(new Failure('run-stopped', { run }));
       return { state: idle, effects: [{ do: 'abandon' }] };
     case 'ended':
       if (state.phase !== 'playing' && state.phase !== 'stopping') return stay;

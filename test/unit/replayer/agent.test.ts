@@ -93,7 +93,7 @@ const TRANSITIONS: Partial<Record<EventName, Partial<Record<Phase, [Phase, ...st
   'a stop': {
     preparing: ['idle', 'abandon'],
     ready: ['idle', 'abandon'],
-    committed: ['idle', 'abandon'],
+    committed: ['idle', `say refused run-stopped to ${RUN}/5`, 'abandon'],
     playing: ['stopping', 'stop'],
   },
   ended: {

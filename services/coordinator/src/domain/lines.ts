@@ -1,11 +1,18 @@
 // Text that comes in pieces, as lines; only the line at hand is held.
 
 export async function* linesOf(text: AsyncIterable<string>): AsyncGenerator<string> {
-  let rest = '';
+  // Joined at the end of a line alone: one of many pieces would be copied with each of them.
+  let begun: string[] = [];
   for await (const piece of text) {
-    const lines = (rest + piece).split('\n');
-    rest = lines.pop() ?? '';
-    yield* lines;
+    const lines = piece.split('\n');
+    const last = lines.pop() ?? '';
+    const [first, ...others] = lines;
+    if (first !== undefined) {
+      yield begun.join('') + first;
+      yield* others;
+      begun = [];
+    }
+    if (last !== '') begun.push(last);
   }
-  if (rest !== '') yield rest;
+  if (begun.length > 0) yield begun.join('');
 }

@@ -319,6 +319,25 @@ describe('a service', () => {
     await ask(`maps/${record?.map}/stop`, {});
   });
 
+  test('stands still for no pattern', { timeout: 30_000 }, async () => {
+    const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' };
+    const send = (method: string, path: string, body: string): Promise<Response> =>
+      fetch(`${service.url}/v1/${path}`, { method, headers, body, signal: AbortSignal.timeout(10_000) });
+    const path = `/pcap/${'a'.repeat(64)}.pcap`;
+    const file = {
+      path,
+      packets: 1,
+      size: 60,
+      beginning: '2024-01-01T00:00:00Z',
+      end: '2024-01-01T00:00:01Z',
+    };
+    assert.equal((await send('PUT', 'sets/long', JSON.stringify({ files: [file] }))).status, 200);
+    const rule = { by: 'pattern', patterns: [{ sensor: 'a', pattern: '(a+)+$' }] };
+    const request = { plan: 'long', set: 'long', request: { sensors: ['a'], rule } };
+    const refused = await send('POST', 'plans', JSON.stringify(request));
+    assert.match(await refused.text(), /assignment-uncovered/);
+  });
+
   test('that ends gives its run to another one at once, and stops nothing', async () => {
     const [sensor, other] = await Promise.all([startSensor('t1'), startCoordinator(cleanUp, redis.url)]);
     const run = await client.createRun(await planFor('t1'), {});

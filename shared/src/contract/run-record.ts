@@ -1,6 +1,7 @@
 // What is kept of a run from its beginning on, so that another coordinator can carry it through.
 import { z } from 'zod';
 import { sensorNameSchema } from '../dataset/replay-plan.ts';
+import { isCalendarInstant } from '../time/nanos.ts';
 import { clockWishes } from './reference-clock.ts';
 import { MESSAGE_VERSION, runIdSchema } from './agent-messages.ts';
 
@@ -11,7 +12,8 @@ const nanos = z.string().regex(/^-?\d{1,25}$/);
 export const runRecordSchema = z.object({
   v: z.literal(MESSAGE_VERSION),
   run: runIdSchema,
-  created: nanos,
+  /** It is listed with it. */
+  created: nanos.refine((text) => isCalendarInstant(BigInt(text)), 'out of the range of RFC 3339'),
   /** In the order in which they are reported. */
   sensors: z.array(sensorNameSchema).min(1),
   lead: nanos,

@@ -148,6 +148,14 @@ describe('the API refuses', () => {
       'request-invalid',
       /body\/source: no absolute path/,
     ],
+    [
+      'a speed that is none',
+      '/v1/plans',
+      sending('POST', planOf('x', { speed: '1/0' })),
+      400,
+      'request-invalid',
+      /speed: "1\/0" is no positive ratio/,
+    ],
     ['a list without end', '/v1/runs?limit=100000', {}, 400, 'request-invalid', /limit/],
   ];
   for (const [what, path, init, status, code, said] of requests) {
@@ -162,6 +170,21 @@ describe('the API refuses', () => {
     const much = { much: 'x'.repeat(1024 ** 2) };
     const { status, code } = await api.ask('/v1/runs/x/stop', sending('POST', much));
     assert.deepEqual([status, code], [413, 'request-too-large']);
+  });
+
+  test('no list for a record in it that nobody can read', async () => {
+    const { store } = api.world;
+    const one = planDocument([sensorPlan('a')], 'map.json');
+    const { body, message } = await api.ask('/v1/runs', sending('POST', { plan: one }));
+    assert.equal(message, '');
+    const { run } = body as { run: string };
+    const { record } = await store.load(run);
+    for (const created of ['9'.repeat(25), `-${'9'.repeat(25)}`])
+      await store.create({ record: { ...record, run: `at${created}`, created }, plans: [] });
+    const { status, body: listed } = await api.ask('/v1/runs');
+    const { runs } = listed as { runs: { run: string }[] };
+    assert.deepEqual([status, runs.map((each) => each.run)], [200, [run]]);
+    assert.equal((await api.ask(`/v1/runs/at${'9'.repeat(25)}`)).code, 'run-unknown');
   });
 
   test('everything but the health while Redis is gone, soon', async () => {

@@ -48,11 +48,15 @@ function failureOf(error: FastifyError, { headers, routeOptions }: FastifyReques
   return asFailure(error);
 }
 
-/** Of a choice between forms, what is amiss inside of the one that was meant; else that it is none of them. */
+/**
+ * Of a choice between forms, what is amiss inside of the one that was meant, or with a text that none of them takes; else
+ * that it is none of them.
+ */
 function told(path: string, message: string, forms: unknown): string[] {
-  const meant = (forms as z.core.$ZodIssue[][] | undefined)?.find(
-    ([first]) => first && first.path.length > 0,
-  );
+  const issues = forms as z.core.$ZodIssue[][] | undefined;
+  const meant =
+    issues?.find(([first]) => first && first.path.length > 0) ??
+    issues?.find(([first]) => first && first.code !== 'invalid_type');
   if (!meant) return [`${path}: ${message}`];
-  return meant.map((issue) => `${path}/${issue.path.join('/')}: ${issue.message}`);
+  return meant.map((issue) => `${[path, ...issue.path].join('/')}: ${issue.message}`);
 }

@@ -26,12 +26,12 @@ const folders: [what: string, args: (place: string) => string[], said: (place: s
   [
     'a pattern that matches nothing',
     (place) => [place, '--file-suffix', '', '--file-regexp', 'x{3}'],
-    (place) => `no file under ${place} matches regexp /x{3}/`,
+    (place) => `no file under ${place} matches regexp x{3}`,
   ],
   [
     'an ending and a pattern that match nothing together',
     (place) => [place, '--file-suffix', 'file', '--file-regexp', 'x{3}'],
-    (place) => `no file under ${place} matches suffix "file" and regexp /x{3}/`,
+    (place) => `no file under ${place} matches suffix "file" and regexp x{3}`,
   ],
 ];
 

@@ -25,7 +25,7 @@ const refusals: [args: string[], said: RegExp][] = [
   [['map', '--dir-src', '/tmp', 'stray'], /too many arguments/],
   [
     ['map', '--dir-src', '/tmp', '--file-regexp', '('],
-    /--file-regexp <re>' argument '\(' is invalid.*Unterminated group/,
+    /--file-regexp <re>' argument '\(' is invalid.*missing closing \)/,
   ],
   [['map', '--dir-src', '/tmp', '--file-workers', '-1'], /--file-workers <n>' argument '-1' is invalid/],
   [['map', '--dir-src', '/tmp', '--redis', 'http://x'], /"http:\/\/x" is no Redis URL/],

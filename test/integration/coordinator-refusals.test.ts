@@ -137,7 +137,7 @@ describe('the API refuses', () => {
       sending('POST', planOf('x', { rule: { by: 'pattern', patterns: [{ sensor: 'a', pattern: '(' }] } })),
       400,
       'request-invalid',
-      /"\(" is no regular expression/,
+      /missing closing \)/,
     ],
     ['a mapping that nobody keeps', '/v1/maps/x', {}, 404, 'map-unknown', /no mapping x/],
     [

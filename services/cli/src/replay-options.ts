@@ -7,6 +7,7 @@ import type { Pace, ReplayPolicies, ReplayRequest } from '@capfleet/shared/datas
 import { Failure } from '@capfleet/shared/errors/failure';
 import type { Nanos } from '@capfleet/shared/time/nanos';
 import { ONE, type Rational } from '@capfleet/shared/time/rational';
+import type { PathPattern } from '@capfleet/shared/source/path-pattern';
 import { compileFilter } from '@capfleet/replayer/adapters/libpcap';
 import { addEditOptions, editsOf, type EditOptions } from './edit-options.ts';
 import {
@@ -25,7 +26,7 @@ import {
 const DEFAULT_SCALE: Nanos = 3_600_000_000_000n;
 
 export interface ReplayOptions extends EditOptions {
-  readonly fileRegexp?: RegExp;
+  readonly fileRegexp?: PathPattern;
   readonly timeFrom?: Nanos;
   readonly timeTo?: Nanos;
   readonly timeModifier?: Rational;

@@ -1,6 +1,7 @@
 // Parsers of the values that a person types. Each refuses in the name of the setting.
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { SensorPattern } from '@capfleet/shared/dataset/assignment';
+import { pathPattern, type PathPattern } from '@capfleet/shared/source/path-pattern';
 import { SLOWEST_RATE, SMALLEST_MTU } from '@capfleet/shared/dataset/replay-plan';
 import type { RootMove } from '@capfleet/shared/dataset/roots';
 import { Failure } from '@capfleet/shared/errors/failure';
@@ -47,9 +48,9 @@ export function parseInterface(text: string): string {
   return text;
 }
 
-export function parsePattern(text: string): RegExp {
+export function parsePattern(text: string): PathPattern {
   try {
-    return new RegExp(text);
+    return pathPattern(text);
   } catch (error) {
     throw new InvalidArgumentError(
       error instanceof Error ? `${error.message}.` : 'it is no regular expression.',

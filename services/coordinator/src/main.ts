@@ -5,7 +5,6 @@ import { Failure, reasonOf } from '@capfleet/shared/errors/failure';
 import type { MapRecord } from '@capfleet/shared/contract/map-record';
 import { createLogger, type Logger, type LogLevel } from '@capfleet/shared/log/logger';
 import { untilTold } from '@capfleet/shared/process/lifetime';
-import { boundPatterns } from '@capfleet/shared/process/patterns';
 import { redactUrl } from '@capfleet/shared/redis/connect';
 import type { S3Options } from '@capfleet/shared/source/s3/s3-options';
 import { fenceOf } from '@capfleet/shared/source/roots';
@@ -39,7 +38,6 @@ export interface CoordinatorProcessOptions {
 /** @throws Failure `listen-failed` */
 export async function runCoordinator(options: CoordinatorProcessOptions): Promise<void> {
   const told = untilTold();
-  boundPatterns();
   const { redis, listen, token, version } = options;
   const log = createLogger('coordinator', options.logLevel);
   const closing = new AbortController();

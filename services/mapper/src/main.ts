@@ -1,7 +1,6 @@
 // The mapper as a process: runs until it is told to end, or until the parent that started it is gone.
 import { createLogger, type LogLevel } from '@capfleet/shared/log/logger';
 import { untilTold } from '@capfleet/shared/process/lifetime';
-import { boundPatterns } from '@capfleet/shared/process/patterns';
 import type { S3Options } from '@capfleet/shared/source/s3/s3-options';
 import { sources } from '@capfleet/shared/source/sources';
 import { startMapper } from './worker.ts';
@@ -17,7 +16,6 @@ export interface MapperProcessOptions {
 
 export async function runMapper(options: MapperProcessOptions): Promise<void> {
   const told = untilTold();
-  boundPatterns();
   const log = createLogger('mapper', options.logLevel);
   const starting = startMapper({ ...options, source: sources(options.s3), log });
   // Told before it is ready: there is nothing to hand back.

@@ -12,6 +12,8 @@ import { registrationSchema, runIdSchema } from './agent-messages.ts';
 import { mapRecordSchema, mapStateSchema } from './map-record.ts';
 import { clockWishes } from './reference-clock.ts';
 import { runViewSchema } from './run-view.ts';
+import { pathPattern, type PathPattern } from '../source/path-pattern.ts';
+import { reasonOf } from '../errors/failure.ts';
 
 /** So that a cancel still reaches every sensor. */
 export const SHORTEST_LEAD: Nanos = 500_000_000n;
@@ -95,11 +97,11 @@ const ratio = z
 const pattern = z
   .string()
   .max(1024)
-  .transform((text, context): RegExp => {
+  .transform((text, context): PathPattern => {
     try {
-      return new RegExp(text);
-    } catch {
-      context.addIssue({ code: 'custom', message: `"${text}" is no regular expression` });
+      return pathPattern(text);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: reasonOf(error) });
       return z.NEVER;
     }
   });

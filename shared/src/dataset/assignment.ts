@@ -4,10 +4,11 @@ import { dirname } from 'node:path/posix';
 import { Failure } from '../errors/failure.ts';
 import type { FlowSharePlan } from '../flow/flow-share.ts';
 import type { TimedFile } from './dataset.ts';
+import type { PathPattern } from '../source/path-pattern.ts';
 
 export interface SensorPattern {
   readonly sensor: string;
-  readonly pattern: RegExp;
+  readonly pattern: PathPattern;
 }
 
 export type AssignmentRule =

@@ -1,5 +1,6 @@
 // The port to where captures lie: list, stat, read from an offset. Paths are the source's own full names.
 import type { ByteReader } from '../capture/byte-reader.ts';
+import type { PathPattern } from './path-pattern.ts';
 
 export interface SourceFile {
   /** Full name in the source; what `stat` takes. */
@@ -27,7 +28,7 @@ export interface SourceFilter {
   /** Only names with this ending; '' takes all. */
   readonly suffix: string;
   /** Only paths that match; null takes all. */
-  readonly pattern: RegExp | null;
+  readonly pattern: PathPattern | null;
   /** This one file not: the output of the command that lists. */
   readonly except?: string;
 }

@@ -6,6 +6,7 @@ import { describe, test, type TestContext } from 'node:test';
 import { mapCommand } from '@capfleet/cli/commands/map';
 import { replayCommand } from '@capfleet/cli/commands/replay';
 import { addSources, type Environment } from '@capfleet/cli/option-sources';
+import type { SensorPattern } from '@capfleet/shared/dataset/assignment';
 import { tempDir } from '../../support/temp-dir.ts';
 
 async function optionsOf(
@@ -96,10 +97,13 @@ describe('options from a file', () => {
       [options['topspeed'], options['limit'], options['reorder'], options['maxGap']],
       [false, undefined, 1_000_000_000n, 1_000_000_000n],
     );
-    assert.deepEqual(options['assign'], [
-      { sensor: 'a', pattern: /x/ },
-      { sensor: 'b', pattern: /y/ },
-    ]);
+    assert.deepEqual(
+      (options['assign'] as SensorPattern[]).map(({ sensor, pattern }) => [sensor, pattern.source]),
+      [
+        ['a', 'x'],
+        ['b', 'y'],
+      ],
+    );
     assert.equal((await optionsOf(t, ''))['loopCount'], 1);
   });
 

@@ -10,6 +10,7 @@ import type { S3Options } from '@capfleet/shared/source/s3/s3-options';
 import { formatS3Path, isS3Path, parseS3Path } from '@capfleet/shared/source/s3/s3-path';
 import type { Source, SourceFile } from '@capfleet/shared/source/source';
 import { sources } from '@capfleet/shared/source/sources';
+import type { PathPattern } from '@capfleet/shared/source/path-pattern';
 import { editCaptures, outputName, type EditOutcome } from '../edit/edit-captures.ts';
 import { addEditOptions, editsOf, type EditOptions } from '../edit-options.ts';
 import {
@@ -26,7 +27,7 @@ import type { World } from '../world.ts';
 
 interface CommandOptions extends S3CommandOptions, EditOptions {
   readonly source: readonly string[];
-  readonly fileRegexp?: RegExp;
+  readonly fileRegexp?: PathPattern;
   readonly out?: string;
   readonly outDir?: string;
   readonly overwrite: boolean;

@@ -16,6 +16,7 @@ import { isS3Path } from '@capfleet/shared/source/s3/s3-path';
 import type { SourceFilter } from '@capfleet/shared/source/source';
 import { sources } from '@capfleet/shared/source/sources';
 import { formatInstant } from '@capfleet/shared/time/nanos';
+import type { PathPattern } from '@capfleet/shared/source/path-pattern';
 import { checkReplaceable, claimDump, mappingKind } from '../claim-dump.ts';
 import { inBlocks, type DumpTarget } from '../dump-target.ts';
 import { journalFor } from '../journal.ts';
@@ -50,7 +51,7 @@ interface MapOptions extends CommonOptions, S3CommandOptions {
   readonly source?: string;
   readonly dirSrc?: string;
   readonly fileSuffix: string;
-  readonly fileRegexp?: RegExp;
+  readonly fileRegexp?: PathPattern;
   readonly fileWorkers?: number;
   readonly dumpJson: string;
   readonly format?: MapFormat;

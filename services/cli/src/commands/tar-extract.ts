@@ -7,6 +7,7 @@ import { diskSink } from '@capfleet/shared/sink/disk-sink';
 import { s3Sink } from '@capfleet/shared/sink/s3-sink';
 import { isS3Path } from '@capfleet/shared/source/s3/s3-path';
 import { sources } from '@capfleet/shared/source/sources';
+import type { PathPattern } from '@capfleet/shared/source/path-pattern';
 import { addS3Options, jsonOption, parsePattern, s3Options, type S3CommandOptions } from '../settings.ts';
 import { extractProgressBar } from '../show/progress.ts';
 import { extractRecord, listHeading, memberLine, memberJson, showExtractResult } from '../show/tar-result.ts';
@@ -16,7 +17,7 @@ import type { World } from '../world.ts';
 
 interface TarExtractOptions extends S3CommandOptions {
   readonly inTarball: string;
-  readonly fileRegexp?: RegExp;
+  readonly fileRegexp?: PathPattern;
   readonly outDir?: string;
   readonly outGzip: boolean;
   readonly overwrite: boolean;

@@ -10,6 +10,7 @@ import { isSkippable } from '@capfleet/shared/capture/skippable-frame';
 import { Failure, reasonOf } from '@capfleet/shared/errors/failure';
 import type { Sink } from '@capfleet/shared/sink/sink';
 import type { Source, SourceFile } from '@capfleet/shared/source/source';
+import type { PathPattern } from '@capfleet/shared/source/path-pattern';
 import { TroubleLog } from './trouble-log.ts';
 
 const CHUNK_BYTES = 128 * 1024;
@@ -19,7 +20,7 @@ const MAGIC_BYTES = 16;
 export interface ExtractRequest {
   readonly tarball: SourceFile;
   /** Only members whose name matches; null takes all. */
-  readonly pattern: RegExp | null;
+  readonly pattern: PathPattern | null;
   /** Compresses what is not compressed already, and adds `.gz` to its name. */
   readonly gzip: boolean;
   readonly overwrite: boolean;

@@ -4,6 +4,7 @@ import { RUN_RENEWAL_MS } from '@capfleet/shared/contract/agent-messages';
 import { isMapOver, type MapRecord, type MapState } from '@capfleet/shared/contract/map-record';
 import { dumpText } from '@capfleet/shared/dataset/gophercap-json';
 import { asFailure, Failure } from '@capfleet/shared/errors/failure';
+import { pathPattern } from '@capfleet/shared/source/path-pattern';
 import type { Fence } from '@capfleet/shared/source/roots';
 import type { Source } from '@capfleet/shared/source/source';
 import { linesOf } from '../domain/lines.ts';
@@ -57,7 +58,7 @@ export async function carryMap(world: MapWorld, map: string, leave: AbortSignal)
       source: record.source,
       filter: {
         suffix: record.suffix,
-        pattern: record.pattern === null ? null : new RegExp(record.pattern),
+        pattern: record.pattern === null ? null : pathPattern(record.pattern),
       },
       quick: record.quick,
       workerTimeoutMs: record.workerTimeoutMs,

@@ -185,7 +185,7 @@ function abortOf(signal: AbortSignal): Promise<never> {
 function describe({ suffix, pattern }: SourceFilter): string {
   const parts = [
     suffix === '' ? null : `suffix "${suffix}"`,
-    pattern === null ? null : `regexp ${String(pattern)}`,
+    pattern === null ? null : `regexp ${pattern.source}`,
   ];
   const said = parts.filter((part) => part !== null);
   return said.length > 0 ? said.join(' and ') : 'anything';

@@ -1,7 +1,7 @@
 // A `capfleet coordinator` as commands use it: requests whose refusals are told in the coordinator's words, and runs
 // that are followed over connections that may break.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { EventSourceParserStream } from 'eventsource-parser/stream';
+import { EventSourceParserStream, ParseError } from 'eventsource-parser/stream';
 import type { z } from 'zod';
 import {
   mapDetailSchema,
@@ -23,6 +23,14 @@ import { parseEntry } from '@capfleet/shared/redis/stream';
 
 /** Three of the comments that come while nothing changes. */
 const SILENCE_MS = 45_000;
+export interface AnswerLimits {
+  /** For an answer that is one document. */
+  readonly answerMs: number;
+  /** Of a document, or an event. */
+  readonly mostBytes: number;
+}
+/** A report has some kilobytes for each sensor. */
+const usualLimits: AnswerLimits = { answerMs: 60_000, mostBytes: 64 * 1024 ** 2 };
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5000;
 
@@ -60,7 +68,11 @@ interface Ask {
 }
 
 /** @param url without a slash at its end */
-export function coordinatorClient(url: string, token: string): CoordinatorClient {
+export function coordinatorClient(
+  url: string,
+  token: string,
+  { answerMs, mostBytes }: AnswerLimits = usualLimits,
+): CoordinatorClient {
   /** @throws Failure `coordinator-unreachable`, `coordinator-answer`, and what the coordinator refuses with */
   async function ask(path: string, { method = 'GET', body, signal }: Ask = {}): Promise<Response> {
     const init: RequestInit = {
@@ -79,11 +91,33 @@ export function coordinatorClient(url: string, token: string): CoordinatorClient
       throw unreachable(error);
     });
     if (response.ok) return response;
-    const refusal = refusalSchema.safeParse(parseEntry(await response.text().catch(() => '')));
-    if (!refusal.success)
-      throw new Failure('coordinator-answer', { url, reason: `status ${String(response.status)}` });
+    const refusal = refusalSchema.safeParse(parseEntry(await textOf(response).catch(() => '')));
+    if (!refusal.success) throw foreign(`status ${String(response.status)}`);
     const { error } = refusal.data;
     throw new Failure(error.code, {}, { record: error });
+  }
+
+  /** @throws Failure `coordinator-unreachable`, `coordinator-answer` */
+  async function textOf({ body }: Response): Promise<string> {
+    let text = '';
+    for await (const part of partsOf(body)) {
+      text += part;
+      if (text.length > mostBytes) throw foreign('it is too long');
+    }
+    return text;
+  }
+
+  async function* partsOf(body: Response['body']): AsyncGenerator<string> {
+    if (!body) return;
+    try {
+      yield* body.pipeThrough(new TextDecoderStream());
+    } catch (error) {
+      throw error instanceof Failure ? error : unreachable(error);
+    }
+  }
+
+  function foreign(reason: string): Failure {
+    return new Failure('coordinator-answer', { url, reason });
   }
 
   function unreachable(error: unknown): Failure {
@@ -95,8 +129,7 @@ export function coordinatorClient(url: string, token: string): CoordinatorClient
     const parsed = schema.safeParse(value);
     if (parsed.success) return parsed.data;
     const [issue] = parsed.error.issues;
-    const reason = `${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`;
-    throw new Failure('coordinator-answer', { url, reason });
+    throw foreign([issue?.path.join('.'), issue?.message].filter(Boolean).join(': '));
   }
 
   async function answer<Shape extends z.ZodType>(
@@ -104,20 +137,29 @@ export function coordinatorClient(url: string, token: string): CoordinatorClient
     path: string,
     how?: Ask,
   ): Promise<z.output<Shape>> {
-    const response = await ask(path, how);
-    return read(schema, parseEntry(await response.text()));
+    const patience = AbortSignal.timeout(answerMs);
+    try {
+      const response = await ask(path, { ...how, signal: patience });
+      return read(schema, parseEntry(await textOf(response)));
+    } catch (thrown) {
+      throw patience.aborted ? unreachable(new Error(`no answer within ${String(answerMs)} ms`)) : thrown;
+    }
   }
 
-  /** @returns the report, or null where the connection ended before it */
-  async function followOnce(run: string, { onView, signal }: RunFollower): Promise<RunReport | null> {
+  /** @throws Failure where the connection ends before the report */
+  async function followOnce(
+    run: string,
+    { onView, signal }: Omit<RunFollower, 'onLost'>,
+  ): Promise<RunReport> {
     const silence = new AbortController();
     const heard = setTimeout(() => {
       silence.abort(new Failure('coordinator-unreachable', { url, reason: 'it fell silent' }));
     }, SILENCE_MS);
     try {
       const response = await ask(`runs/${run}/events`, { signal: AbortSignal.any([signal, silence.signal]) });
-      const { body } = response;
-      if (!body) return null;
+      const { body, headers } = response;
+      if (!body || headers.get('content-type')?.startsWith('text/event-stream') !== true)
+        throw foreign('it is no stream of events');
       const bytes = body.pipeThrough(
         new TransformStream<Uint8Array, Uint8Array>({
           transform(chunk, controller) {
@@ -127,13 +169,16 @@ export function coordinatorClient(url: string, token: string): CoordinatorClient
         }),
       );
       const text = bytes.pipeThrough(new TextDecoderStream());
-      for await (const { event, data } of text.pipeThrough(new EventSourceParserStream())) {
+      for await (const { event, data } of text.pipeThrough(
+        new EventSourceParserStream({ maxBufferSize: mostBytes }),
+      )) {
         if (event === 'report') return read(runReportSchema, parseEntry(data));
         if (event === 'state') onView(read(runViewSchema, parseEntry(data)));
       }
-      return null;
+      throw unreachable(new Error('it ended the connection'));
     } catch (thrown) {
       signal.throwIfAborted();
+      if (thrown instanceof ParseError) throw foreign(thrown.message);
       throw thrown instanceof Failure ? thrown : unreachable(thrown);
     } finally {
       clearTimeout(heard);
@@ -167,8 +212,7 @@ export function coordinatorClient(url: string, token: string): CoordinatorClient
     },
 
     async *mapping(set) {
-      const { body } = await ask(`sets/${set}/mapping`);
-      if (body) yield* body.pipeThrough(new TextDecoderStream());
+      yield* partsOf((await ask(`sets/${set}/mapping`)).body);
     },
 
     async stop(run) {
@@ -184,8 +228,7 @@ export function coordinatorClient(url: string, token: string): CoordinatorClient
           watch.onView(view);
         };
         try {
-          const report = await followOnce(run, { ...watch, onView });
-          if (report) return report;
+          return await followOnce(run, { onView, signal: watch.signal });
         } catch (thrown) {
           if (!(thrown instanceof Failure) || !thrown.retryable) throw thrown;
           if (pause === FIRST_PAUSE_MS) watch.onLost(thrown);

@@ -5,6 +5,7 @@ import { asFailure } from '@capfleet/shared/errors/failure';
 import { exampleConfigCommand } from './commands/example-config.ts';
 import { addSources, type Environment } from './option-sources.ts';
 import { showFailure } from './show/failure.ts';
+import { printable } from './show/text.ts';
 import type { World } from './world.ts';
 
 type Run = (action: (world: World) => Promise<ExitCode>) => Promise<void>;
@@ -89,7 +90,10 @@ export async function runProgram(argv: readonly string[], world: World): Promise
       world.stdout.write(`${JSON.stringify({ error: failure.toRecord() }, null, 2)}\n`);
     world.stderr.write(showFailure(failure));
     sayLast(world);
-    if (failure.code === 'internal' && thrown instanceof Error) world.stderr.write(`${thrown.stack ?? ''}\n`);
+    if (failure.code === 'internal' && thrown instanceof Error) {
+      const lines = (thrown.stack ?? '').split('\n').map(printable);
+      world.stderr.write(`${lines.join('\n')}\n`);
+    }
     return failure.exit;
   }
 }

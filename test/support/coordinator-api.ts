@@ -1,4 +1,5 @@
 /** The coordinator's API in this process, over a real Redis and a real socket; no run is carried through. */
+import { mapQueueCounts } from '@capfleet/coordinator/adapters/bullmq-queue-counts';
 import { redisHealth } from '@capfleet/coordinator/adapters/redis-health';
 import { redisMapStore } from '@capfleet/coordinator/adapters/redis-map-store';
 import { redisPlanStore } from '@capfleet/coordinator/adapters/redis-plan-store';
@@ -38,11 +39,13 @@ export async function startApi(t: AfterHook, redis: string, roots = ['/']): Prom
   const keeper = { take: () => undefined };
   const closing = new AbortController().signal;
   const maps = redisMapStore(redis, 'test', log);
-  const kept = { ...world, sets, plans, maps, keeper, mapKeeper: keeper, mayRead: fenceOf(roots) };
+  const mapQueue = mapQueueCounts(redis, log);
+  const kept = { ...world, sets, plans, maps, keeper, mapKeeper: keeper, mapQueue, mayRead: fenceOf(roots) };
   const app = await buildApi({ ...kept, health, closing, token: TOKEN, version: '1', log });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   t.after(async () => {
     await app.close();
+    await mapQueue.close();
     for (const each of [health, sets, plans, maps]) each.close();
     await world.close();
   });

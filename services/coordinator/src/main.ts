@@ -10,6 +10,7 @@ import type { S3Options } from '@capfleet/shared/source/s3/s3-options';
 import { fenceOf } from '@capfleet/shared/source/roots';
 import { sources } from '@capfleet/shared/source/sources';
 import { redisHealth } from './adapters/redis-health.ts';
+import { mapQueueCounts } from './adapters/bullmq-queue-counts.ts';
 import { bullmqMapJobs } from './adapters/bullmq-map-jobs.ts';
 import { redisMapStore } from './adapters/redis-map-store.ts';
 import { redisPlanStore } from './adapters/redis-plan-store.ts';
@@ -68,7 +69,8 @@ export async function runCoordinator(options: CoordinatorProcessOptions): Promis
     carry: (run, leave) => carryRun(redis, run, leave, log),
     log,
   });
-  const kept = { ...runs, sets, plans, maps, keeper, mapKeeper, mayRead };
+  const mapQueue = mapQueueCounts(redis, log);
+  const kept = { ...runs, sets, plans, maps, keeper, mapKeeper, mapQueue, mayRead };
   const api = await buildApi({ ...kept, health, closing: closing.signal, token, version, log });
   try {
     const address = await api.listen(listen).catch((error: unknown) => {
@@ -79,7 +81,9 @@ export async function runCoordinator(options: CoordinatorProcessOptions): Promis
     await told;
   } finally {
     closing.abort();
-    const closed = Promise.all([keeper.close(), mapKeeper.close(), api.close()]).then(() => runs.close());
+    const closed = Promise.all([keeper.close(), mapKeeper.close(), api.close(), mapQueue.close()]).then(() =>
+      runs.close(),
+    );
     await Promise.race([closed, sleep(CLOSE_DEADLINE_MS)]);
     for (const each of [health, sets, plans, maps]) each.close();
   }

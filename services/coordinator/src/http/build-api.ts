@@ -14,6 +14,7 @@ import type { ApiWorld } from './api-world.ts';
 import { refuse } from './refusal.ts';
 import { refuseUnknown } from './unknown-route.ts';
 import { mapRoutes } from './map-routes.ts';
+import { serveMetrics } from './metrics.ts';
 import { planRoutes } from './plan-routes.ts';
 import { runRoutes } from './run-routes.ts';
 import { sensorRoutes } from './sensor-routes.ts';
@@ -56,6 +57,8 @@ export async function buildApi(world: ApiWorld): Promise<FastifyInstance> {
     transform: jsonSchemaTransform,
     transformObject: jsonSchemaTransformObject,
   });
+
+  serveMetrics(app, world);
 
   const open = app.withTypeProvider<ZodTypeProvider>();
   open.get(

@@ -1,0 +1,86 @@
+// What Prometheus scrapes: the queue, the sensors, the runs, Redis, the API and the process. What lies in Redis is looked up
+// when it is asked for, and left out while Redis does not answer.
+import type { FastifyInstance } from 'fastify';
+import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { ApiWorld } from './api-world.ts';
+
+const SECONDS_PER_NS = 1e-9;
+/** From an answer out of memory to a set of a million files. */
+const BUCKETS = [0.001, 0.005, 0.025, 0.1, 0.3, 1, 5, 30];
+const RUNS_LOOKED_AT = 1000;
+
+type Watched = Pick<ApiWorld, 'health' | 'channel' | 'store' | 'mapQueue'>;
+
+export function serveMetrics(app: FastifyInstance, world: Watched): void {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry, prefix: 'capfleet_' });
+  const registers = [registry];
+  const requests = new Histogram({
+    name: 'capfleet_http_request_seconds',
+    help: 'Time that requests took, by route',
+    labelNames: ['method', 'route', 'status'] as const,
+    buckets: BUCKETS,
+    registers,
+  });
+  app.addHook('onResponse', (request, reply, done) => {
+    const { method, routeOptions } = request;
+    const labels = { method, route: routeOptions.url ?? 'none', status: String(reply.statusCode) };
+    requests.observe(labels, reply.elapsedTime / 1000);
+    done();
+  });
+  const gauges = redisGauges(registers);
+  app.get('/metrics', { schema: { hide: true } }, async (_request, reply) => {
+    await look(world, gauges);
+    return reply.type(registry.contentType).send(await registry.metrics());
+  });
+}
+
+function redisGauges(registers: Registry[]) {
+  const gauge = <Label extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly Label[],
+  ): Gauge<Label> => new Gauge({ name: `capfleet_${name}`, help, labelNames: [...labelNames], registers });
+  return {
+    up: gauge('redis_up', 'Whether Redis answers', []),
+    roundTrip: gauge('redis_round_trip_seconds', 'Time of one answer of Redis', []),
+    jobs: gauge('map_jobs', 'Map jobs, by state', ['state']),
+    runs: gauge('runs', 'Runs of the last day, by state', ['state']),
+    sensors: gauge('sensors', 'Sensors that have an agent', []),
+    busy: gauge('sensor_busy', 'Whether the sensor belongs to a run', ['sensor']),
+    interfaceUp: gauge('sensor_interface_up', "Whether the sensor's interface is up", ['sensor']),
+    clockBound: gauge('sensor_clock_bound_seconds', 'How well the clock of a sensor that is busy is known', ['sensor']),
+  };
+}
+
+async function look(
+  { health, channel, store, mapQueue }: Watched,
+  { up, roundTrip, jobs, runs, sensors, busy, interfaceUp, clockBound }: ReturnType<typeof redisGauges>,
+): Promise<void> {
+  for (const each of [jobs, runs, busy, interfaceUp, clockBound]) each.reset();
+  const begun = performance.now();
+  const answers = await health.check().then(
+    () => true,
+    () => false,
+  );
+  up.set(answers ? 1 : 0);
+  if (!answers) {
+    for (const each of [roundTrip, sensors]) each.remove();
+    return;
+  }
+  roundTrip.set((performance.now() - begun) / 1000);
+  const [counts, registered, listed] = await Promise.all([
+    mapQueue.read(),
+    channel.registrations(),
+    store.list(RUNS_LOOKED_AT),
+  ]);
+  for (const [state, count] of Object.entries(counts)) jobs.set({ state }, count);
+  for (const { outcome, isHeld } of listed)
+    runs.inc({ state: outcome?.outcome ?? (isHeld ? 'under way' : 'orphaned') });
+  sensors.set(registered.size);
+  for (const { sensor, busyWith, up: isUp, clock } of registered.values()) {
+    busy.set({ sensor }, busyWith === null ? 0 : 1);
+    interfaceUp.set({ sensor }, isUp ? 1 : 0);
+    if (clock) clockBound.set({ sensor }, Number(clock.bound) * SECONDS_PER_NS);
+  }
+}

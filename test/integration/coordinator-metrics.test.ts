@@ -1,0 +1,80 @@
+// What Prometheus gets from a coordinator: over a real Redis with jobs, an agent and a run in it, and without it.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Queue } from 'bullmq';
+import type { Registration } from '@capfleet/shared/contract/agent-messages';
+import { mapQueue, PREFIX, sensorKey } from '@capfleet/shared/contract/keys';
+import { planDocument } from '@capfleet/shared/dataset/plan-file';
+import { silentLogger } from '@capfleet/shared/log/logger';
+import { connect, optionsOf } from '@capfleet/shared/redis/connect';
+import { sending, startApi, type CoordinatorApi } from '../support/coordinator-api.ts';
+import { goodClock, sensorPlan } from '../support/play-results.ts';
+import { startRedis } from '../support/redis-server.ts';
+import { startReplayer } from '../support/start-capfleet.ts';
+
+/** Values by name and labels, as they are exposed. */
+async function scrape({ url }: CoordinatorApi): Promise<Map<string, number>> {
+  const response = await fetch(`${url}/metrics`);
+  assert.equal(response.status, 200);
+  assert.match(response.headers.get('content-type') ?? '', /^text\/plain; version=0\.0\.4/);
+  const lines = (await response.text()).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  return new Map(
+    lines.map((line) => {
+      const space = line.lastIndexOf(' ');
+      return [line.slice(0, space), Number(line.slice(space + 1))];
+    }),
+  );
+}
+
+test('the queue, sensors, runs, Redis and requests are counted, and what is gone is not', async (t) => {
+  const redis = await startRedis(t);
+  const api = await startApi(t, redis.url);
+  const queue = new Queue(mapQueue, { connection: optionsOf(redis.url), prefix: PREFIX });
+  t.after(() => queue.close());
+  // Redis goes away below.
+  queue.on('error', () => undefined);
+  await queue.add('map', {});
+  await startReplayer(t, redis.url, 'one');
+  const plan = planDocument([sensorPlan('one')], 'map.json');
+  assert.equal((await api.ask('/v1/runs', sending('POST', { plan }))).status, 201);
+  assert.equal((await api.ask('/v1/runs/nothing')).status, 404);
+
+  // Another one, that is busy, so that its clock is measured.
+  const client = connect(redis.url, 'test', silentLogger());
+  t.after(async () => client.disconnect());
+  const registration = JSON.parse((await client.get(sensorKey('one'))) ?? '') as Registration;
+  const busy = { ...registration, sensor: 'two', busyWith: 'run', clock: goodClock, up: false };
+  await client.set(sensorKey('two'), JSON.stringify(busy));
+
+  const metrics = await scrape(api);
+  const values = [
+    'capfleet_redis_up',
+    'capfleet_map_jobs{state="waiting"}',
+    'capfleet_sensors',
+    'capfleet_sensor_busy{sensor="one"}',
+    'capfleet_sensor_busy{sensor="two"}',
+    'capfleet_sensor_interface_up{sensor="one"}',
+    'capfleet_sensor_interface_up{sensor="two"}',
+    'capfleet_sensor_clock_bound_seconds{sensor="one"}',
+    'capfleet_sensor_clock_bound_seconds{sensor="two"}',
+    'capfleet_runs{state="orphaned"}',
+    'capfleet_http_request_seconds_count{method="POST",route="/v1/runs",status="201"}',
+    'capfleet_http_request_seconds_count{method="GET",route="/v1/runs/:run",status="404"}',
+  ].map((name) => [name, metrics.get(name)]);
+  assert.deepEqual(
+    values.map(([, value]) => value),
+    [1, 1, 2, 0, 1, 1, 0, undefined, 0.00005, 1, 1, 1],
+    JSON.stringify(values),
+  );
+  assert.ok((metrics.get('capfleet_redis_round_trip_seconds') ?? 0) > 0);
+  assert.ok((metrics.get('capfleet_process_resident_memory_bytes') ?? 0) > 1e6);
+
+  await redis.kill();
+  const without = await scrape(api);
+  assert.equal(without.get('capfleet_redis_up'), 0);
+  assert.deepEqual(
+    [...without.keys()].filter((name) => /capfleet_(sensor|runs|map_jobs|redis_round)/.test(name)),
+    [],
+  );
+  await redis.start();
+});

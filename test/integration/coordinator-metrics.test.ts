@@ -1,13 +1,14 @@
 // What Prometheus gets from a coordinator: over a real Redis with jobs, an agent and a run in it, and without it.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Queue } from 'bullmq';
+import { bullmqMapJobs } from '@capfleet/coordinator/adapters/bullmq-map-jobs';
 import type { Registration } from '@capfleet/shared/contract/agent-messages';
-import { mapQueue, PREFIX, sensorKey } from '@capfleet/shared/contract/keys';
+import { sensorKey } from '@capfleet/shared/contract/keys';
 import { planDocument } from '@capfleet/shared/dataset/plan-file';
 import { silentLogger } from '@capfleet/shared/log/logger';
-import { connect, optionsOf } from '@capfleet/shared/redis/connect';
+import { connect } from '@capfleet/shared/redis/connect';
 import { sending, startApi, type CoordinatorApi } from '../support/coordinator-api.ts';
+import { lastFirst } from '../support/last-first.ts';
 import { goodClock, sensorPlan } from '../support/play-results.ts';
 import { startRedis } from '../support/redis-server.ts';
 import { startReplayer } from '../support/start-capfleet.ts';
@@ -26,14 +27,13 @@ async function scrape({ url }: CoordinatorApi): Promise<Map<string, number>> {
   );
 }
 
-test('the queue, sensors, runs, Redis and requests are counted, and what is gone is not', async (t) => {
+test('the queue, sensors, runs, Redis and requests are counted, and what is gone is not', async (context) => {
+  const t = lastFirst(context);
   const redis = await startRedis(t);
   const api = await startApi(t, redis.url);
-  const queue = new Queue(mapQueue, { connection: optionsOf(redis.url), prefix: PREFIX });
-  t.after(() => queue.close());
-  // Redis goes away below.
-  queue.on('error', () => undefined);
-  await queue.add('map', {});
+  const jobs = bullmqMapJobs(redis.url, { request: 'r', quick: false, splitSize: null }, silentLogger());
+  t.after(() => jobs.close(true));
+  await jobs.add([{ path: '/nowhere/a.pcap', name: 'a.pcap', size: 1, version: '1' }]);
   await startReplayer(t, redis.url, 'one');
   const plan = planDocument([sensorPlan('one')], 'map.json');
   assert.equal((await api.ask('/v1/runs', sending('POST', { plan }))).status, 201);

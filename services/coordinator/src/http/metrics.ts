@@ -49,7 +49,9 @@ function redisGauges(registers: Registry[]) {
     sensors: gauge('sensors', 'Sensors that have an agent', []),
     busy: gauge('sensor_busy', 'Whether the sensor belongs to a run', ['sensor']),
     interfaceUp: gauge('sensor_interface_up', "Whether the sensor's interface is up", ['sensor']),
-    clockBound: gauge('sensor_clock_bound_seconds', 'How well the clock of a sensor that is busy is known', ['sensor']),
+    clockBound: gauge('sensor_clock_bound_seconds', 'How well the clock of a sensor that is busy is known', [
+      'sensor',
+    ]),
   };
 }
 

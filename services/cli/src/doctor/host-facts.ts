@@ -12,7 +12,6 @@ import { reasonOf } from '@capfleet/shared/errors/failure';
 const CAPABILITIES = { netRaw: 13, ipcLock: 14, sysNice: 23 } as const;
 
 export interface HostFacts {
-  readonly node: string;
   readonly processors: number;
   /** False: not built. */
   readonly native: boolean;
@@ -55,7 +54,6 @@ export async function hostFacts(native: NativeBinding | null): Promise<HostFacts
   const has = (bit: number): boolean => ((effective >> BigInt(bit)) & 1n) === 1n;
   const clock = native && nativeSystemClock(native).read();
   return {
-    node: process.versions.node,
     processors: availableParallelism(),
     native: native !== null,
     capabilities: {

@@ -9,8 +9,6 @@ export interface Finding {
   readonly remedy: string | null;
 }
 
-/** Major and minor, as the manifest of the program asks for. */
-const NODE_LEAST = [22, 15] as const;
 /** What a replay locks: the ring of one sensor. */
 const RING_BYTES = 32 * 1024 * 1024;
 const OPEN_FILES_FEW = 4096;
@@ -23,7 +21,6 @@ const NODE = '"$(readlink -f "$(command -v node)")"';
 
 export function judgeHost(facts: HostFacts): Finding[] {
   return [
-    judgeNode(facts),
     judgeNative(facts),
     judgeRawPackets(facts),
     judgeRealtime(facts),
@@ -44,14 +41,6 @@ const warning = (check: string, found: string, remedy: string): Finding => {
 const error = (check: string, found: string, remedy: string): Finding => {
   return { check, verdict: 'error', found, remedy };
 };
-
-function judgeNode({ node }: HostFacts): Finding {
-  const [major = 0, minor = 0] = node.split('.').map(Number);
-  const [least, leastMinor] = NODE_LEAST;
-  return major > least || (major === least && minor >= leastMinor)
-    ? ok('Node', node)
-    : error('Node', `${node}, and ${least}.${leastMinor} is needed`, 'install a newer one');
-}
 
 function judgeNative({ native }: HostFacts): Finding {
   return native

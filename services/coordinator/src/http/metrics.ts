@@ -2,6 +2,7 @@
 // when it is asked for, and left out while Redis does not answer.
 import type { FastifyInstance } from 'fastify';
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { listRuns } from '../usecases/list-runs.ts';
 import type { ApiWorld } from './api-world.ts';
 
 const SECONDS_PER_NS = 1e-9;
@@ -59,26 +60,24 @@ async function look(
   { health, channel, store, mapQueue }: Watched,
   { up, roundTrip, jobs, runs, sensors, busy, interfaceUp, clockBound }: ReturnType<typeof redisGauges>,
 ): Promise<void> {
-  for (const each of [jobs, runs, busy, interfaceUp, clockBound]) each.reset();
   const begun = performance.now();
   const answers = await health.check().then(
     () => true,
     () => false,
   );
-  up.set(answers ? 1 : 0);
-  if (!answers) {
-    for (const each of [roundTrip, sensors]) each.remove();
-    return;
-  }
-  roundTrip.set((performance.now() - begun) / 1000);
-  const [counts, registered, listed] = await Promise.all([
-    mapQueue.read(),
-    channel.registrations(),
-    store.list(RUNS_LOOKED_AT),
-  ]);
+  const roundTripMs = performance.now() - begun;
+  const found = answers
+    ? await Promise.all([mapQueue.read(), channel.registrations(), listRuns(store, RUNS_LOOKED_AT)])
+    : null;
+  // From here on at once: two may ask at the same time.
+  for (const each of [jobs, runs, busy, interfaceUp, clockBound]) each.reset();
+  for (const each of [roundTrip, sensors]) each.remove();
+  up.set(found ? 1 : 0);
+  if (!found) return;
+  const [counts, registered, listed] = found;
+  roundTrip.set(roundTripMs / 1000);
   for (const [state, count] of Object.entries(counts)) jobs.set({ state }, count);
-  for (const { outcome, isHeld } of listed)
-    runs.inc({ state: outcome?.outcome ?? (isHeld ? 'under way' : 'orphaned') });
+  for (const { state } of listed) runs.inc({ state });
   sensors.set(registered.size);
   for (const { sensor, busyWith, up: isUp, clock } of registered.values()) {
     busy.set({ sensor }, busyWith === null ? 0 : 1);

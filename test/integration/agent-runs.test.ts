@@ -66,16 +66,42 @@ test('a start that was taken back has no word in the next run', async () => {
   const second = hearing('second');
   await world.channel.prepare(SENSOR, jobOf('second'));
   await second.says('ready');
-  await commit('second', 8000n * MS);
-  await second.says('acknowledged');
+  await commit('second', 5000n * MS);
   // The first start and the time in which it could have been confirmed pass.
   await sleep(2500);
+  await second.says('acknowledged');
   await world.channel.say('second', { type: 'confirm', epoch: 1 });
   await second.says('report');
   assert.deepEqual(
     second.heard.map(({ type }) => type).filter((type) => type !== 'progress'),
     ['ready', 'acknowledged', 'report'],
   );
+});
+
+test('a start is acknowledged when it is near, by a clock that was measured then', async () => {
+  const far = hearing('far');
+  await world.channel.prepare(SENSOR, jobOf('far'));
+  await far.says('ready');
+  await commit('far', 5000n * MS);
+  const begun = performance.now();
+  await far.says('acknowledged');
+  const after = performance.now() - begun;
+  assert.ok(after > 2900 && after < 4900, `${after} ms`);
+  await world.channel.say('far', { type: 'confirm', epoch: 1 });
+  await far.says('report');
+  const probes = far.heard.map((word) =>
+    word.type === 'ready' ? word.clock.probes : word.type === 'report' ? word.result.clock.probes : 0,
+  );
+  assert.deepEqual(probes.filter(Boolean), [60, 12]);
+});
+
+test('a stop while a start is waited for is said to', async () => {
+  const waiting = hearing('waiting');
+  await world.channel.prepare(SENSOR, jobOf('waiting'));
+  await waiting.says('ready');
+  await commit('waiting', 60_000n * MS);
+  await world.store.askToStop('waiting');
+  await waiting.says('refused');
 });
 
 test('a stop between acknowledgement and confirmation takes the start back, and is said to', async () => {

@@ -200,10 +200,10 @@ test('the calls in docs/coordinator.md are answered', async () => {
 
 describe('a service', () => {
   test('that is killed carries its runs on when it is started again, in every state, and nothing is played twice', async () => {
-    const [ready, still, armed, playing] = await Promise.all(
+    const [ready, still, committed, playing] = await Promise.all(
       ['s1', 's2', 's3', 's4'].map((name) => startSensor(name)),
     );
-    assert.ok(ready && still && armed && playing);
+    assert.ok(ready && still && committed && playing);
     const plans = {
       s2: await planFor('s2'),
       s3: await planFor('s3'),
@@ -223,10 +223,10 @@ describe('a service', () => {
     await mapIs('mapping', mapped?.map);
     const runs = {
       later: await client.createRun(plans.later, { sensorTimeout: '10m' }),
-      s3: await client.createRun(plans.s3, { lead: '9s' }),
+      s3: await client.createRun(plans.s3, { lead: '15s' }),
       s4: await client.createRun(plans.s4, {}),
     };
-    await Promise.all([isIn('playing', runs.s4), isIn('armed', runs.s3), isIn('waiting', runs.later)]);
+    await Promise.all([isIn('playing', runs.s4), isIn('committing', runs.s3), isIn('waiting', runs.later)]);
     // For less than the five seconds after which it would count as gone.
     still.agent.signal('SIGSTOP');
     const held = await client.createRun(plans.s2, {});
@@ -249,7 +249,7 @@ describe('a service', () => {
       return states.includes('s1 done') && states;
     });
     assert.ok(!listed.some((state) => /under way|orphaned/.test(state)), listed.join('\n'));
-    for (const sensor of [ready, still, armed, playing, later])
+    for (const sensor of [ready, still, committed, playing, later])
       assert.deepEqual(await sensor.sent(), whole, sensor.name);
   });
 

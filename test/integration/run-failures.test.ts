@@ -142,6 +142,20 @@ test('a sensor that is cut off just when it acknowledges a start does not start 
   assert.deepEqual(await Promise.all(sent), [[], []]);
 });
 
+test('a sensor that is killed after the start was committed takes it back for all', async (t) => {
+  const one = await startSensor(t, 'd1');
+  const two = await startSensor(t, 'd2');
+  const replay = startRun(t, 'd1,d2', '--lead', '5s', '--assign', 'd1=[0-2]\\.pcap', '--assign', 'd2=.');
+  await two.agent.says('"word":"commit"', 30_000);
+  two.agent.signal('SIGKILL');
+  const report = reportOf(await replay.ended);
+  assert.equal(report.outcome, 'cancelled');
+  assert.equal(report.sensors[1]?.error?.code, 'acknowledge-timeout');
+  await one.agent.says('"word":"cancel"');
+  const sent = [one, two].map(({ sent: numbers }) => numbers().catch(() => []));
+  assert.deepEqual(await Promise.all(sent), [[], []]);
+});
+
 describe('a run whose coordinator is killed', { concurrency: 3 }, () => {
   test('before the commit is started by another, once all are ready', async (t) => {
     const one = await startSensor(t, 'k1');
@@ -159,7 +173,7 @@ describe('a run whose coordinator is killed', { concurrency: 3 }, () => {
   test('between commit and start is carried through by another, with the start that was committed', async (t) => {
     const sensor = await startSensor(t, 'k3');
     const replay = startRun(t, 'k3', ...LONG_LEAD);
-    await sensor.agent.says('"word":"acknowledged"', 30_000);
+    await sensor.agent.says('"word":"commit"', 30_000);
     replay.signal('SIGKILL');
     const report = await carryOn(t, runOf(sensor.agent));
     assert.equal(report.outcome, 'done');

@@ -300,9 +300,7 @@ describe('a sensor', { concurrency: 4 }, () => {
     const killed = await startAgent(t, 'doomed');
     await startAgent(t, 'waiting');
     const run = startReplayOn(t, 'doomed,waiting', '--start-at', new Date(Date.now() + 40_000).toISOString());
-    await plays(killed);
-    // Its word is on the way.
-    await sleep(1000);
+    await killed.says('"word":"commit"');
     killed.signal('SIGKILL');
     const { code, stdout } = await run.ended;
     const report = JSON.parse(stdout) as RunReport;

@@ -2,7 +2,7 @@
 // a committed start of the run it is prepared for, which it must have heard in time that every other sensor knows, too;
 // and it follows only the newest epoch of that run it has seen.
 //
-//   idle ─plan→ preparing ─prepared→ ready ─commit→ committed ─confirm→ playing ─ended→ idle
+//   idle ─plan→ preparing ─prepared→ ready ─commit→ committed ─near→ acknowledged ─confirm→ playing ─ended→ idle
 //          any of them ─cancel / stop / failure→ idle, with a word about it to the coordinator
 import type { ClockFacts, PlayResult } from '@capfleet/shared/contract/report';
 import type { FromSensor, PrepareJob } from '@capfleet/shared/contract/agent-messages';
@@ -13,7 +13,7 @@ import type { CommittedStart } from './start-instant.ts';
 export type AgentState =
   | { readonly phase: 'idle' }
   | {
-      readonly phase: 'preparing' | 'ready' | 'committed' | 'playing' | 'stopping';
+      readonly phase: 'preparing' | 'ready' | 'committed' | 'acknowledged' | 'playing' | 'stopping';
       readonly run: string;
       readonly epoch: number;
       /** The run has begun without it. */
@@ -27,6 +27,8 @@ export type AgentEvent =
   | { readonly type: 'failed'; readonly error: FailureRecord }
   /** `lead`: ns from now until the start, by this agent's clock. */
   | ({ readonly type: 'commit'; readonly epoch: number; readonly lead: Nanos } & CommittedStart)
+  /** The committed start is at hand. `lead`: as above. */
+  | ({ readonly type: 'near'; readonly epoch: number; readonly lead: Nanos } & CommittedStart)
   /** `lead`: as above. */
   | { readonly type: 'confirm'; readonly epoch: number; readonly lead: Nanos }
   /** The start has passed, and nobody confirmed it. */
@@ -45,7 +47,9 @@ export type AgentEffect =
   | { readonly do: 'prepare'; readonly job: PrepareJob }
   /** Tells the coordinator of that run. */
   | { readonly do: 'say'; readonly run: string; readonly epoch: number; readonly what: Said }
-  /** Brings the start to this host's clock; without a confirmation soon after it, an `unconfirmed` event follows. */
+  /** A `near` event follows; without a confirmation soon after the start, an `unconfirmed` event. */
+  | ({ readonly do: 'await' } & CommittedStart)
+  /** Brings the start to this host's clock. */
   | ({ readonly do: 'arm' } & CommittedStart)
   /** Has the play start at that instant. */
   | { readonly do: 'start' }
@@ -98,14 +102,23 @@ export function step(state: AgentState, event: AgentEvent, sensor: string): Agen
       if (event.lead < SHORTEST_LEAD) return refuse(missed(event.lead));
       return {
         state: { ...state, phase: 'committed' },
+        effects: [{ do: 'await', clock: event.clock, start: event.start }],
+      };
+    case 'near':
+      if (state.phase !== 'committed') return stay;
+      if (event.lead < SHORTEST_LEAD) return refuse(missed(event.lead));
+      return {
+        state: { ...state, phase: 'acknowledged' },
         effects: [{ do: 'arm', clock: event.clock, start: event.start }, say({ type: 'acknowledged' })],
       };
     case 'confirm':
-      if (state.phase !== 'committed') return stay;
+      if (state.phase !== 'acknowledged') return stay;
       if (event.lead < SHORTEST_LEAD) return refuse(missed(event.lead));
       return { state: { ...state, phase: 'playing' }, effects: [{ do: 'start' }] };
     case 'unconfirmed':
-      return state.phase === 'committed' ? refuse(new Failure('start-unconfirmed', { sensor })) : stay;
+      return state.phase === 'committed' || state.phase === 'acknowledged'
+        ? refuse(new Failure('start-unconfirmed', { sensor }))
+        : stay;
     case 'cancel':
       // An armed play is stopped rather than dropped: it may have begun, and then there is something to report.
       if (state.phase === 'playing')
@@ -115,8 +128,9 @@ export function step(state: AgentState, event: AgentEvent, sensor: string): Agen
       if (state.phase === 'stopping') return stay;
       if (state.phase === 'playing')
         return { state: { ...state, phase: 'stopping' }, effects: [{ do: 'stop' }] };
-      // Its acknowledgement counts already, so that the start may be confirmed.
-      if (state.phase === 'committed') return refuse(new Failure('run-stopped', { run }));
+      // Its acknowledgement may count already, so that the start may be confirmed.
+      if (state.phase === 'committed' || state.phase === 'acknowledged')
+        return refuse(new Failure('run-stopped', { run }));
       return { state: idle, effects: [{ do: 'abandon' }] };
     case 'ended':
       if (state.phase !== 'playing' && state.phase !== 'stopping') return stay;

@@ -45,9 +45,18 @@ export class ClockWatch {
   }
 
   /** For a start: what clocks were set by before does not count. Waits for as long as nobody answers. */
-  async facts(): Promise<ClockFacts> {
+  facts(): Promise<ClockFacts> {
+    return this.#forStart(PROBES);
+  }
+
+  /** The same once more, for a start that is waited for. */
+  factsAgain(): Promise<ClockFacts> {
+    return this.#forStart(FEW_PROBES);
+  }
+
+  async #forStart(probes: number): Promise<ClockFacts> {
     this.#steering = null;
-    await this.#measure(PROBES);
+    await this.#measure(probes);
     if (this.#line.steps.count > 0) {
       this.#line = new ClockLine();
       await this.#measure(PROBES);

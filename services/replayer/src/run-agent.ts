@@ -12,7 +12,7 @@ import {
 import { asFailure, Failure, reasonOf, type FailureRecord } from '@capfleet/shared/errors/failure';
 import type { Logger } from '@capfleet/shared/log/logger';
 import type { S3Options } from '@capfleet/shared/source/s3/s3-options';
-import type { Nanos } from '@capfleet/shared/time/nanos';
+import { MILLISECOND, type Nanos } from '@capfleet/shared/time/nanos';
 import { COUNTERS_SETTLE_MS } from './adapters/interface-counters.ts';
 import { step, toMessage, type AgentEffect, type AgentEvent, type AgentState } from './agent.ts';
 import type { ClockWatch } from './clock-watch.ts';
@@ -24,7 +24,7 @@ import { PlayFailed, type Play, type PlayData } from './play.ts';
 import type { CoordinatorChannel } from './ports/coordinator-channel.ts';
 import type { SystemClock } from './ports/system-clock.ts';
 import { checkPlan, type PrepareContext } from './prepare.ts';
-import { isAllowed, offsetOf } from './start-instant.ts';
+import { isAllowed, offsetOf, type CommittedStart } from './start-instant.ts';
 
 const PROGRESS_MS = 1000;
 /** Who joins a run begins with what is due by then. */
@@ -40,6 +40,11 @@ const REPORT_MS = 50;
 const REPORT_AGAIN_MS = 60_000;
 /** What `close` takes at most, beside the channel's own. */
 export const AGENT_CLOSE_LIMIT_MS = STOP_LIMIT_MS + REPORT_MS;
+/** A start is acknowledged when it is no further off than this. */
+const NEAR: Nanos = 2_000_000_000n;
+/** While a start is waited for. */
+const CLOCK_AGE_MS = 60_000;
+const CLOCK_PATIENCE_MS = 1000;
 /** What setTimeout can count. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
@@ -121,9 +126,11 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
         const offset = clock ? offsetOf(clock, effect.clock) : 0n;
         origin = effect.start - offset;
         world.clocks.begin(origin, offset, effect.clock);
-        if (state.phase !== 'idle') expectConfirmation(state.run, state.epoch);
         return;
       }
+      case 'await':
+        void awaitStart(effect, preparation.signal);
+        return;
       case 'start':
         if (play && state.phase !== 'idle') lease = leaseTo(play, state.run, state.epoch);
         play?.start(origin, 'joins' in state && state.joins ? world.monotonicNow() + JOIN_LEAD : null);
@@ -178,8 +185,7 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
           log.error({ run, start: message.start }, 'passed over a start that the plan does not allow');
           return;
         }
-        const lead = committed.start - offsetOf(clock, committed.clock) - world.monotonicNow();
-        handle({ type: 'commit', epoch: message.epoch, lead, ...committed });
+        handle({ type: 'commit', epoch: message.epoch, lead: leadOf(committed), ...committed });
       } else if (message.type === 'confirm') {
         handle({ ...message, lead: origin - world.monotonicNow() });
       } else handle(message);
@@ -259,9 +265,39 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
     return state.phase !== 'idle' && state.run === run && state.epoch === epoch;
   }
 
+  /** From now until a start, by what is known of the clocks, ns. */
+  function leadOf(start: CommittedStart): Nanos {
+    return start.start - (clock ? offsetOf(clock, start.clock) : 0n) - world.monotonicNow();
+  }
+
+  /**
+   * What is said of a start long before it says little at the start: an agent can be gone by then, and its clock have
+   * drifted away. So it is acknowledged when it is near, by a clock that was measured then.
+   */
+  async function awaitStart({ clock: name, start }: CommittedStart, signal: AbortSignal): Promise<void> {
+    if (state.phase === 'idle') return;
+    const { run, epoch } = state;
+    const committed = { clock: name, start };
+    let measuring: Promise<void> = Promise.resolve();
+    for (;;) {
+      const left = Number((leadOf(committed) - NEAR) / MILLISECOND);
+      if (left <= 0) break;
+      await sleep(Math.min(left, CLOCK_AGE_MS), null, { signal, ref: false }).catch(() => undefined);
+      if (signal.aborted) return;
+      measuring = world.clocks.factsAgain().then((measured) => {
+        if (isAt(run, epoch)) clock = measured;
+      });
+      await Promise.race([measuring, sleep(CLOCK_PATIENCE_MS, null, { ref: false })]).catch(() => undefined);
+    }
+    if (!isAt(run, epoch)) return;
+    expectConfirmation(leadOf(committed), run, epoch);
+    await measuring.catch(() => undefined);
+    handle({ type: 'near', epoch, lead: leadOf(committed), ...committed });
+  }
+
   /** Nobody starts alone: a start that is not confirmed by then is none. */
-  function expectConfirmation(run: string, epoch: number): void {
-    const left = Number((origin - world.monotonicNow()) / 1_000_000n) + UNCONFIRMED_MS;
+  function expectConfirmation(lead: Nanos, run: string, epoch: number): void {
+    const left = Number(lead / MILLISECOND) + UNCONFIRMED_MS;
     const expire = (): void => {
       if (isAt(run, epoch)) handle({ type: 'unconfirmed', epoch });
     };
@@ -320,7 +356,7 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
             warnings: isOrphaned ? [...outcome.warnings, orphaned] : outcome.warnings,
             firstSent,
             lastSent,
-            clock: before,
+            clock: clock ?? before,
             clockAfter: after,
             clockCourse: world.clocks.course(),
           },

@@ -20,7 +20,7 @@ const result = playResult();
 const start = 1_700_000_000_000_000_000n;
 
 type Phase = AgentState['phase'];
-const PHASES: Phase[] = ['idle', 'preparing', 'ready', 'committed', 'playing', 'stopping'];
+const PHASES: Phase[] = ['idle', 'preparing', 'ready', 'committed', 'acknowledged', 'playing', 'stopping'];
 
 function stateIn(phase: Phase, joins = false): AgentState {
   return phase === 'idle' ? { phase } : { phase, run: RUN, epoch: EPOCH, joins };
@@ -38,6 +38,21 @@ const events = {
   'a commit in the past': { type: 'commit', epoch: EPOCH, clock: 'system', start, lead: -1_000_000_000n },
   'a commit of an older epoch': { type: 'commit', epoch: EPOCH - 1, clock: 'system', start, lead: 10n ** 9n },
   'a commit of a newer epoch': { type: 'commit', epoch: EPOCH + 1, clock: 'system', start, lead: 10n ** 9n },
+  'the start being near': { type: 'near', epoch: EPOCH, clock: 'system', start, lead: SHORTEST_LEAD },
+  'the start being too near': {
+    type: 'near',
+    epoch: EPOCH,
+    clock: 'system',
+    start,
+    lead: SHORTEST_LEAD - 1n,
+  },
+  'a start of an older epoch being near': {
+    type: 'near',
+    epoch: EPOCH - 1,
+    clock: 'system',
+    start,
+    lead: SHORTEST_LEAD,
+  },
   'a confirmation': { type: 'confirm', epoch: EPOCH, lead: SHORTEST_LEAD },
   'a confirmation too late': { type: 'confirm', epoch: EPOCH, lead: SHORTEST_LEAD - 1n },
   'a confirmation of an older epoch': { type: 'confirm', epoch: EPOCH - 1, lead: SHORTEST_LEAD },
@@ -49,6 +64,13 @@ const events = {
   ended: { type: 'ended', result },
 } satisfies Record<string, AgentEvent>;
 type EventName = keyof typeof events;
+const wayToStart = [
+  'the same plan again',
+  'prepared',
+  'a commit',
+  'the start being near',
+  'a confirmation',
+] as const satisfies EventName[];
 
 /** `phase` and `effects` after the event; what is not listed changes nothing and does nothing. */
 const TRANSITIONS: Partial<Record<EventName, Partial<Record<Phase, [Phase, ...string[]]>>>> = {
@@ -57,6 +79,7 @@ const TRANSITIONS: Partial<Record<EventName, Partial<Record<Phase, [Phase, ...st
     preparing: ['preparing', 'say refused sensor-busy to run-2/1'],
     ready: ['ready', 'say refused sensor-busy to run-2/1'],
     committed: ['committed', 'say refused sensor-busy to run-2/1'],
+    acknowledged: ['acknowledged', 'say refused sensor-busy to run-2/1'],
     playing: ['playing', 'say refused sensor-busy to run-2/1'],
     stopping: ['stopping', 'say refused sensor-busy to run-2/1'],
   },
@@ -67,6 +90,7 @@ const TRANSITIONS: Partial<Record<EventName, Partial<Record<Phase, [Phase, ...st
     preparing: ['preparing', 'abandon', `prepare ${RUN}/6`],
     ready: ['preparing', 'abandon', `prepare ${RUN}/6`],
     committed: ['preparing', 'abandon', `prepare ${RUN}/6`],
+    acknowledged: ['preparing', 'abandon', `prepare ${RUN}/6`],
     playing: ['playing', `say refused sensor-busy to ${RUN}/6`],
     stopping: ['stopping', `say refused sensor-busy to ${RUN}/6`],
   },
@@ -75,25 +99,35 @@ const TRANSITIONS: Partial<Record<EventName, Partial<Record<Phase, [Phase, ...st
     preparing: ['idle', `say refused link-failed to ${RUN}/5`, 'abandon'],
     ready: ['idle', `say refused link-failed to ${RUN}/5`, 'abandon'],
     committed: ['idle', `say refused link-failed to ${RUN}/5`, 'abandon'],
+    acknowledged: ['idle', `say refused link-failed to ${RUN}/5`, 'abandon'],
     playing: ['idle', `say refused link-failed to ${RUN}/5`, 'abandon'],
     stopping: ['idle', `say refused link-failed to ${RUN}/5`, 'abandon'],
   },
-  'a commit': { ready: ['committed', `arm ${String(start)} by system`, `say acknowledged to ${RUN}/5`] },
-  'a confirmation': { committed: ['playing', 'start'] },
-  'a confirmation too late': { committed: ['idle', `say refused start-missed to ${RUN}/5`, 'abandon'] },
-  'no confirmation': { committed: ['idle', `say refused start-unconfirmed to ${RUN}/5`, 'abandon'] },
+  'a commit': { ready: ['committed', `await ${String(start)} by system`] },
+  'the start being near': {
+    committed: ['acknowledged', `arm ${String(start)} by system`, `say acknowledged to ${RUN}/5`],
+  },
+  'the start being too near': { committed: ['idle', `say refused start-missed to ${RUN}/5`, 'abandon'] },
+  'a confirmation': { acknowledged: ['playing', 'start'] },
+  'a confirmation too late': { acknowledged: ['idle', `say refused start-missed to ${RUN}/5`, 'abandon'] },
+  'no confirmation': {
+    committed: ['idle', `say refused start-unconfirmed to ${RUN}/5`, 'abandon'],
+    acknowledged: ['idle', `say refused start-unconfirmed to ${RUN}/5`, 'abandon'],
+  },
   'a commit too late': { ready: ['idle', `say refused start-missed to ${RUN}/5`, 'abandon'] },
   'a commit in the past': { ready: ['idle', `say refused start-missed to ${RUN}/5`, 'abandon'] },
   'a cancel': {
     preparing: ['idle', 'abandon'],
     ready: ['idle', 'abandon'],
     committed: ['idle', 'abandon'],
+    acknowledged: ['idle', 'abandon'],
     playing: ['stopping', 'stop'],
   },
   'a stop': {
     preparing: ['idle', 'abandon'],
     ready: ['idle', 'abandon'],
     committed: ['idle', `say refused run-stopped to ${RUN}/5`, 'abandon'],
+    acknowledged: ['idle', `say refused run-stopped to ${RUN}/5`, 'abandon'],
     playing: ['stopping', 'stop'],
   },
   ended: {
@@ -110,8 +144,9 @@ function tell(effect: AgentEffect): string {
       const code = effect.what.type === 'refused' ? ` ${effect.what.error.code}` : '';
       return `say ${effect.what.type}${code} to ${effect.run}/${effect.epoch}`;
     }
+    case 'await':
     case 'arm':
-      return `arm ${String(effect.start)} by ${effect.clock}`;
+      return `${effect.do} ${String(effect.start)} by ${effect.clock}`;
     default:
       return effect.do;
   }
@@ -135,7 +170,7 @@ describe('an agent', () => {
   test('follows a run from plan to report, and is free again', () => {
     let state: AgentState = { phase: 'idle' };
     const said: string[] = [];
-    for (const name of ['the same plan again', 'prepared', 'a commit', 'a confirmation', 'ended'] as const) {
+    for (const name of [...wayToStart, 'ended'] as const) {
       const next = step(state, events[name], 'one');
       state = next.state;
       said.push(...next.effects.map(tell));
@@ -143,6 +178,7 @@ describe('an agent', () => {
     assert.deepEqual(said, [
       `prepare ${RUN}/5`,
       `say ready to ${RUN}/5`,
+      `await ${String(start)} by system`,
       `arm ${String(start)} by system`,
       `say acknowledged to ${RUN}/5`,
       'start',
@@ -157,7 +193,7 @@ describe('an agent', () => {
     assert.deepEqual(step(state, events['a commit'], 'one'), { state, effects: [] });
     assert.deepEqual(step(state, events['a cancel'], 'one'), { state, effects: [] });
     const { effects } = step(state, events['a commit of a newer epoch'], 'one');
-    assert.deepEqual(effects.map(tell), [`arm ${String(start)} by system`, `say acknowledged to ${RUN}/6`]);
+    assert.deepEqual(effects.map(tell), [`await ${String(start)} by system`]);
   });
 
   test('joins a run that has begun, whenever it began', () => {
@@ -184,7 +220,6 @@ describe('an agent', () => {
   test('never starts without a commit and a confirmation of the run and epoch it is ready for, whatever it hears', () => {
     // Most of what is heard has its place on the way to a start, so that many of the runs get as far as a start.
     const all = Object.keys(events) as EventName[];
-    const wayToStart: EventName[] = ['the same plan again', 'prepared', 'a commit', 'a confirmation'];
     const anyEvent = fc.oneof(
       { weight: 1, arbitrary: fc.constantFrom(...all) },
       { weight: 3, arbitrary: fc.constantFrom(...wayToStart) },
@@ -205,7 +240,7 @@ describe('an agent', () => {
               acknowledged = `${effect.run}/${effect.epoch}`;
             if (effect.do === 'start') {
               starts += 1;
-              assert.ok(before.phase === 'committed' && event.type === 'confirm');
+              assert.ok(before.phase === 'acknowledged' && event.type === 'confirm');
               assert.equal(event.epoch, before.epoch);
               assert.ok(event.lead >= SHORTEST_LEAD);
               assert.equal(acknowledged, `${before.run}/${before.epoch}`);
@@ -228,7 +263,7 @@ describe('an agent', () => {
     const says = [
       step(stateIn('preparing'), events.prepared, 'one'),
       step(stateIn('preparing'), events.failed, 'one'),
-      step(stateIn('ready'), events['a commit'], 'one'),
+      step(stateIn('committed'), events['the start being near'], 'one'),
       step(stateIn('playing'), events.ended, 'one'),
     ].flatMap(({ effects }) => effects.filter((effect) => effect.do === 'say'));
     assert.equal(says.length, 4);

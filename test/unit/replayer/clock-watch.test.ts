@@ -143,6 +143,22 @@ describe('the clocks of an agent', () => {
     assert.equal(watch.course().referenceSet.count, 0);
   });
 
+  test('are measured again for a start that is waited for, as they go by then', async () => {
+    const { at, watch } = makeClocks();
+    await watch.facts();
+    at.ppb = 30_000n;
+    at.now += 60n * SECOND;
+    const drifted = await watch.factsAgain();
+    assert.deepEqual(
+      [drifted.offset, drifted.bound, drifted.probes],
+      [String(OFFSET + (at.now * at.ppb) / SECOND), '40000', 12],
+    );
+    at.now += 60n * SECOND;
+    at.set = SECOND;
+    const { offset, probes } = await watch.factsAgain();
+    assert.deepEqual([offset, probes], [String(OFFSET + (at.now * at.ppb) / SECOND + SECOND), 60]);
+  });
+
   test("are not followed in a play by the system clock, whatever Redis' clock does", async () => {
     const { at, watch, follow } = makeClocks();
     const { system } = await watch.facts();

@@ -41,7 +41,7 @@ export function reportRun(
     sensor,
     interface: ready?.interface ?? '',
     link: ready?.link ?? '',
-    clockBound: clockBoundOf(state, sensor),
+    clockBound: clockBoundOf(state, sensor, result),
     result,
     error,
     returns: returnsOf(state, sensor),
@@ -101,7 +101,9 @@ function returnsOf({ sensors, start }: RunState, name: string): SensorReport['re
   });
 }
 
-function clockBoundOf({ clock }: RunState, sensor: string): string | null {
+/** As it was when the start was decided or, where that was measured again, when it was converted. */
+function clockBoundOf({ clock }: RunState, sensor: string, result: PlayResult | null): string | null {
+  if (clock?.name === 'redis' && result) return result.clock.bound;
   const bound = clock?.bounds.get(sensor);
   return bound === undefined ? null : String(bound);
 }

@@ -215,7 +215,7 @@ async function carryThrough(
         story?.commit?.start ?? decideStart({ now, lead, startAt, maxClockBound, bounds: clock.bounds });
       if (startAt === null && start + clock.behindRedis > BigInt(plansVoidAt))
         throw new Failure('run-stale', { run });
-      deadline.beginCommit(asked, start - now);
+      deadline.startsIn(asked, start - now);
       return { type: 'start-decided', start, clock };
     } catch (thrown) {
       return { type: 'start-refused', error: asFailure(thrown).toRecord() };
@@ -232,6 +232,7 @@ async function carryThrough(
   }
   if (story?.isOver === true) await apply({ type: 'stop-asked' });
   const renewal = setInterval(() => {
+    void followStart().catch(() => undefined);
     store.renew(run, sensors).then(
       (isHeld) => {
         if (!isHeld) taken = new Failure('run-taken', { run });
@@ -262,6 +263,14 @@ async function carryThrough(
   await Promise.race([store.finish(run, sensors, report).catch(() => undefined), sleep(FINISH_LIMIT_MS)]);
   return report;
 
+  /** However far off the start is: this host's clock runs otherwise than the one that it is on. */
+  async function followStart(): Promise<void> {
+    const { phase, start, clock } = state;
+    if (start === null || clock === null || (phase !== 'committing' && phase !== 'armed')) return;
+    const asked = performance.now();
+    deadline.startsIn(asked, start - ((await channel.now()) - clock.behindRedis));
+  }
+
   async function everythingSaid(): Promise<RunEvent[]> {
     const events: RunEvent[] = [];
     for (;;) {
@@ -285,7 +294,7 @@ async function carryThrough(
     if (interrupted.aborted && !state.stopAsked) queue.push({ type: 'stop-asked' });
     if (deadline.passed && state.phase !== 'armed')
       queue.push({ type: 'deadline', seconds: deadline.seconds });
-    if (state.phase !== 'committing') queue.push(...(await liveness.look(state)));
+    queue.push(...(await liveness.look(state)));
     if (queue.length === 0) {
       listening ??= channel.listen(run, deadline.leftMs);
       const messages = state.stopAsked ? await listening : await orInterrupted(listening, interrupted);

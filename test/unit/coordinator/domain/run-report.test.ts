@@ -204,6 +204,15 @@ describe('the report of a run', () => {
     );
   });
 
+  test('tells how well a clock was known when the start was converted by it, not when it was decided', () => {
+    const later = { ...goodClock, bound: '77' };
+    const state = apply(playing(redisClock(10n, 20n)), reported('a', { clock: later }));
+    assert.deepEqual(
+      reportRun('run-1', state, plans).sensors.map(({ clockBound }) => clockBound),
+      ['77', '20'],
+    );
+  });
+
   test('that no start could be decided for has the reason with its way out', () => {
     const error = new Failure('clock-bound', { sensor: 'a', bound: '9 ms', limit: '5 ms' }).toRecord();
     const report = reportRun('run-1', apply(beginRun(['a'], false), { type: 'start-refused', error }), plans);

@@ -15,6 +15,7 @@ const run = promisify(execFile);
 /** Each with the sources that it is built with. */
 const PROGRAMS = {
   'core-test': [
+    'core/capabilities.c',
     'core/ring.c',
     'core/kernel_touch.c',
     'core/histogram.c',

@@ -4,6 +4,7 @@
       'target_name': 'capfleet_pacer',
       'sources': [
         'core/bpf_compile.c',
+        'core/capabilities.c',
         'core/clock_facts.c',
         'core/departure.c',
         'core/histogram.c',

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "bpf_compile.h"
+#include "capabilities.h"
 #include "clock_facts.h"
 #include "histogram.h"
 #include "interface_facts.h"
@@ -572,6 +573,7 @@ static napi_value now(napi_env env, napi_callback_info call) {
 #define METHOD(name, function) {name, NULL, function, NULL, NULL, NULL, napi_enumerable, NULL}
 
 NAPI_MODULE_INIT() {
+    capabilities_raise();
     static const napi_property_descriptor methods[] = {
         METHOD("createPacer", create_pacer),
         METHOD("ring", ring),

@@ -1,15 +1,19 @@
 /*
- * The ring, the histogram, the margin, the departures, the priority, the slew and the distance of the clocks on their
+ * The capabilities, the ring, the histogram, the margin, the departures, the priority, the slew and the distance of the clocks on their
  * own. Prints one line per behaviour and exits with 1 at the first that fails.
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <linux/capability.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include "capabilities.h"
 #include "departure.h"
 #include "histogram.h"
 #include "kernel_touch.h"
@@ -535,7 +539,20 @@ static void memory_that_the_kernel_looked_at_is_as_it_was(void) {
     check(monotonic_now() - begun < NS_PER_S); /* it never waits */
 }
 
+static void what_a_thread_may_do_is_brought_into_force(void) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+    check(syscall(SYS_capget, &header, data) == 0);
+    uint32_t permitted = data[0].permitted;
+    data[0].effective = 0;
+    check(syscall(SYS_capset, &header, data) == 0);
+    capabilities_raise();
+    check(syscall(SYS_capget, &header, data) == 0);
+    check(data[0].effective == permitted && data[0].permitted == permitted);
+}
+
 int main(void) {
+    RUN(what_a_thread_may_do_is_brought_into_force);
     RUN(memory_that_the_kernel_looked_at_is_as_it_was);
     RUN(capacity_is_a_power_of_two_in_range);
     RUN(empty_then_ended);

@@ -134,7 +134,8 @@ describe('a plan', () => {
 
   const changes: [string, (plan: PlanDocument) => unknown, RegExp][] = [
     ['without a file', () => null, /no such file/],
-    ['that is no YAML', () => '{ a', /is not a plan/],
+    ['that is no YAML', () => '{ a', /is not a plan: .* at line 1, column \d+\n/],
+    ['that is a list', () => [], /is not a plan: Invalid input: expected object, received array\n/],
     ['of nobody', (plan) => ({ ...plan, sensors: [] }), /is not a plan: sensors: /],
     ['that knows more', (plan) => ({ ...plan, spede: 1 }), /spede/],
     [

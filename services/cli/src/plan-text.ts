@@ -41,7 +41,8 @@ function parsed(text: string, path: string): unknown {
     return isJson(path) ? JSON.parse(text) : parse(text, { logLevel: 'error' });
   } catch (error) {
     const [reason = ''] = reasonOf(error).split('\n');
-    throw new Failure('plan-invalid', { path, reason }, { cause: error });
+    // A YAML error shows the place below its first line, which ends in a colon for that.
+    throw new Failure('plan-invalid', { path, reason: reason.replace(/:$/, '') }, { cause: error });
   }
 }
 

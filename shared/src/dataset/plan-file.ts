@@ -59,7 +59,9 @@ export function plansOf(document: unknown, path: string): SensorPlan[] {
   const parsed = planDocumentSchema.safeParse(document);
   if (!parsed.success) {
     const { issues } = parsed.error;
-    const told = issues.slice(0, MOST_ISSUES).map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+    const told = issues.slice(0, MOST_ISSUES).map(({ path: at, message }) => {
+      return at.length > 0 ? `${at.join('.')}: ${message}` : message;
+    });
     const more = issues.length > MOST_ISSUES ? `, and ${String(issues.length - MOST_ISSUES)} more` : '';
     throw new Failure('plan-invalid', { path, reason: `${told.join('; ')}${more}` });
   }

@@ -224,6 +224,7 @@ describe('a sensor', { concurrency: 4 }, () => {
     await plays(agent);
     const second = await replayOn('busy');
     assert.equal(refusalOf(second), 'sensor-busy');
+    assert.match(second.stderr, /busy with run (\S+)\n.*--when-busy wait.*`capfleet stop \1`/);
     assert.equal(playedReport(await first.ended).totals.sent, 35);
   });
 

@@ -219,7 +219,7 @@ export const errorTable = {
   ),
   'sensor-busy': failed(
     'sensor {sensor} is busy with run {run}',
-    'wait for that run to end, or restart the agent',
+    'wait for that run to end (`capfleet replay --when-busy wait` does), or end it with `capfleet stop {run}`',
   ),
   'sensor-lost': failed('sensor {sensor} stopped answering', 'look at the log of its agent'),
   'sensor-refused': failed('sensor {sensor} cannot play: {reason}', '{hint}'),

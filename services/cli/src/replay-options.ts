@@ -74,7 +74,7 @@ export function addReplayOptions(command: Command): Command {
     .addOption(
       new Option(
         '--time-from <time>',
-        'play from this packet time on, such as 2026-11-24T09:00:00+01:00',
+        'play from this packet time on, such as 2026-11-24T09:00:00+01:00; without a zone it is UTC',
       ).argParser(parseTime),
     )
     .addOption(

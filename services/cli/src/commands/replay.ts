@@ -158,7 +158,7 @@ export function replayCommand(run: (action: (world: World) => Promise<ExitCode>)
     .addOption(
       new Option(
         '--start-at <time>',
-        'start at this instant of the reference clock, such as 2026-11-24T09:00:00+01:00',
+        'start at this instant of the reference clock, such as 2026-11-24T09:00:00+01:00; without a zone it is UTC',
       ).argParser(parseTime),
     )
     .addOption(

@@ -251,6 +251,16 @@ describe('a coordinator', { concurrency: 3 }, () => {
     assert.equal(report.totals.sent, (await sensor.sent()).length);
   });
 
+  test('is told by `capfleet stop` to end its run before the start, which is no failure of the sensor', async (t) => {
+    const sensor = await startSensor(t, 'c4');
+    const replay = startRun(t, 'c4', '--start-at', '2100-01-01T00:00:00Z');
+    await sensor.agent.says('"word":"commit"', 30_000);
+    const ended = await runCapfleet(['stop', runOf(sensor.agent), '--redis', redis.url]);
+    assert.match(ended.stdout, /cancelled: stopped by the user/);
+    const { outcome, sensors } = reportOf(await replay.ended);
+    assert.deepEqual([outcome, sensors[0]?.error], ['cancelled', null]);
+  });
+
   test('waits for a sensor that another run has, where that is wanted', async (t) => {
     const sensor = await startSensor(t, 'c3');
     const short = ['--time-to', '2023-11-14T22:13:23'];

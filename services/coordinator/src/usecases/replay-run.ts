@@ -3,7 +3,12 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunReport } from '@capfleet/shared/contract/report';
-import { MESSAGE_VERSION, RUN_RENEWAL_MS, type Registration } from '@capfleet/shared/contract/agent-messages';
+import {
+  MESSAGE_VERSION,
+  RUN_RENEWAL_MS,
+  type FromSensor,
+  type Registration,
+} from '@capfleet/shared/contract/agent-messages';
 import { asFailure, Failure } from '@capfleet/shared/errors/failure';
 import { MILLISECOND, type Nanos } from '@capfleet/shared/time/nanos';
 import { chooseClock } from '../domain/reference-clock.ts';
@@ -258,17 +263,21 @@ async function carryThrough(
   }
   // Who asked the sensors to stop may have gone past this coordinator.
   if (!state.stopAsked && state.cancelled === null && isStopped(state))
-    state = { ...state, stopAsked: (await store.story(run).catch(() => null))?.isOver === true };
+    state = { ...state, stopAsked: await isOver() };
   const report = reportRun(run, state, plans);
   await Promise.race([store.finish(run, sensors, report).catch(() => undefined), sleep(FINISH_LIMIT_MS)]);
   return report;
 
   /** However far off the start is: this host's clock runs otherwise than the one that it is on. */
   async function followStart(): Promise<void> {
-    const { phase, start, clock } = state;
-    if (start === null || clock === null || (phase !== 'committing' && phase !== 'armed')) return;
+    const { start, clock } = state;
+    if (start === null || clock === null || !hasStart(state)) return;
     const asked = performance.now();
     deadline.startsIn(asked, start - ((await channel.now()) - clock.behindRedis));
+  }
+
+  async function isOver(): Promise<boolean> {
+    return (await store.story(run).catch(() => null))?.isOver === true;
   }
 
   async function everythingSaid(): Promise<RunEvent[]> {
@@ -301,6 +310,8 @@ async function carryThrough(
       // Ctrl-C does not wait for a word that may not come; the words are taken in the next round.
       if (messages !== INTERRUPTED) {
         listening = null;
+        // Sensors hear a stop at once, this coordinator at its next renewal: what they end with is no failure of theirs.
+        if (hasStart(state) && messages.some(isStop) && (await isOver())) queue.push({ type: 'stop-asked' });
         for (const message of messages) queue.push({ type: 'said', message });
       }
     }
@@ -332,6 +343,15 @@ async function orInterrupted<T>(
   } finally {
     over.abort();
   }
+}
+
+function hasStart({ phase }: RunState): boolean {
+  return phase === 'committing' || phase === 'armed';
+}
+
+function isStop(message: FromSensor): boolean {
+  if (message.type === 'refused') return message.error.code === 'run-stopped';
+  return message.type === 'report' && message.result.outcome === 'stopped';
 }
 
 function isStopped({ sensors }: RunState): boolean {

@@ -7,25 +7,12 @@ import { sensorKey } from '@capfleet/shared/contract/keys';
 import { planDocument } from '@capfleet/shared/dataset/plan-file';
 import { silentLogger } from '@capfleet/shared/log/logger';
 import { connect } from '@capfleet/shared/redis/connect';
-import { sending, startApi, type CoordinatorApi } from '../support/coordinator-api.ts';
+import { sending, startApi } from '../support/coordinator-api.ts';
 import { lastFirst } from '../support/last-first.ts';
 import { goodClock, sensorPlan } from '../support/play-results.ts';
 import { startRedis } from '../support/redis-server.ts';
+import { probe, scrape } from '../support/scrape.ts';
 import { startReplayer } from '../support/start-capfleet.ts';
-
-/** Values by name and labels, as they are exposed. */
-async function scrape({ url }: CoordinatorApi): Promise<Map<string, number>> {
-  const response = await fetch(`${url}/metrics`);
-  assert.equal(response.status, 200);
-  assert.match(response.headers.get('content-type') ?? '', /^text\/plain; version=0\.0\.4/);
-  const lines = (await response.text()).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
-  return new Map(
-    lines.map((line) => {
-      const space = line.lastIndexOf(' ');
-      return [line.slice(0, space), Number(line.slice(space + 1))];
-    }),
-  );
-}
 
 test('the queue, sensors, runs, Redis and requests are counted, and what is gone is not', async (context) => {
   const t = lastFirst(context);
@@ -47,7 +34,7 @@ test('the queue, sensors, runs, Redis and requests are counted, and what is gone
   await client.set(sensorKey('two'), JSON.stringify(busy));
 
   // Several at the same time count everything once.
-  const [metrics] = await Promise.all([scrape(api), scrape(api), scrape(api)]);
+  const [metrics] = await Promise.all([scrape(api.url), scrape(api.url), scrape(api.url)]);
   const values = [
     'capfleet_redis_up',
     'capfleet_map_jobs{state="waiting"}',
@@ -70,8 +57,15 @@ test('the queue, sensors, runs, Redis and requests are counted, and what is gone
   assert.ok((metrics.get('capfleet_redis_round_trip_seconds') ?? 0) > 0);
   assert.ok((metrics.get('capfleet_process_resident_memory_bytes') ?? 0) > 1e6);
 
+  assert.deepEqual(await probe(api.url, '/livez'), [200, { alive: true }]);
+  assert.deepEqual(await probe(api.url, '/readyz'), [200, { ready: true, reasons: [] }]);
+
   await redis.kill();
-  const without = await scrape(api);
+  assert.deepEqual(await probe(api.url, '/livez'), [200, { alive: true }]);
+  const [status, { reasons }] = await probe(api.url, '/readyz');
+  assert.equal(status, 503);
+  assert.match(reasons?.join() ?? '', /^cannot reach Redis at unix:.*: no answer within/);
+  const without = await scrape(api.url);
   assert.equal(without.get('capfleet_redis_up'), 0);
   assert.deepEqual(
     [...without.keys()].filter((name) => /capfleet_(sensor|runs|map_jobs|redis_round)/.test(name)),

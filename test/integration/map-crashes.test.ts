@@ -4,8 +4,14 @@ import assert from 'node:assert/strict';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
+import { bullmqMapJobs } from '@capfleet/coordinator/adapters/bullmq-map-jobs';
+import { noMeters } from '@capfleet/mapper/meters';
+import { startMapper as startMapperHere } from '@capfleet/mapper/worker';
 import { readDump } from '@capfleet/shared/dataset/gophercap-json';
+import { silentLogger } from '@capfleet/shared/log/logger';
+import { lastFirst } from '../support/last-first.ts';
 import { longCapture } from '../support/long-capture.ts';
+import { memorySource } from '../support/memory-source.ts';
 import { viewMapQueue, type MapQueueView } from '../support/map-queue.ts';
 import { stamps, writeNumberedSet } from '../support/numbered-set.ts';
 import { hasTakenSignals } from '../support/processes.ts';
@@ -175,6 +181,54 @@ describe('a mapper that is told to end', { concurrency: 2 }, () => {
     await startMapper(t, scene.redis.url);
     assert.equal((await map.ended).code, 0, map.output.stderr);
     await assertAsUndisturbed(t, scene);
+  });
+
+  test('hands back what it cannot finish in time: another has it at once, and no attempt is lost', async (t) => {
+    const scene = await makeScene(t, 2, LONG);
+    const map = scene.map();
+    await soon('all jobs wait', async () => (await scene.queue.waiting()) === 5);
+    const first = await startMapper(t, scene.redis.url, ['--grace', '0s']);
+    const second = await startMapper(t, scene.redis.url, ['--grace', '10ms']);
+    await soon('they are in the middle of a file', () => scene.queue.inTheMiddle());
+    for (const mapper of [first, second]) mapper.signal('SIGTERM');
+    for (const mapper of [first, second]) assert.equal((await mapper.ended).code, 0, mapper.output.stderr);
+    const said = first.output.stderr + second.output.stderr;
+    assert.match(said, /long-\d\.pcap\.gz.*"handed back"/);
+    assert.doesNotMatch(said, /attempt failed/);
+    assert.equal(await scene.queue.active(), 0, 'nothing is left half done');
+    const handedBack = await scene.queue.waiting();
+    assert.ok(handedBack > 0);
+    const third = await startMapper(t, scene.redis.url);
+    assert.equal((await map.ended).code, 0, map.output.stderr);
+    assert.doesNotMatch(third.output.stderr, /left a job behind/);
+    assert.equal(third.output.stderr.match(/"mapped"/g)?.length, handedBack, 'each once');
+    await assertAsUndisturbed(t, scene);
+  });
+
+  test('does not wait for a read that never comes', async (context) => {
+    const t = lastFirst(context);
+    const redis = await startRedis(t);
+    const log = silentLogger();
+    const jobs = bullmqMapJobs(redis.url, { request: 'r', quick: false, splitSize: null }, log);
+    t.after(() => jobs.close(true));
+    const file = { path: '/nowhere/a.pcap', name: 'a.pcap', size: 1, version: '1' };
+    await jobs.add([file]);
+    const never = new Promise<never>(() => undefined);
+    let opened = false;
+    const open = (): Promise<never> => {
+      opened = true;
+      return never;
+    };
+    const source = { ...memorySource(), open };
+    const queue = viewMapQueue(t, redis.url);
+    const mapper = await startMapperHere({
+      ...{ redis: redis.url, source, roots: ['/'], concurrency: 1 },
+      ...{ graceMs: 100, meters: noMeters, log },
+    });
+    await soon('it reads', () => opened);
+    assert.deepEqual([await queue.waiting(), await queue.active()], [0, 1]);
+    await mapper.close();
+    assert.deepEqual([await queue.waiting(), await queue.active()], [1, 0]);
   });
 
   test('ends at once when told twice, although its Redis is away', async (t) => {

@@ -1,12 +1,12 @@
 /** The coordinator's API in this process, over a real Redis and a real socket; no run is carried through. */
 import { mapQueueCounts } from '@capfleet/coordinator/adapters/bullmq-queue-counts';
-import { redisHealth } from '@capfleet/coordinator/adapters/redis-health';
 import { redisMapStore } from '@capfleet/coordinator/adapters/redis-map-store';
 import { redisPlanStore } from '@capfleet/coordinator/adapters/redis-plan-store';
 import { redisRunWorld, type OpenRunWorld } from '@capfleet/coordinator/adapters/redis-run-world';
 import { redisSetStore } from '@capfleet/coordinator/adapters/redis-set-store';
 import { buildApi } from '@capfleet/coordinator/http/build-api';
 import { silentLogger } from '@capfleet/shared/log/logger';
+import { redisHealth } from '@capfleet/shared/redis/health';
 import { fenceOf } from '@capfleet/shared/source/roots';
 import { TOKEN } from './start-capfleet.ts';
 import type { AfterHook } from './temp-dir.ts';
@@ -32,7 +32,7 @@ export async function startApi(t: AfterHook, redis: string, roots = ['/']): Prom
   const log = silentLogger();
   const world = redisRunWorld(redis, log);
   const [health, sets, plans] = [
-    redisHealth(redis, log),
+    redisHealth(redis, 'test', log),
     redisSetStore(redis, log),
     redisPlanStore(redis, log),
   ];

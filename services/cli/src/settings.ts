@@ -7,6 +7,7 @@ import type { RootMove } from '@capfleet/shared/dataset/roots';
 import { Failure } from '@capfleet/shared/errors/failure';
 import { isRedisUrl } from '@capfleet/shared/redis/connect';
 import { logLevels } from '@capfleet/shared/log/logger';
+import type { ListenAddress } from '@capfleet/shared/service/listen';
 import { defaultS3Options, type S3Options } from '@capfleet/shared/source/s3/s3-options';
 import {
   isCalendarInstant,
@@ -137,11 +138,6 @@ export function parseRedis(text: string): string {
   return text;
 }
 
-export interface ListenAddress {
-  readonly host: string;
-  readonly port: number;
-}
-
 /** `HOST:PORT`, the host of IPv6 in brackets. */
 export function parseListen(text: string): ListenAddress {
   const [, six, other, port] = /^(?:\[([\da-f:.]+)\]|([\w.-]+)):(\d{1,5})$/i.exec(text) ?? [];
@@ -182,6 +178,13 @@ export const rootOption = (what: string): Option => new Option('--root <dir...>'
 
 export const logLevelOption = (level: (typeof logLevels)[number]): Option =>
   new Option('--log-level <level>', 'log lines on stderr').choices([...logLevels]).default(level);
+
+/** Of a worker, which needs no port for its work. */
+export const metricsListenOption = (): Option =>
+  new Option(
+    '--metrics-listen <address>',
+    'where /metrics, /livez and /readyz are served, as 0.0.0.0:9470; nowhere unless given',
+  ).argParser(parseListen);
 
 export const redisOption = (): Option =>
   new Option('--redis <url>', 'Redis of the cluster (redis://…, rediss://…, unix:/path)').argParser(

@@ -1,15 +1,15 @@
 // The coordinator as a process: owns the runs in its Redis, and serves the API, until it is told to end.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Failure, reasonOf } from '@capfleet/shared/errors/failure';
 import type { MapRecord } from '@capfleet/shared/contract/map-record';
 import { createLogger, type Logger, type LogLevel } from '@capfleet/shared/log/logger';
 import { untilTold } from '@capfleet/shared/process/lifetime';
 import { redactUrl } from '@capfleet/shared/redis/connect';
+import { redisHealth } from '@capfleet/shared/redis/health';
+import { listenOn, type ListenAddress } from '@capfleet/shared/service/listen';
 import type { S3Options } from '@capfleet/shared/source/s3/s3-options';
 import { fenceOf } from '@capfleet/shared/source/roots';
 import { sources } from '@capfleet/shared/source/sources';
-import { redisHealth } from './adapters/redis-health.ts';
 import { mapQueueCounts } from './adapters/bullmq-queue-counts.ts';
 import { bullmqMapJobs } from './adapters/bullmq-map-jobs.ts';
 import { redisMapStore } from './adapters/redis-map-store.ts';
@@ -26,7 +26,7 @@ const CLOSE_DEADLINE_MS = 5000;
 
 export interface CoordinatorProcessOptions {
   readonly redis: string;
-  readonly listen: { readonly host: string; readonly port: number };
+  readonly listen: ListenAddress;
   readonly token: string;
   /** Folders and S3 prefixes whose files may be mapped. */
   readonly roots: readonly string[];
@@ -43,7 +43,7 @@ export async function runCoordinator(options: CoordinatorProcessOptions): Promis
   const log = createLogger('coordinator', options.logLevel);
   const closing = new AbortController();
   const runs = redisRunWorld(redis, log);
-  const health = redisHealth(redis, log);
+  const health = redisHealth(redis, 'coordinator', log);
   const sets = redisSetStore(redis, log);
   const plans = redisPlanStore(redis, log);
   const maps = redisMapStore(redis, randomUUID(), log);
@@ -73,10 +73,7 @@ export async function runCoordinator(options: CoordinatorProcessOptions): Promis
   const kept = { ...runs, sets, plans, maps, keeper, mapKeeper, mapQueue, mayRead };
   const api = await buildApi({ ...kept, health, closing: closing.signal, token, version, log });
   try {
-    const address = await api.listen(listen).catch((error: unknown) => {
-      const where = `${listen.host}:${String(listen.port)}`;
-      throw new Failure('listen-failed', { address: where, reason: reasonOf(error) }, { cause: error });
-    });
+    const address = await listenOn(api, listen, '--listen');
     log.info({ address }, 'coordinator ready');
     await told;
   } finally {

@@ -220,6 +220,9 @@ export const runListSchema = z.object({ runs: z.array(runSummarySchema) });
 export const runDetailSchema = z.object({ ...runSummarySchema.shape, view: runViewSchema });
 export const sensorListSchema = z.object({ sensors: z.array(registrationSchema) });
 export const healthSchema = z.object({ version: z.string(), redis: z.boolean() });
+export const livenessSchema = z.object({ alive: z.literal(true) });
+/** With what is missing, where it is not ready. */
+export const readinessSchema = z.object({ ready: z.boolean(), reasons: z.array(z.string()) });
 export const refusalSchema = z.object({ error: failureSchema });
 
 /** As JSON, before defaults are filled in. */

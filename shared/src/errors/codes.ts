@@ -404,8 +404,9 @@ export const errorTable = {
   'map-stopped': failed('mapping {map} was told to stop', 'its set stays as it was; ask for another mapping'),
   'listen-failed': failed(
     'cannot listen on {address}: {reason}',
-    'choose another address, as in --listen 127.0.0.1:8470',
+    'choose another address with {setting}, as in {setting} 127.0.0.1:8470',
   ),
+  'service-unready': passing('the {service} is {state}', 'wait for it, or ask another one'),
   'coordinator-unreachable': passing(
     'cannot reach the coordinator at {url}: {reason}',
     'check --coordinator, and that `capfleet coordinator` runs there',

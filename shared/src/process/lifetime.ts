@@ -9,7 +9,7 @@ const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
  * Call it before anything else is started. Resolves once when the process should end in order; a second signal
  * ends it at once, and so does the deadline.
  */
-export function untilTold(): Promise<void> {
+export function untilTold(deadlineMs = END_DEADLINE_MS): Promise<void> {
   // Started with a channel, which may be gone by now.
   if (process.send) {
     if (!process.connected) process.exit(1);
@@ -18,7 +18,7 @@ export function untilTold(): Promise<void> {
   return new Promise<void>((resolve) => {
     const onSignal = (): void => {
       for (const signal of signals) process.off(signal, onSignal).once(signal, exitAtOnce);
-      setTimeout(exitAtOnce, END_DEADLINE_MS).unref();
+      setTimeout(exitAtOnce, deadlineMs).unref();
       resolve();
     };
     for (const signal of signals) process.on(signal, onSignal);

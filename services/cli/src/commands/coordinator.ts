@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander';
 import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
 import { checkReachable } from '@capfleet/shared/redis/connect';
+import type { ListenAddress } from '@capfleet/shared/service/listen';
 import {
   addS3Options,
   logLevelOption,
@@ -10,7 +11,6 @@ import {
   rootOption,
   s3Options,
   tokenFileOption,
-  type ListenAddress,
   type S3CommandOptions,
 } from '../settings.ts';
 import { tokenOf } from '../token.ts';

@@ -66,6 +66,9 @@ interface MapOptions extends CommonOptions, S3CommandOptions {
   readonly set?: string;
 }
 
+/** Of mappers that end with the command, which waits for them a little longer. */
+const LOCAL_GRACE = '10s';
+
 const examples = `Examples:
   capfleet map --source /mnt/pcap --dump-json /mnt/pcap/meta.json
   capfleet map --source s3://captures/2026 --s3-endpoint https://s3.example.org --dump-json s3://captures/2026.json
@@ -233,7 +236,10 @@ async function mapThroughQueue(
   const redis = options.redis ?? privateRedis?.url ?? '';
   const workers = options.fileWorkers ?? (privateRedis ? availableParallelism() : 0);
   const s3 = s3Options(options);
-  const mapperArgs = ['mapper', '--redis', redis, ...s3Args(s3), '--log-level', options.logLevel];
+  const mapperArgs = [
+    ...['mapper', '--redis', redis, ...s3Args(s3)],
+    ...['--grace', LOCAL_GRACE, '--log-level', options.logLevel],
+  ];
   const mappers = Array.from({ length: privateRedis ? Math.max(1, workers) : workers }, () =>
     startLocal(world.program, mapperArgs, { restart: true }),
   );

@@ -2,9 +2,11 @@
 import { Command, Option } from 'commander';
 import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
 import { checkReachable } from '@capfleet/shared/redis/connect';
+import type { ListenAddress } from '@capfleet/shared/service/listen';
 import {
   addS3Options,
   logLevelOption,
+  metricsListenOption,
   parsePositive,
   redisOption,
   parseSpan,
@@ -19,6 +21,8 @@ interface MapperCommandOptions extends CommonOptions, S3CommandOptions {
   readonly root: readonly string[];
   readonly concurrency: number;
   readonly jobLock: bigint;
+  readonly grace: bigint;
+  readonly metricsListen?: ListenAddress;
 }
 
 const examples = `Examples:
@@ -42,8 +46,17 @@ export function mapperCommand(run: (action: (world: World) => Promise<ExitCode>)
         new Option('--job-lock <duration>', 'a killed mapper keeps its file from the others this long')
           .argParser(parseSpan)
           .default(10_000_000_000n, '10s'),
+      )
+      .addOption(
+        new Option(
+          '--grace <duration>',
+          'told to end, it hands back to the others what it cannot finish in this time',
+        )
+          .argParser(parseSpan)
+          .default(20_000_000_000n, '20s'),
       ),
   )
+    .addOption(metricsListenOption())
     .addOption(logLevelOption('info'))
     .addHelpText('before', examples)
     .action((options: MapperCommandOptions) =>
@@ -55,7 +68,9 @@ export function mapperCommand(run: (action: (world: World) => Promise<ExitCode>)
           roots: options.root,
           concurrency: options.concurrency,
           lockMs: Number(options.jobLock / 1_000_000n),
+          graceMs: Number(options.grace / 1_000_000n),
           s3: s3Options(options),
+          metricsListen: options.metricsListen ?? null,
           logLevel: options.logLevel,
         });
         return exitCode.ok;

@@ -9,7 +9,8 @@ import {
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { healthSchema, refusalSchema } from '@capfleet/shared/contract/api';
+import { healthSchema, livenessSchema, readinessSchema, refusalSchema } from '@capfleet/shared/contract/api';
+import { readinessOf } from '@capfleet/shared/service/readiness';
 import type { ApiWorld } from './api-world.ts';
 import { refuse } from './refusal.ts';
 import { refuseUnknown } from './unknown-route.ts';
@@ -76,6 +77,31 @@ export async function buildApi(world: ApiWorld): Promise<FastifyInstance> {
         () => false,
       );
       return reply.code(redis ? 200 : 503).send({ version, redis });
+    },
+  );
+  open.get(
+    '/livez',
+    {
+      schema: {
+        tags: ['service'],
+        summary: 'Whether the process is alive: it answers',
+        response: { 200: livenessSchema },
+      },
+    },
+    async () => ({ alive: true as const }),
+  );
+  open.get(
+    '/readyz',
+    {
+      schema: {
+        tags: ['service'],
+        summary: 'Whether the service can do its work now, and what is missing',
+        response: { 200: readinessSchema, 503: readinessSchema },
+      },
+    },
+    async (_request, reply) => {
+      const { ready, reasons } = await readinessOf([() => health.check()]);
+      return reply.code(ready ? 200 : 503).send({ ready, reasons: [...reasons] });
     },
   );
   open.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());

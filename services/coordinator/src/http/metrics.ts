@@ -1,7 +1,13 @@
 // What Prometheus scrapes: the queue, the sensors, the runs, Redis, the API and the process. What lies in Redis is looked up
 // when it is asked for, and left out while Redis does not answer.
 import type { FastifyInstance } from 'fastify';
-import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import {
+  METRICS_PREFIX,
+  redisGauges,
+  serviceRegistry,
+  type RedisGauges,
+} from '@capfleet/shared/service/registry';
+import { Gauge, Histogram, type Registry } from 'prom-client';
 import { listRuns } from '../usecases/list-runs.ts';
 import type { ApiWorld } from './api-world.ts';
 
@@ -10,11 +16,11 @@ const SECONDS_PER_NS = 1e-9;
 const BUCKETS = [0.001, 0.005, 0.025, 0.1, 0.3, 1, 5, 30];
 const RUNS_LOOKED_AT = 1000;
 
+type Gauges = ReturnType<typeof clusterGauges> & { readonly redis: RedisGauges };
 type Watched = Pick<ApiWorld, 'health' | 'channel' | 'store' | 'mapQueue'>;
 
 export function serveMetrics(app: FastifyInstance, world: Watched): void {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry, prefix: 'capfleet_' });
+  const registry = serviceRegistry();
   const registers = [registry];
   const requests = new Histogram({
     name: 'capfleet_http_request_seconds',
@@ -29,22 +35,21 @@ export function serveMetrics(app: FastifyInstance, world: Watched): void {
     requests.observe(labels, reply.elapsedTime / 1000);
     done();
   });
-  const gauges = redisGauges(registers);
+  const gauges = { ...clusterGauges(registers), redis: redisGauges(registry) };
   app.get('/metrics', { schema: { hide: true } }, async (_request, reply) => {
     await look(world, gauges);
     return reply.type(registry.contentType).send(await registry.metrics());
   });
 }
 
-function redisGauges(registers: Registry[]) {
+function clusterGauges(registers: Registry[]) {
   const gauge = <Label extends string>(
     name: string,
     help: string,
     labelNames: readonly Label[],
-  ): Gauge<Label> => new Gauge({ name: `capfleet_${name}`, help, labelNames: [...labelNames], registers });
+  ): Gauge<Label> =>
+    new Gauge({ name: `${METRICS_PREFIX}${name}`, help, labelNames: [...labelNames], registers });
   return {
-    up: gauge('redis_up', 'Whether Redis answers', []),
-    roundTrip: gauge('redis_round_trip_seconds', 'Time of one answer of Redis', []),
     jobs: gauge('map_jobs', 'Map jobs, by state', ['state']),
     runs: gauge('runs', 'Runs of the last day, by state', ['state']),
     sensors: gauge('sensors', 'Sensors that have an agent', []),
@@ -58,24 +63,19 @@ function redisGauges(registers: Registry[]) {
 
 async function look(
   { health, channel, store, mapQueue }: Watched,
-  { up, roundTrip, jobs, runs, sensors, busy, interfaceUp, clockBound }: ReturnType<typeof redisGauges>,
+  { redis, jobs, runs, sensors, busy, interfaceUp, clockBound }: Gauges,
 ): Promise<void> {
-  const begun = performance.now();
-  const answers = await health.check().then(
-    () => true,
-    () => false,
-  );
-  const roundTripMs = performance.now() - begun;
-  const found = answers
-    ? await Promise.all([mapQueue.read(), channel.registrations(), listRuns(store, RUNS_LOOKED_AT)])
-    : null;
+  const roundTripMs = await health.check().catch(() => null);
+  const found =
+    roundTripMs !== null
+      ? await Promise.all([mapQueue.read(), channel.registrations(), listRuns(store, RUNS_LOOKED_AT)])
+      : null;
   // From here on at once: two may ask at the same time.
   for (const each of [jobs, runs, busy, interfaceUp, clockBound]) each.reset();
-  for (const each of [roundTrip, sensors]) each.remove();
-  up.set(found ? 1 : 0);
+  sensors.remove();
+  redis.set(roundTripMs);
   if (!found) return;
   const [counts, registered, listed] = found;
-  roundTrip.set(roundTripMs / 1000);
   for (const [state, count] of Object.entries(counts)) jobs.set({ state }, count);
   for (const { state } of listed) runs.inc({ state });
   sensors.set(registered.size);

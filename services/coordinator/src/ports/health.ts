@@ -1,6 +1,9 @@
 // The port to whether the service can do anything.
 
 export interface Health {
-  /** @throws Failure `redis-unreachable`, soon */
-  check(): Promise<void>;
+  /**
+   * @returns how long the answer took, ms
+   * @throws Failure `redis-unreachable`, soon
+   */
+  check(): Promise<number>;
 }

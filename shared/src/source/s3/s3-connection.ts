@@ -3,6 +3,7 @@
 // of the SDK's business, and two layers of retries multiply.
 import type * as S3Sdk from '@aws-sdk/client-s3';
 import type { S3Client } from '@aws-sdk/client-s3';
+import { answerOf } from './s3-failure.ts';
 import type { S3Options } from './s3-options.ts';
 
 const REGION_WITHOUT_ANY = 'us-east-1';
@@ -12,8 +13,15 @@ export interface S3Connection {
   readonly client: S3Client;
 }
 
+/** Is told of each attempt at a request: GetObject, say, and null, or by what it failed: its HTTP status or errno. */
+export type WatchS3 = (operation: string, failure: string | null) => void;
+
 /** @param maxAttempts that the SDK makes at one request */
-export async function connectS3(options: S3Options, maxAttempts = 1): Promise<S3Connection> {
+export async function connectS3(
+  options: S3Options,
+  maxAttempts = 1,
+  watch: WatchS3 | null = null,
+): Promise<S3Connection> {
   const sdk = await import('@aws-sdk/client-s3');
   const agent = { keepAlive: true, maxSockets: options.maxSockets };
   const create = (region: string | null): S3Client =>
@@ -35,14 +43,40 @@ export async function connectS3(options: S3Options, maxAttempts = 1): Promise<S3
     () => true,
     () => false,
   );
-  return { sdk, client: hasRegion ? client : create(REGION_WITHOUT_ANY) };
+  const connected = hasRegion ? client : create(REGION_WITHOUT_ANY);
+  if (watch) watchRequests(connected, watch);
+  return { sdk, client: connected };
+}
+
+/** Inside of the SDK's own retries and redirects. */
+function watchRequests(client: S3Client, watch: WatchS3): void {
+  client.middlewareStack.add(
+    (next, { commandName = 'unknown' }) =>
+      async (args) => {
+        const operation = commandName.replace(/Command$/, '');
+        try {
+          const answer = await next(args);
+          watch(operation, null);
+          return answer;
+        } catch (error) {
+          const { status, code } = answerOf(error);
+          watch(operation, status === null ? code : String(status));
+          throw error;
+        }
+      },
+    { step: 'finalizeRequest', priority: 'low', name: 'capfleetWatch' },
+  );
 }
 
 /**
  * Connects with the first call; all calls share the connection.
  * @param maxAttempts that the SDK makes at one request
  */
-export function lazyS3(options: S3Options, maxAttempts = 1): () => Promise<S3Connection> {
+export function lazyS3(
+  options: S3Options,
+  maxAttempts = 1,
+  watch: WatchS3 | null = null,
+): () => Promise<S3Connection> {
   let connection: Promise<S3Connection> | undefined;
-  return () => (connection ??= connectS3(options, maxAttempts));
+  return () => (connection ??= connectS3(options, maxAttempts, watch));
 }

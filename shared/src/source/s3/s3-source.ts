@@ -4,7 +4,7 @@ import type { ByteReader } from '../../capture/byte-reader.ts';
 import { Failure } from '../../errors/failure.ts';
 import { retrying } from '../retry.ts';
 import type { Source, SourceFile } from '../source.ts';
-import { lazyS3, type S3Connection } from './s3-connection.ts';
+import { lazyS3, type S3Connection, type WatchS3 } from './s3-connection.ts';
 import { s3Failure } from './s3-failure.ts';
 import { listObjects } from './s3-listing.ts';
 import { retryPolicy, type S3Options } from './s3-options.ts';
@@ -16,8 +16,8 @@ import { stallGuard } from './stall-guard.ts';
 /** Below this a GET costs more in waiting than in bytes. */
 const SMALLEST_PART = 256 * 1024;
 
-export function s3Source(options: S3Options): Source {
-  const connected = lazyS3(options);
+export function s3Source(options: S3Options, watch: WatchS3 | null = null): Source {
+  const connected = lazyS3(options, 1, watch);
 
   /** One request whose answer is small, tried again where that may help. */
   async function ask<T>(

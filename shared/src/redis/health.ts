@@ -1,0 +1,48 @@
+// Whether Redis answers. Commands wait for a connection that is lost; who asks for something must not.
+import { Failure } from '../errors/failure.ts';
+import type { Logger } from '../log/logger.ts';
+import { connect, redactUrl } from './connect.ts';
+
+const PATIENCE_MS = 1000;
+
+export interface RedisHealth {
+  /**
+   * @returns how long the answer took, ms
+   * @throws Failure `redis-unreachable`, soon
+   */
+  check(): Promise<number>;
+  close(): void;
+}
+
+/** @param service whose connection it is */
+export function redisHealth(redis: string, service: string, log: Logger): RedisHealth {
+  const client = connect(redis, `${service}-health`, log);
+  // One question at a time: while nobody answers, others would pile up.
+  let asked: Promise<number> | null = null;
+  const ask = async (): Promise<number> => {
+    const begun = performance.now();
+    await client.ping();
+    return performance.now() - begun;
+  };
+  return {
+    async check() {
+      let timer: NodeJS.Timeout | undefined;
+      const silence = new Promise<never>((_resolve, reject) => {
+        timer = setTimeout(() => {
+          const reason = `no answer within ${String(PATIENCE_MS)} ms`;
+          reject(new Failure('redis-unreachable', { url: redactUrl(redis), reason }));
+        }, PATIENCE_MS);
+      });
+      asked ??= ask().finally(() => (asked = null));
+      asked.catch(() => undefined);
+      try {
+        return await Promise.race([asked, silence]);
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+    close() {
+      client.disconnect();
+    },
+  };
+}

@@ -14,6 +14,7 @@ import type { LinkChoice } from '@capfleet/replayer/link';
 import { plainPacing } from '@capfleet/replayer/pacing-options';
 import { preparePlay } from '@capfleet/replayer/play';
 import type { CoordinatorChannel } from '@capfleet/replayer/ports/coordinator-channel';
+import { noMeters } from '@capfleet/replayer/meters';
 import { runAgent } from '@capfleet/replayer/run-agent';
 import type { FromSensor, PrepareJob } from '@capfleet/shared/contract/agent-messages';
 import type { PlanFile } from '@capfleet/shared/dataset/replay-plan';
@@ -96,6 +97,7 @@ for (const kind of ['af_packet', 'af_xdp', 'pcap'] as const) {
         clocks: new ClockWatch(reference, systemClock, monotonicNow),
         systemClock,
         monotonicNow,
+        meters: noMeters,
         log: silentLogger(),
       });
       const prepare = (epoch: number, file: PlanFile): void => {

@@ -176,6 +176,7 @@ export function recordingPacer(options: RecordingPacerOptions = {}): RecordingPa
       departures: { asked: 0, taken: 0 },
     }),
     departureQuantiles: () => null,
+    latenessSpread: (bounds) => ({ count: frames.length, upTo: bounds.map(() => frames.length), sum: 0 }),
     latenessQuantiles: (shares) => (frames.length === 0 ? null : shares.map(() => 0n)),
     close() {
       closed += 1;

@@ -9,8 +9,9 @@ import { redisClock } from '@capfleet/replayer/adapters/redis-clock';
 import { redisCoordinatorChannel } from '@capfleet/replayer/adapters/redis-coordinator-channel';
 import { ClockWatch } from '@capfleet/replayer/clock-watch';
 import { plainPacing } from '@capfleet/replayer/pacing-options';
-import type { Play, PlayData, PlayOutcome, PlayProgress } from '@capfleet/replayer/play';
+import { noProgress, type Play, type PlayData, type PlayOutcome } from '@capfleet/replayer/play';
 import type { ReferenceClock } from '@capfleet/replayer/ports/reference-clock';
+import { noMeters } from '@capfleet/replayer/meters';
 import { runAgent } from '@capfleet/replayer/run-agent';
 import { SHORTEST_LEAD } from '@capfleet/shared/contract/api';
 import { fromSensorsKey, toSensorsKey } from '@capfleet/shared/contract/keys';
@@ -57,6 +58,7 @@ export async function startSimulatedAgents(
         clocks: new ClockWatch(reference, systemClock, monotonicNow),
         systemClock,
         monotonicNow,
+        meters: noMeters,
         log,
       });
     }),
@@ -96,7 +98,7 @@ async function simulatePlay({ plan }: PlayData, signal: AbortSignal): Promise<Pl
     });
   });
   ended.catch(() => undefined);
-  let progress: PlayProgress = { sent: 0, sentBytes: 0, refused: 0, lastDue: null, loops: 0 };
+  let progress = noProgress;
   const finish = (outcome: 'done' | 'stopped', sent: number): void => {
     const { accounts, ...rest } = played;
     const refused = { ...accounts.refused, stopped: packets - sent };

@@ -1,8 +1,12 @@
 // The replayer as a process: one agent for one sensor, until it is told to end or its parent is gone.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createLogger, type LogLevel } from '@capfleet/shared/log/logger';
+import { HEARTBEAT_EXPIRES_MS } from '@capfleet/shared/contract/agent-messages';
+import { Failure } from '@capfleet/shared/errors/failure';
+import { createLogger, type Logger, type LogLevel } from '@capfleet/shared/log/logger';
 import { untilTold } from '@capfleet/shared/process/lifetime';
+import type { ListenAddress } from '@capfleet/shared/service/listen';
+import type { ServedWorker } from '@capfleet/shared/service/worker-http';
 import type { S3Options } from '@capfleet/shared/source/s3/s3-options';
 import { sources } from '@capfleet/shared/source/sources';
 import type { Nanos } from '@capfleet/shared/time/nanos';
@@ -17,7 +21,8 @@ import { parseLink } from './link.ts';
 import { openFileLimit } from './open-file-limit.ts';
 import type { PacingOptions } from './pacing-options.ts';
 import { preparePlay } from './play.ts';
-import { AGENT_CLOSE_LIMIT_MS, runAgent } from './run-agent.ts';
+import { noMeters, type AgentMeters, type AgentSight } from './meters.ts';
+import { AGENT_CLOSE_LIMIT_MS, runAgent, type RunningAgent } from './run-agent.ts';
 
 /** Without Redis there is nobody to say goodbye to. */
 const CLOSE_DEADLINE_MS = AGENT_CLOSE_LIMIT_MS + 2000;
@@ -30,11 +35,13 @@ export interface ReplayerProcessOptions {
   readonly roots: readonly string[];
   readonly s3: S3Options;
   readonly pacing: PacingOptions;
+  /** Where metrics and probes are served; null: nowhere. */
+  readonly metricsListen: ListenAddress | null;
   readonly version: string;
   readonly logLevel: LogLevel;
 }
 
-/** @throws Failure `native-missing`, `sensor-taken` */
+/** @throws Failure `native-missing`, `sensor-taken`, `listen-failed` */
 export async function runReplayer(options: ReplayerProcessOptions): Promise<void> {
   const told = untilTold();
   const log = createLogger('replayer', options.logLevel);
@@ -43,6 +50,8 @@ export async function runReplayer(options: ReplayerProcessOptions): Promise<void
   const monotonicNow = (): Nanos => native.monotonicNow();
   const instance = randomUUID();
   const { redis, sensor, version } = options;
+  let agent: RunningAgent | null = null;
+  const { meters, served } = await watch(options, () => agent?.look() ?? null, log);
   const starting = takePlace(redis, sensor).then((place) =>
     runAgent({
       sensor,
@@ -63,10 +72,11 @@ export async function runReplayer(options: ReplayerProcessOptions): Promise<void
       clocks: new ClockWatch(redisClock(redis), systemClock, monotonicNow),
       systemClock,
       monotonicNow,
+      meters,
       log,
     }),
   );
-  const agent = await Promise.race([starting, told]);
+  agent = (await Promise.race([starting, told])) ?? null;
   // From the command that started this agent for its one sensor, if one did.
   process.on('message', (word) => {
     if (word === 'pause') agent?.pause();
@@ -75,5 +85,31 @@ export async function runReplayer(options: ReplayerProcessOptions): Promise<void
   const ended = told.then(() => null);
   const replaced = await Promise.race([ended, agent ? agent.replaced : ended]);
   await Promise.race([agent?.close(), sleep(CLOSE_DEADLINE_MS)]);
+  await served?.close();
   if (replaced) throw replaced;
+}
+
+/** What keeps the figures is not loaded where nobody asks for them. */
+async function watch(
+  { redis, metricsListen: listen }: ReplayerProcessOptions,
+  look: () => AgentSight | null,
+  log: Logger,
+): Promise<{ readonly meters: AgentMeters; readonly served: ServedWorker | null }> {
+  if (!listen) return { meters: noMeters, served: null };
+  const { replayerMetrics } = await import('./metrics.ts');
+  const { serveWorker } = await import('@capfleet/shared/service/worker-http');
+  const { registry, meters, refresh } = replayerMetrics(look);
+  const check = async (): Promise<void> => {
+    const sight = look();
+    const unready = (state: string): Failure =>
+      new Failure('service-unready', { service: 'replayer', state });
+    if (!sight) throw unready('starting');
+    if (!sight.isUp) throw new Failure('interface-down', { interface: sight.interface });
+    if (sight.registeredAgo > HEARTBEAT_EXPIRES_MS) throw unready('not registered at Redis');
+  };
+  const served = await serveWorker({
+    ...{ service: 'replayer', listen, redis, registry, log },
+    ...{ checks: [check], refresh },
+  });
+  return { meters, served };
 }

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { BpfFilter } from '@capfleet/shared/bpf/filter';
 import { fileRate, isOrdered } from '@capfleet/shared/dataset/replay-plan';
 import { asFailure, Failure } from '@capfleet/shared/errors/failure';
+import type { RefusalCause } from '@capfleet/shared/contract/report';
 import { sources } from '@capfleet/shared/source/sources';
 import type { Nanos } from '@capfleet/shared/time/nanos';
 import { openNativePacer } from './adapters/native-pacer.ts';
@@ -11,9 +12,10 @@ import { emptyFeedCounts, type FeedCounts } from './feed-counts.ts';
 import { feed } from './feed.ts';
 import { plannedFiles, type FileError } from './merge-file.ts';
 import { linkName } from './link.ts';
+import { LATENESS_BOUNDS } from './meters.ts';
 import type { FromPlayThread, PlayOutcome, ToPlayThread } from './play.ts';
 import { openPlayPort } from './play-port.ts';
-import type { Pacer } from './ports/pacer.ts';
+import type { Pacer, PacerCounts } from './ports/pacer.ts';
 import { preload } from './preload.ts';
 import { RingWriter } from './ring-writer.ts';
 import { whatIsAhead } from './what-is-ahead.ts';
@@ -29,6 +31,8 @@ const SHARES = [0.5, 0.9, 0.99, 0.999, 1];
 
 const port = await openPlayPort();
 const { plan, link, mtu, s3, pacing: asked, joinAt } = port.data;
+/** Without waiting nothing is late. */
+const isTimed = plan.timeline.pace.kind !== 'top';
 const disk = sources(s3);
 const say = (message: FromPlayThread): void => {
   port.say(message);
@@ -82,18 +86,25 @@ async function play(): Promise<void> {
     }
     started();
   });
-  const progress = setInterval(() => {
-    const { sent, sentBytes, refused, last } = pacer.counts();
-    const lost = total(refused) + total(counts.refused);
+  const ring = new RingWriter(pacer);
+  const tellProgress = (): void => {
+    const { state, sent, sentBytes, refused, last, starved } = pacer.counts();
+    const refusedBy = refusals(refused, counts);
+    const isAtWork = state === 'idle' || state === 'running';
     say({
       type: 'progress',
       sent,
       sentBytes,
-      refused: lost,
+      refused: total(refusedBy),
+      refusedBy,
+      starved,
+      lateness: isTimed ? pacer.latenessSpread(LATENESS_BOUNDS) : null,
+      ring: isAtWork ? ring.fill() : { filled: 0, size: pacer.memory.byteLength },
       lastDue: last ? String(last.due) : null,
       loops: counts.loops,
     });
-  }, PROGRESS_INTERVAL_MS);
+  };
+  const progress = setInterval(tellProgress, PROGRESS_INTERVAL_MS);
   const { loop: firstLoop, files: ahead } = whatIsAhead(plan, joinAt);
   try {
     await feed({
@@ -112,7 +123,7 @@ async function play(): Promise<void> {
           (file) => Math.ceil(fileRate(file, plan.timeline) * READ_AHEAD_SECONDS),
           fileErrors,
         ),
-      sink: new RingWriter(pacer),
+      sink: ring,
       counts,
       onPrefilled: () => {
         say({ type: 'prepared' });
@@ -123,6 +134,7 @@ async function play(): Promise<void> {
     await drained(pacer);
     // Its counts stay; the interface's may take a while.
     pacer.close();
+    tellProgress();
     const surroundings = lookAgain && (await lookAgain(pacer.counts().sent));
     say({ type: 'ended', outcome: outcomeOf(pacer, counts, fileErrors, surroundings) });
   } finally {
@@ -166,8 +178,6 @@ function outcomeOf(
     departures,
   } = pacer.counts();
   const dealtWith = sent + total(refused) + total(counts.refused);
-  /** Without waiting nothing is late. */
-  const isTimed = plan.timeline.pace.kind !== 'top';
   const lateness = isTimed ? latenessOf(pacer.latenessQuantiles(SHARES)) : null;
   return {
     outcome: state === 'done' ? 'done' : state === 'stopped' ? 'stopped' : 'failed',
@@ -182,12 +192,7 @@ function outcomeOf(
       read: counts.read,
       sent,
       sentBytes,
-      refused: {
-        ...refused,
-        ...counts.refused,
-        oversize: refused.oversize + counts.refused.oversize,
-        stopped: counts.read - dealtWith,
-      },
+      refused: { ...refusals(refused, counts), stopped: counts.read - dealtWith },
       backwards: counts.backwards,
       reordered: counts.reordered,
       truncated: counts.truncated,
@@ -231,6 +236,14 @@ function outcomeOf(
     }),
     files: [...files],
   };
+}
+
+/** By the pacer and by the feed. */
+function refusals(
+  refused: PacerCounts['refused'],
+  feed: FeedCounts,
+): Record<Exclude<RefusalCause, 'stopped'>, number> {
+  return { ...refused, ...feed.refused, oversize: refused.oversize + feed.refused.oversize };
 }
 
 function total(counts: Readonly<Record<string, number>>): number {

@@ -1,6 +1,6 @@
 // One play as its agent sees it: a thread that has opened its link and filled its ring, waits for its start,
 // and tells how it goes. All instants are CLOCK_MONOTONIC.
-import type { PlayResult } from '@capfleet/shared/contract/report';
+import type { PlayResult, RefusalCause } from '@capfleet/shared/contract/report';
 import type { SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import { Failure, type FailureRecord } from '@capfleet/shared/errors/failure';
 import type { S3Options } from '@capfleet/shared/source/s3/s3-options';
@@ -8,6 +8,7 @@ import type { Nanos } from '@capfleet/shared/time/nanos';
 import type { LinkChoice } from './link.ts';
 import { startPlayHost } from './play-host.ts';
 import type { PacingOptions } from './pacing-options.ts';
+import type { LatenessSpread } from './ports/pacer.ts';
 import type { Course } from './slew.ts';
 
 /** What the thread knows of its play; the agent adds what it knows of clocks. */
@@ -17,9 +18,28 @@ export interface PlayProgress {
   readonly sent: number;
   readonly sentBytes: number;
   readonly refused: number;
+  readonly refusedBy: Readonly<Partial<Record<RefusalCause, number>>>;
+  /** As in the result. */
+  readonly starved: number;
+  /** By LATENESS_BOUNDS; null where nothing is due at any time. */
+  readonly lateness: LatenessSpread | null;
+  /** Bytes that wait in the ring, of how many. */
+  readonly ring: { readonly filled: number; readonly size: number };
   readonly lastDue: string | null;
   readonly loops: number;
 }
+
+export const noProgress: PlayProgress = {
+  sent: 0,
+  sentBytes: 0,
+  refused: 0,
+  refusedBy: {},
+  starved: 0,
+  lateness: null,
+  ring: { filled: 0, size: 0 },
+  lastDue: null,
+  loops: 0,
+};
 
 export type ToPlayThread =
   | { readonly type: 'start'; readonly at: string; readonly from: string | null }
@@ -74,7 +94,7 @@ export async function preparePlay(data: PlayData, signal: AbortSignal): Promise<
   signal.throwIfAborted();
   const thread = startPlayHost(data);
   signal.addEventListener('abort', thread.end, { once: true });
-  let progress: PlayProgress = { sent: 0, sentBytes: 0, refused: 0, lastDue: null, loops: 0 };
+  let progress = noProgress;
   let onPrepared: () => void = () => undefined;
   const prepared = new Promise<void>((resolve) => (onPrepared = resolve));
   const ended = new Promise<PlayOutcome>((resolve, reject) => {

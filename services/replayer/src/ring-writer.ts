@@ -66,6 +66,12 @@ export class RingWriter implements FrameSink {
     this.#committed = this.#head;
   }
 
+  /** How much is waiting to be sent now; publishes what was written. */
+  fill(): { readonly filled: number; readonly size: number } {
+    this.commit();
+    return { filled: this.#head - this.#tail, size: this.#size };
+  }
+
   end(): void {
     this.commit();
     this.#pacer.end();

@@ -19,6 +19,7 @@ import type { ClockWatch } from './clock-watch.ts';
 import { orphaned, watchAttendance, type Attendance } from './attendance.ts';
 import { keepLease, type Lease } from './lease.ts';
 import { interfaceOf, linkName } from './link.ts';
+import type { AgentMeters, AgentSight } from './meters.ts';
 import type { PacingOptions } from './pacing-options.ts';
 import { PlayFailed, type Play, type PlayData } from './play.ts';
 import type { CoordinatorChannel } from './ports/coordinator-channel.ts';
@@ -63,10 +64,12 @@ export interface AgentWorld {
   readonly clocks: ClockWatch;
   readonly systemClock: SystemClock;
   readonly monotonicNow: () => Nanos;
+  readonly meters: AgentMeters;
   readonly log: Logger;
 }
 
 export interface RunningAgent {
+  look(): AgentSight;
   /**
    * Holds the play, one that is still to start too, and lets it go on later by the time between. Only for the one
    * sensor of a run: several would lose their common time.
@@ -97,6 +100,8 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
   let isOrphaned = false;
   let isPaused = false;
   let isClosed = false;
+  let isUp = false;
+  let registeredAt = Number.NEGATIVE_INFINITY;
   /** The run whose report is on its way. */
   let untold: string | null = null;
   let onIdle: () => void = () => undefined;
@@ -120,6 +125,7 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
       }
       case 'say':
         log.info({ run: effect.run, word: effect.what.type }, 'to the coordinator');
+        if (effect.what.type === 'refused') world.meters.failed(effect.what.error.code);
         void tell(effect);
         return;
       case 'arm': {
@@ -349,20 +355,20 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
         const firstSent = onReference(outcome.firstSent);
         const lastSent = onReference(outcome.lastSent);
         const after = play === prepared ? await clockAfter() : null;
-        settle({
-          type: 'ended',
-          result: {
-            ...outcome,
-            warnings: isOrphaned ? [...outcome.warnings, orphaned] : outcome.warnings,
-            firstSent,
-            lastSent,
-            clock: clock ?? before,
-            clockAfter: after,
-            clockCourse: world.clocks.course(),
-          },
-        });
+        const result = {
+          ...outcome,
+          warnings: isOrphaned ? [...outcome.warnings, orphaned] : outcome.warnings,
+          firstSent,
+          lastSent,
+          clock: clock ?? before,
+          clockAfter: after,
+          clockCourse: world.clocks.course(),
+        };
+        if (play === prepared) world.meters.played(prepared, result);
+        settle({ type: 'ended', result });
       })
       .catch((thrown: unknown) => {
+        if (play === prepared) world.meters.played(prepared, null);
         settle({ type: 'failed', error: recordOf(thrown) });
       });
   }
@@ -377,10 +383,15 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
     return Promise.race([world.clocks.factsAfter().catch(() => null), late]);
   }
 
+  function busyWith(): string | null {
+    return state.phase === 'idle' ? untold : state.run;
+  }
+
   async function register(): Promise<void> {
     const { prepare: context } = world;
     const name = interfaceOf(context.link);
     const facts = name === null ? { mtu: null, up: true } : await context.interfaces.state(name);
+    isUp = facts?.up ?? false;
     await channel.register({
       v: MESSAGE_VERSION,
       sensor,
@@ -391,11 +402,12 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
       interface: link.interface,
       link: context.link.kind,
       mtu: facts?.mtu ?? null,
-      up: facts?.up ?? false,
+      up: isUp,
       clock,
       systemClock: world.systemClock.read(),
-      busyWith: state.phase === 'idle' ? untold : state.run,
+      busyWith: busyWith(),
     });
+    registeredAt = performance.now();
   }
 
   await registerFirst(register);
@@ -415,6 +427,14 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
 
   return {
     replaced,
+    look: () => ({
+      run: busyWith(),
+      registeredAgo: performance.now() - registeredAt,
+      interface: link.interface,
+      isUp,
+      clock,
+      play,
+    }),
     pause() {
       isPaused = true;
       if (state.phase === 'playing') play?.pause();

@@ -17,6 +17,8 @@ export interface WorkerHttpOptions {
   readonly redis: string;
   /** Beside Redis, which every worker needs. */
   readonly checks: readonly ReadyCheck[];
+  /** Called before the registry is read. */
+  readonly refresh?: () => void;
   readonly log: Logger;
 }
 
@@ -38,6 +40,7 @@ export async function serveWorker(options: WorkerHttpOptions): Promise<ServedWor
   const gauges = redisGauges(registry);
   app.get('/metrics', async (_request, reply) => {
     gauges.set(await redis.check().catch(() => null));
+    options.refresh?.();
     return reply.type(registry.contentType).send(await registry.metrics());
   });
   // That it is answered at all is what it says.

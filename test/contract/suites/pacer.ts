@@ -35,6 +35,7 @@ export function pacerContract({ name, open, now, frames }: PacerCase): void {
       );
       assert.deepEqual(refused, { oversize: 0, 'no-buffers': 0, 'link-down': 0, late: 0, other: 0 });
       assert.equal(pacer.latenessQuantiles([0.5, 1]), null);
+      assert.deepEqual(pacer.latenessSpread([1, 2]), { count: 0, upTo: [0, 0], sum: 0 });
       assert.equal(pacer.departureQuantiles([0.5, 1]), null);
       pacer.close();
     });
@@ -69,6 +70,10 @@ export function pacerContract({ name, open, now, frames }: PacerCase): void {
       const lateness = pacer.latenessQuantiles([0, 0.5, 1]);
       assert.equal(lateness?.length, 3);
       assert.ok(lateness.every((value, i) => value >= 0n && (i === 0 || value >= lateness[i - 1]!)));
+      const { count, upTo, sum } = pacer.latenessSpread([1, 1e5, 1e12]);
+      assert.deepEqual([count, upTo.length, upTo[2]], [50, 3, 50]);
+      assert.ok(upTo.every((value, i) => i === 0 || value >= upTo[i - 1]!));
+      assert.ok(sum >= Number(lateness[2]));
       pacer.close();
       if (frames) assert.deepEqual(await frames(), sent);
     });

@@ -2,10 +2,12 @@
 import { Command, Option } from 'commander';
 import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
 import { checkReachable } from '@capfleet/shared/redis/connect';
+import type { ListenAddress } from '@capfleet/shared/service/listen';
 import { addPacingOptions, pacingOptions, type PacingCommandOptions } from '../pacing-options.ts';
 import {
   addS3Options,
   logLevelOption,
+  metricsListenOption,
   parseInterface,
   parseSensorName,
   redisOption,
@@ -20,6 +22,7 @@ interface ReplayerCommandOptions extends CommonOptions, S3CommandOptions, Pacing
   readonly sensor: string;
   readonly interface: string;
   readonly root: readonly string[];
+  readonly metricsListen?: ListenAddress;
 }
 
 const examples = `Examples:
@@ -48,6 +51,7 @@ export function replayerCommand(
       .addOption(rootOption('folders and S3 prefixes that plans may read from; / is all')),
   );
   return addPacingOptions(command)
+    .addOption(metricsListenOption())
     .addOption(logLevelOption('info'))
     .addHelpText('before', examples)
     .action((options: ReplayerCommandOptions) =>
@@ -55,7 +59,8 @@ export function replayerCommand(
         await checkReachable(options.redis);
         const { runReplayer } = await import('@capfleet/replayer/main');
         const [s3, pacing] = [s3Options(options), pacingOptions(options)];
-        await runReplayer({ ...options, roots: options.root, s3, pacing, version });
+        const { root: roots, metricsListen = null } = options;
+        await runReplayer({ ...options, roots, s3, pacing, metricsListen, version });
         return exitCode.ok;
       }),
     );

@@ -1,12 +1,7 @@
 // What Prometheus scrapes: the queue, the sensors, the runs, Redis, the API and the process. What lies in Redis is looked up
 // when it is asked for, and left out while Redis does not answer.
 import type { FastifyInstance } from 'fastify';
-import {
-  METRICS_PREFIX,
-  redisGauges,
-  serviceRegistry,
-  type RedisGauges,
-} from '@capfleet/shared/service/registry';
+import { METRICS_PREFIX, redisGauges, serviceRegistry } from '@capfleet/shared/service/registry';
 import { Gauge, Histogram, type Registry } from 'prom-client';
 import { listRuns } from '../usecases/list-runs.ts';
 import type { ApiWorld } from './api-world.ts';
@@ -16,30 +11,34 @@ const SECONDS_PER_NS = 1e-9;
 const BUCKETS = [0.001, 0.005, 0.025, 0.1, 0.3, 1, 5, 30];
 const RUNS_LOOKED_AT = 1000;
 
-type Gauges = ReturnType<typeof clusterGauges> & { readonly redis: RedisGauges };
+type Gauges = ReturnType<typeof coordinatorMetrics>['gauges'];
 type Watched = Pick<ApiWorld, 'health' | 'channel' | 'store' | 'mapQueue'>;
 
 export function serveMetrics(app: FastifyInstance, world: Watched): void {
-  const registry = serviceRegistry();
-  const registers = [registry];
-  const requests = new Histogram({
-    name: 'capfleet_http_request_seconds',
-    help: 'Time that requests took, by route',
-    labelNames: ['method', 'route', 'status'] as const,
-    buckets: BUCKETS,
-    registers,
-  });
+  const { registry, requests, gauges } = coordinatorMetrics();
   app.addHook('onResponse', (request, reply, done) => {
     const { method, routeOptions } = request;
     const labels = { method, route: routeOptions.url ?? 'none', status: String(reply.statusCode) };
     requests.observe(labels, reply.elapsedTime / 1000);
     done();
   });
-  const gauges = { ...clusterGauges(registers), redis: redisGauges(registry) };
   app.get('/metrics', { schema: { hide: true } }, async (_request, reply) => {
     await look(world, gauges);
     return reply.type(registry.contentType).send(await registry.metrics());
   });
+}
+
+export function coordinatorMetrics() {
+  const registry = serviceRegistry();
+  const registers = [registry];
+  const requests = new Histogram({
+    name: `${METRICS_PREFIX}http_request_seconds`,
+    help: 'Time that requests took, by route',
+    labelNames: ['method', 'route', 'status'] as const,
+    buckets: BUCKETS,
+    registers,
+  });
+  return { registry, requests, gauges: { ...clusterGauges(registers), redis: redisGauges(registry) } };
 }
 
 function clusterGauges(registers: Registry[]) {

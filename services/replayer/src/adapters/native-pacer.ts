@@ -104,6 +104,18 @@ export function openNativePacer(link: NativeLink, pacing: PacingOptions = plainP
       const longest = stat(STAT.latenessMax);
       return shares.map((share) => quantile(native, buckets, Math.ceil(share * samples), longest));
     },
+    latenessSpread(bounds) {
+      const buckets = new BigInt64Array(HISTOGRAM_BUCKETS);
+      const samples = native.histogram(handle, buckets);
+      native.stats(handle, stats);
+      let [bucket, seen] = [0, 0];
+      const upTo = bounds.map((bound) => {
+        for (; bucket < HISTOGRAM_BUCKETS && native.histogramUpperBound(bucket) <= bound; bucket += 1)
+          seen += Number(buckets[bucket]);
+        return seen;
+      });
+      return { count: samples, upTo, sum: count(STAT.latenessSum) };
+    },
     departureQuantiles(shares) {
       const buckets = new BigInt64Array(HISTOGRAM_BUCKETS);
       const samples = native.departures(handle, buckets);

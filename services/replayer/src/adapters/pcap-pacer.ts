@@ -8,7 +8,7 @@ import { Failure, errnoOf, reasonOf } from '@capfleet/shared/errors/failure';
 import { largestFrame } from '../frame-limit.ts';
 import type { InterfaceFacts } from '../native/binding.ts';
 import { plainPacing, type PacingOptions } from '../pacing-options.ts';
-import type { Pacer, PacerCounts } from '../ports/pacer.ts';
+import type { Pacer, LatenessSpread, PacerCounts } from '../ports/pacer.ts';
 import { RingReader } from '../ring-reader.ts';
 import { Slew, type Course } from '../slew.ts';
 import { requireNative } from './native-pacer.ts';
@@ -88,6 +88,9 @@ class PcapPacer implements Pacer {
   #sentBytes = 0;
   #starved = 0;
   #latest = 0;
+  #lateSum = 0;
+  /** Frames by the bits of their lateness in ns: below 1, 2, 4, … */
+  readonly #lateBits = new Float64Array(33);
   #first: { readonly due: number; readonly sent: number } | null = null;
   #last = { due: 0, sent: 0 };
   #t0 = 0n;
@@ -216,6 +219,13 @@ class PcapPacer implements Pacer {
     });
   }
 
+  latenessSpread(bounds: readonly number[]): LatenessSpread {
+    const upTo = bounds.map((bound) =>
+      this.#lateBits.reduce((seen, count, bits) => (2 ** bits - 1 <= bound ? seen + count : seen), 0),
+    );
+    return { count: this.#sent, upTo, sum: this.#lateSum };
+  }
+
   departureQuantiles(): null {
     return null;
   }
@@ -315,6 +325,9 @@ class PcapPacer implements Pacer {
     this.#sentBytes += length;
     const late = Math.max(0, sent - due);
     this.#latest = Math.max(this.#latest, late);
+    this.#lateSum += late;
+    const bits = 32 - Math.clz32(Math.min(late, 2 ** 32 - 1));
+    this.#lateBits[bits] = (this.#lateBits[bits] ?? 0) + 1;
     // It counts from 1 on.
     this.#lateness.record(late + 1);
   }

@@ -43,6 +43,15 @@ export interface PacerCounts {
   readonly departures: { readonly asked: number; readonly taken: number };
 }
 
+/** How late sent frames were, for whoever adds up several plays. */
+export interface LatenessSpread {
+  readonly count: number;
+  /** Frames that were late by no more than each of the bounds that were asked for. */
+  readonly upTo: readonly number[];
+  /** Of all frames together, ns. */
+  readonly sum: number;
+}
+
 export interface Pacer {
   readonly memory: ArrayBuffer;
   /** Publishes all records below `head` (bytes ever written); returns the bytes ever consumed. */
@@ -72,7 +81,9 @@ export interface Pacer {
   counts(): PacerCounts;
   /** Lateness below which the given share (0 … 1) of all sent frames lie, ns; null where none was sent. */
   latenessQuantiles(shares: readonly number[]): Nanos[] | null;
-  /** The same of the times at which packets left by the kernel's word; null where it told none. */
+  /** @param bounds ns, rising; a frame near one may count as above it, by the width of the pacer's own buckets */
+  latenessSpread(bounds: readonly number[]): LatenessSpread;
+  /** Quantiles of the times at which packets left by the kernel's word; null where it told none. */
   departureQuantiles(shares: readonly number[]): Nanos[] | null;
   close(): void;
 }

@@ -12,6 +12,7 @@ import { CreateBucketCommand, HeadBucketCommand, PutObjectCommand, S3Client } fr
 import { makeSyntheticSet } from '../../test/support/synthetic-set.ts';
 
 const BUCKET = 'captures';
+const SUFFIX = '.pcap.gz';
 const SENSORS = ['a', 'b'];
 const RECEIVED = '/received';
 const PCAP_HEADER = 24;
@@ -32,7 +33,7 @@ async function play(): Promise<number> {
   await s3.send(new HeadBucketCommand({ Bucket: BUCKET })).catch(async () => {
     await s3.send(new CreateBucketCommand({ Bucket: BUCKET }));
   });
-  const names = (await readdir(folder)).filter((name) => name.endsWith('.pcap'));
+  const names = (await readdir(folder)).filter((name) => name.endsWith(SUFFIX));
   for (const name of names) {
     const Body = await readFile(join(folder, name));
     await s3.send(new PutObjectCommand({ Bucket: BUCKET, Key: `try/${name}`, Body }));
@@ -40,7 +41,7 @@ async function play(): Promise<number> {
   say(`${String(names.length)} captures with ${String(packets)} packets in s3://${BUCKET}/try`);
 
   const dump = join(folder, 'try.json');
-  const source = ['--source', `s3://${BUCKET}/try`, '--file-suffix', '.pcap', '--fresh'];
+  const source = ['--source', `s3://${BUCKET}/try`, '--file-suffix', SUFFIX];
   const mapped = await capfleet(['map', ...source, '--set', 'try', '--dump-json', dump]);
   if (mapped !== 0) return mapped;
   const before = await Promise.all(SENSORS.map(receivedBy));

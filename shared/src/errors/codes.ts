@@ -354,6 +354,10 @@ export const errorTable = {
     'cannot reach Redis at {url}: {reason}',
     'check --redis and that the server runs',
   ),
+  'redis-forbidden': failed(
+    'the user that was given for Redis may not do what is needed: {reason}',
+    'give it the rights of its role, as in deploy/redis/users.acl',
+  ),
   'redis-refused': failed(
     'Redis takes no more: {reason}',
     'give it memory (maxmemory), or find out what fills it',

@@ -54,7 +54,8 @@ export class Failure extends Error {
 /** Any thrown value as a Failure; what is none becomes `internal` with the value as cause. */
 export function asFailure(thrown: unknown): Failure {
   if (thrown instanceof Failure) return thrown;
-  return new Failure('internal', { reason: reasonOf(thrown) }, { cause: thrown });
+  const reason = reasonOf(thrown);
+  return new Failure(reason.startsWith('NOPERM') ? 'redis-forbidden' : 'internal', { reason }, { cause: thrown });
 }
 
 /** The short reason of a thrown value: its message, or its errno name where the message is empty. */

@@ -5,6 +5,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { checkReachable } from '@capfleet/shared/redis/connect';
 import { tempDir, type AfterHook } from './temp-dir.ts';
@@ -23,14 +24,22 @@ export interface RedisServer {
 export interface RedisServerOptions {
   /** Keep every write in an append-only file, so that nothing is lost even by `kill`. */
   appendOnly?: boolean;
+  /** Listens on a port of this host instead, for who has the password. */
+  password?: string;
 }
 
 export async function startRedis(t: AfterHook, options: RedisServerOptions = {}): Promise<RedisServer> {
   const folder = await tempDir(t);
   const socket = join(folder, 'redis.sock');
-  const url = `unix:${socket}`;
+  const port = options.password === undefined ? 0 : await freePort();
+  const url =
+    options.password === undefined
+      ? `unix:${socket}`
+      : `redis://:${encodeURIComponent(options.password)}@127.0.0.1:${port}`;
   const settings = {
-    port: '0',
+    port: String(port),
+    bind: '127.0.0.1',
+    ...(options.password !== undefined && { requirepass: options.password }),
     unixsocket: socket,
     dir: folder,
     save: '',
@@ -66,4 +75,12 @@ export async function startRedis(t: AfterHook, options: RedisServerOptions = {})
   t.after(() => end('SIGKILL'));
   await start();
   return { url, start, stop: () => end('SIGTERM'), kill: () => end('SIGKILL') };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await new Promise((done) => server.close(done));
+  return port;
 }

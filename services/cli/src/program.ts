@@ -2,11 +2,20 @@
 import { Command, CommanderError } from 'commander';
 import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
 import { asFailure } from '@capfleet/shared/errors/failure';
+import { redactUrl } from '@capfleet/shared/redis/connect';
 import { exampleConfigCommand } from './commands/example-config.ts';
 import { addSources, type Environment } from './option-sources.ts';
 import { showFailure } from './show/failure.ts';
 import { printable } from './show/text.ts';
 import type { World } from './world.ts';
+
+/** The parser of the command line repeats what it refuses, also a URL. */
+function withoutPasswords(text: string): string {
+  return text.replace(
+    /(option '--(?:redis|coordinator|s3-endpoint) [^']*' argument ')(.*?)(' is invalid)/s,
+    (_whole, before: string, url: string, after: string) => before + redactUrl(url) + after,
+  );
+}
 
 type Run = (action: (world: World) => Promise<ExitCode>) => Promise<void>;
 
@@ -57,7 +66,7 @@ export async function runProgram(argv: readonly string[], world: World): Promise
   };
   const output = {
     writeOut: (text: string) => world.stdout.write(text),
-    writeErr: (text: string) => world.stderr.write(text),
+    writeErr: (text: string) => world.stderr.write(withoutPasswords(text)),
   };
   const program = new Command('capfleet')
     .description(

@@ -5,7 +5,7 @@ import { pathPattern, type PathPattern } from '@capfleet/shared/source/path-patt
 import { SLOWEST_RATE, SMALLEST_MTU } from '@capfleet/shared/dataset/replay-plan';
 import type { RootMove } from '@capfleet/shared/dataset/roots';
 import { Failure } from '@capfleet/shared/errors/failure';
-import { isRedisUrl } from '@capfleet/shared/redis/connect';
+import { isRedisUrl, redactUrl } from '@capfleet/shared/redis/connect';
 import { logLevels } from '@capfleet/shared/log/logger';
 import type { ListenAddress } from '@capfleet/shared/service/listen';
 import { defaultS3Options, type S3Options } from '@capfleet/shared/source/s3/s3-options';
@@ -132,7 +132,7 @@ export function parseRoots(text: string, before: readonly RootMove[] | undefined
 export function parseRedis(text: string): string {
   if (!isRedisUrl(text)) {
     throw new InvalidArgumentError(
-      `"${text}" is no Redis URL such as redis://host:6379 or unix:/run/redis.sock.`,
+      `"${redactUrl(text)}" is no Redis URL such as redis://host:6379 or unix:/run/redis.sock.`,
     );
   }
   return text;
@@ -151,7 +151,7 @@ export function parseListen(text: string): ListenAddress {
 function parseCoordinator(text: string): string {
   const url = URL.parse(text);
   if (!url || !/^https?:$/.test(url.protocol) || url.username !== '' || url.search !== '')
-    throw new InvalidArgumentError(`"${text}" is no URL such as http://127.0.0.1:8470.`);
+    throw new InvalidArgumentError(`"${redactUrl(text)}" is no URL such as http://127.0.0.1:8470.`);
   return url.href.replace(/\/+$/, '');
 }
 
@@ -298,7 +298,7 @@ function parseEndpoint(text: string): string {
   const url = URL.parse(text);
   if (!url || !/^https?:$/.test(url.protocol)) {
     throw new InvalidArgumentError(
-      `"${text}" is no URL such as https://s3.example.org or http://minio:9000.`,
+      `"${redactUrl(text)}" is no URL such as https://s3.example.org or http://minio:9000.`,
     );
   }
   return text;

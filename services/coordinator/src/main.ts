@@ -3,8 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MapRecord } from '@capfleet/shared/contract/map-record';
 import { createLogger, type Logger, type LogLevel } from '@capfleet/shared/log/logger';
+import { secretsOfAws } from '@capfleet/shared/log/scrub';
 import { untilTold } from '@capfleet/shared/process/lifetime';
-import { redactUrl } from '@capfleet/shared/redis/connect';
+import { redactUrl, secretsOfUrl } from '@capfleet/shared/redis/connect';
 import { redisHealth } from '@capfleet/shared/redis/health';
 import { listenOn, type ListenAddress } from '@capfleet/shared/service/listen';
 import type { S3Options } from '@capfleet/shared/source/s3/s3-options';
@@ -40,7 +41,9 @@ export interface CoordinatorProcessOptions {
 export async function runCoordinator(options: CoordinatorProcessOptions): Promise<void> {
   const told = untilTold();
   const { redis, listen, token, version } = options;
-  const log = createLogger('coordinator', options.logLevel);
+  const log = createLogger('coordinator', options.logLevel, {
+    secrets: [token, ...secretsOfUrl(redis), ...secretsOfAws(process.env)],
+  });
   const closing = new AbortController();
   const runs = redisRunWorld(redis, log);
   const health = redisHealth(redis, 'coordinator', log);

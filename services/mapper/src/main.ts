@@ -1,7 +1,9 @@
 // The mapper as a process: runs until it is told to end, or until the parent that started it is gone.
 import { Failure } from '@capfleet/shared/errors/failure';
 import { createLogger, type Logger, type LogLevel } from '@capfleet/shared/log/logger';
+import { secretsOfAws } from '@capfleet/shared/log/scrub';
 import { untilTold } from '@capfleet/shared/process/lifetime';
+import { secretsOfUrl } from '@capfleet/shared/redis/connect';
 import type { ListenAddress } from '@capfleet/shared/service/listen';
 import type { ServedWorker } from '@capfleet/shared/service/worker-http';
 import type { WatchS3 } from '@capfleet/shared/source/s3/s3-connection';
@@ -29,7 +31,9 @@ export interface MapperProcessOptions {
 /** @throws Failure `listen-failed` */
 export async function runMapper(options: MapperProcessOptions): Promise<void> {
   const told = untilTold(options.graceMs + CLOSE_MS);
-  const log = createLogger('mapper', options.logLevel);
+  const log = createLogger('mapper', options.logLevel, {
+    secrets: [...secretsOfUrl(options.redis), ...secretsOfAws(process.env)],
+  });
   let mapper: Mapper | undefined;
   const check = async (): Promise<void> => {
     if (!mapper) throw new Failure('service-unready', { service: 'mapper', state: 'starting' });

@@ -4,7 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { HEARTBEAT_EXPIRES_MS } from '@capfleet/shared/contract/agent-messages';
 import { Failure } from '@capfleet/shared/errors/failure';
 import { createLogger, type Logger, type LogLevel } from '@capfleet/shared/log/logger';
+import { secretsOfAws } from '@capfleet/shared/log/scrub';
 import { untilTold } from '@capfleet/shared/process/lifetime';
+import { secretsOfUrl } from '@capfleet/shared/redis/connect';
 import type { ListenAddress } from '@capfleet/shared/service/listen';
 import type { ServedWorker } from '@capfleet/shared/service/worker-http';
 import type { S3Options } from '@capfleet/shared/source/s3/s3-options';
@@ -44,7 +46,10 @@ export interface ReplayerProcessOptions {
 /** @throws Failure `native-missing`, `sensor-taken`, `listen-failed` */
 export async function runReplayer(options: ReplayerProcessOptions): Promise<void> {
   const told = untilTold();
-  const log = createLogger('replayer', options.logLevel);
+  const log = createLogger('replayer', options.logLevel, {
+    secrets: [...secretsOfUrl(options.redis), ...secretsOfAws(process.env)],
+    about: { sensor: options.sensor },
+  });
   const native = requireNative();
   const systemClock = nativeSystemClock(native);
   const monotonicNow = (): Nanos => native.monotonicNow();

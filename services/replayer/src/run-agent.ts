@@ -423,7 +423,7 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
   await channel.onPlan((job) => {
     handle({ type: 'plan', job });
   });
-  log.info({ sensor, interface: link.interface }, 'replayer ready');
+  log.info({ interface: link.interface }, 'replayer ready');
 
   return {
     replaced,

@@ -62,9 +62,15 @@ export function isRedisUrl(url: string): boolean {
   }
 }
 
-/** The URL without its password, for logs and errors. */
+/** The URL without its password, for logs and errors; also a text that was to be one. */
 export function redactUrl(url: string): string {
-  return url.replace(/(:\/\/[^:@/]*):[^@/]*@/, '$1:***@');
+  return url.startsWith('unix:') ? url : url.replace(/^(\w*:?\/*[^:@]*:).*@/s, '$1***@');
+}
+
+/** What must not be told of the URL. */
+export function secretsOfUrl(url: string): string[] {
+  const password = URL.parse(url)?.password ?? '';
+  return password === '' ? [] : [password, optionsOf(url).password ?? ''];
 }
 
 /**

@@ -72,6 +72,17 @@ describe('capfleet', { concurrency: 2 }, () => {
     assert.ok(!stdout.includes('\u001b'));
   });
 
+  test('writes its log as text on a terminal, in colour unless that is not wanted', { skip }, async (t) => {
+    const place = await makeMapPlace(t, { 'a.pcap.gz': stamps(0, 3, 10) });
+    const args = ['map', '--dir-src', place.captures, '--dump-json', place.dump, '--log-level', 'info'];
+    const coloured = await onTerminal([...args, '--fresh']);
+    assert.doesNotMatch(coloured.stdout, /\{"level"/);
+    assert.match(coloured.stdout, COLOUR);
+    assert.match(coloured.stdout, /mapper: mapped/);
+    const plain = await onTerminal([...args, '--fresh'], { NO_COLOR: '1' });
+    assert.match(plain.stdout, /INFO: mapper: mapped/);
+  });
+
   test('writes its log as one JSON object a line on standard error', async (t) => {
     const place = await makeMapPlace(t, { 'a.pcap.gz': stamps(0, 3, 10) });
     const { stdout, stderr } = await runMap(place, ['--log-level', 'info', '--json'], ownProcess);

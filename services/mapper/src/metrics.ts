@@ -45,7 +45,7 @@ export function mapperMetrics(): MapperMetrics {
   const requests = counter('s3_requests_total', 'Requests to S3, each attempt', 'operation');
   const errors = counter(
     's3_errors_total',
-    'Requests to S3 that failed, by HTTP status or errno',
+    'Requests to S3 that failed, by HTTP status or the name of what broke',
     'operation',
     'reason',
   );

@@ -51,7 +51,15 @@ function plainError(error: unknown): unknown {
 function prettyStream(): DestinationStream {
   const require = createRequire(import.meta.url);
   const { build } = require('pino-pretty') as typeof PinoPretty;
-  return build({ destination: 2, sync: true, ignore: 'pid,service', messageFormat: '{service}: {msg}' });
+  return build({
+    destination: 2,
+    sync: true,
+    // It would judge by standard output.
+    colorize: process.stderr.hasColors(),
+    ignore: 'pid,service',
+    messageFormat: '{service}: {msg}',
+    singleLine: true,
+  });
 }
 
 /** Logs nothing: for libraries and tests that need a logger. */

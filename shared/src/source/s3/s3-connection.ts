@@ -13,7 +13,7 @@ export interface S3Connection {
   readonly client: S3Client;
 }
 
-/** Is told of each attempt at a request: GetObject, say, and null, or by what it failed: its HTTP status or errno. */
+/** Is told of each attempt at a request: GetObject, say, and null, or by what it failed: its HTTP status, or the name of what broke. */
 export type WatchS3 = (operation: string, failure: string | null) => void;
 
 /** @param maxAttempts that the SDK makes at one request */

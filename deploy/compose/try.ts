@@ -48,9 +48,13 @@ async function play(): Promise<number> {
   const replay = ['replay', '--dump-json', dump, '--sensors', SENSORS.join(',')];
   const played = await capfleet(replay);
   if (played !== 0 && played !== 4) return played;
-  const slices = await Promise.all(SENSORS.map((sensor, index) => cutFrom(sensor, before[index] ?? 0)));
-  const verify = ['verify', '--source', dump, '--sensors', SENSORS.join(','), '--received', ...slices];
-  return (await capfleet(verify)) || played;
+  const failed = [played];
+  for (const [index, sensor] of SENSORS.entries()) {
+    const received = await cutFrom(sensor, before[index] ?? 0);
+    const share = ['--sensors', SENSORS.join(','), '--sensor', sensor, '--received', received];
+    failed.push(await capfleet(['verify', '--source', dump, ...share]));
+  }
+  return Math.max(...failed);
 }
 
 function say(text: string): void {

@@ -1,15 +1,18 @@
 // The coordinator's token: from a file or from the environment, never from the command line, which every user of the
 // host can read.
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { Failure, reasonOf } from '@capfleet/shared/errors/failure';
+import { printable } from './show/text.ts';
 import type { World } from './world.ts';
 
 const SHORTEST = 16;
+/** Rights of the group and of all others. */
+const OTHERS = 0o077;
 
 /** @throws Failure `token-missing`, `token-unusable` */
 export async function tokenOf(
   { tokenFile }: { readonly tokenFile?: string },
-  { environment }: Pick<World, 'environment'>,
+  { environment, stderr }: Pick<World, 'environment' | 'stderr'>,
 ): Promise<string> {
   const place = tokenFile ?? 'CAPFLEET_TOKEN';
   const unusable = (reason: string, cause?: unknown): Failure =>
@@ -24,5 +27,15 @@ export async function tokenOf(
   if (given === '' && tokenFile === undefined) throw new Failure('token-missing');
   if (given.length < SHORTEST) throw unusable(`it has fewer than ${String(SHORTEST)} characters`);
   if (!/^[\x21-\x7e]+$/.test(given)) throw unusable('it has other characters than printable ASCII');
+  if (tokenFile !== undefined && (await isOpenToOthers(tokenFile)))
+    stderr.write(
+      `capfleet: others on this host may use the token in ${printable(tokenFile)}; keep it to yourself: chmod 600 ${printable(tokenFile)}\n`,
+    );
   return given;
+}
+
+/** Of what is no file, such as the pipe of a shell, the rights say little. */
+async function isOpenToOthers(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => null);
+  return found !== null && found.isFile() && (found.mode & OTHERS) !== 0;
 }

@@ -24,7 +24,8 @@ interface CommandOptions extends CommonOptions, S3CommandOptions {
 }
 
 const examples = `Examples:
-  capfleet coordinator --redis redis://queue:6379 --token-file token   (made by: openssl rand -hex 32 > token)
+  openssl rand -hex 32 > token && chmod 600 token
+  capfleet coordinator --redis redis://queue:6379 --token-file token
   CAPFLEET_TOKEN=… capfleet coordinator --redis redis://queue:6379 --listen 0.0.0.0:8470
 
 Several of them over one Redis share the runs; one that is stopped or killed leaves its runs to the others, or to itself

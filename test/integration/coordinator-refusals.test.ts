@@ -88,6 +88,17 @@ describe('the API refuses', () => {
       /"tomorrow" is no time/,
     ],
     [
+      'a start that is past',
+      '/v1/runs',
+      sending('POST', {
+        plan: planDocument([sensorPlan('a')], 'map.json'),
+        settings: { startAt: '2024-01-01T00:00:00Z' },
+      }),
+      422,
+      'start-past',
+      /2024-01-01T00:00:00/,
+    ],
+    [
       'a plan for one sensor twice',
       '/v1/runs',
       sending('POST', { plan: planDocument([sensorPlan('a'), sensorPlan('a')], 'map.json') }),

@@ -314,14 +314,14 @@ describe('a sensor', { concurrency: 4 }, () => {
     });
   });
 
-  test('starts at the instant that was asked for, or is told that it is too soon', async (t) => {
+  test('starts at the instant that was asked for, or is told that it is past', async (t) => {
     await startAgent(t, 'punctual');
     const inTime = new Date(Date.now() + 9000).toISOString();
     const report = playedReport(await replayOn('punctual', '--start-at', inTime));
     assert.equal(report.start, inTime.replace('Z', '000000Z'));
     const refused = await replayOn('punctual', '--start-at', inTime);
     assert.equal(refused.code, 1);
-    assert.match(refused.stdout, /the start 20\S+Z cannot be met: all sensors were ready at 20\S+Z/);
+    assert.match(refused.stderr, /the start 20\S+Z is past: it is 20\S+Z/);
   });
 
   test('that is told to end while it plays stops, and its report comes', async (t) => {

@@ -231,6 +231,10 @@ export const errorTable = {
     'sensor {sensor} did not acknowledge the start in time; the run is cancelled everywhere',
     'raise --lead',
   ),
+  'start-past': failed(
+    'the start {start} is past: it is {now}',
+    'give a later --start-at, with time for every sensor to prepare',
+  ),
   'start-too-soon': failed(
     'the start {start} cannot be met: all sensors were ready at {now}, and a start needs {lead} to reach them',
     'give a later --start-at, or a shorter --lead where the network allows it',

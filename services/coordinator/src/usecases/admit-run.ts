@@ -3,8 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { HEARTBEAT_MS, RUN_HOLD_MS, type Registration } from '@capfleet/shared/contract/agent-messages';
 import type { RunRecord } from '@capfleet/shared/contract/run-record';
 import { Failure } from '@capfleet/shared/errors/failure';
+import { checkStartAhead } from '../domain/start-time.ts';
 import type { SensorChannel } from '../ports/sensor-channel.ts';
-import type { RunWatch, RunWorld } from './run-request.ts';
+import { wallClock, type RunWatch, type RunWorld } from './run-request.ts';
 
 const REGISTRATION_PAUSE_MS = 100;
 const BUSY_PAUSE_MS = 250;
@@ -12,7 +13,8 @@ const BUSY_PAUSE_MS = 250;
 /**
  * Waits until all sensors are registered, and takes the run and them: two runs never have one sensor.
  * @returns what they said of themselves last
- * @throws Failure `sensor-unknown`; `sensor-busy` where another run has one and its end is not waited for; `run-taken`
+ * @throws Failure `sensor-unknown`; `sensor-busy` where another run has one and its end is not waited for; `run-taken`;
+ * `start-past` where the start that was asked for has passed meanwhile
  */
 export async function gather(
   world: RunWorld,
@@ -21,6 +23,8 @@ export async function gather(
 ): Promise<Map<string, Registration>> {
   await waitForSensors(world.channel, record, watch);
   await holdSensors(world, record, watch);
+  const startAt = record.startAt === null ? null : BigInt(record.startAt);
+  checkStartAhead({ startAt, clock: record.clock }, await world.channel.now(), wallClock());
   return world.channel.registrations(record.sensors);
 }
 

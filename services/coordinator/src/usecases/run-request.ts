@@ -2,8 +2,9 @@
 import { MESSAGE_VERSION } from '@capfleet/shared/contract/agent-messages';
 import type { ClockWish } from '@capfleet/shared/contract/reference-clock';
 import type { SensorPlan } from '@capfleet/shared/dataset/replay-plan';
-import type { Nanos } from '@capfleet/shared/time/nanos';
+import { MILLISECOND, type Nanos } from '@capfleet/shared/time/nanos';
 import type { RunState } from '../domain/run-state.ts';
+import { checkStartAhead } from '../domain/start-time.ts';
 import type { KeptRun, RunStore } from '../ports/run-store.ts';
 import type { SensorChannel } from '../ports/sensor-channel.ts';
 
@@ -42,10 +43,14 @@ export interface RunSettings {
 
 export interface RunRequest extends RunSettings, RunWatch {}
 
-/** A run that nobody has begun, asked for at that instant of the reference clock. */
+/**
+ * A run that nobody has begun, asked for at that instant of the Redis clock.
+ * @throws Failure `start-past`
+ */
 export function newRun(settings: RunSettings, created: Nanos): KeptRun {
   const { run, plans, lead, startAt, clock, maxClockBound } = settings;
   const { sensorTimeoutMs, prepareTimeoutMs, whenBusy, orphanTimeoutMs, rejoinMs } = settings;
+  checkStartAhead({ startAt, clock }, created, wallClock());
   return {
     plans,
     record: {
@@ -65,4 +70,9 @@ export function newRun(settings: RunSettings, created: Nanos): KeptRun {
       rejoinMs,
     },
   };
+}
+
+/** Now by the system clock of this host. */
+export function wallClock(): Nanos {
+  return BigInt(Date.now()) * MILLISECOND;
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decideStart } from '@capfleet/coordinator/domain/start-time';
+import { checkStartAhead, decideStart } from '@capfleet/coordinator/domain/start-time';
+import type { Failure } from '@capfleet/shared/errors/failure';
 
 const now = 1_700_000_000_000_000_000n;
 const lead = 2_000_000_000n;
@@ -49,4 +50,34 @@ test('a start that was asked for is taken where the lead allows it, and refused 
       lead: '2 s',
     },
   });
+});
+
+test('a start that is past is refused as such, and a shorter lead is not advised', () => {
+  const asked = (startAt: bigint): bigint =>
+    decideStart({ now, lead, startAt, maxClockBound: 1n, bounds: new Map() });
+  for (const startAt of [now, now - 1n, 0n]) {
+    assert.throws(
+      () => asked(startAt),
+      ({ code, hint }: Failure) => code === 'start-past' && !hint.includes('--lead'),
+    );
+  }
+});
+
+test('before a clock is chosen, a start is past where no clock that it may be by is before it', () => {
+  const refuses = (startAt: bigint | null, clock: 'auto' | 'redis' | 'system', wall: bigint): boolean => {
+    try {
+      checkStartAhead({ startAt, clock }, now, wall);
+      return false;
+    } catch (thrown) {
+      return (thrown as Failure).code === 'start-past';
+    }
+  };
+  const wallBehind = now - 3_600_000_000_000n;
+  assert.equal(refuses(now - 1n, 'auto', now), true);
+  assert.equal(refuses(now + 1n, 'auto', now), false);
+  assert.equal(refuses(null, 'auto', now), false);
+  assert.equal(refuses(now - 1n, 'auto', wallBehind), false);
+  assert.equal(refuses(now - 1n, 'system', wallBehind), false);
+  assert.equal(refuses(now - 1n, 'redis', wallBehind), true);
+  assert.equal(refuses(wallBehind, 'auto', wallBehind), true);
 });

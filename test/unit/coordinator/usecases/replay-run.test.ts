@@ -177,3 +177,23 @@ test('what a sensor said is let go, however long the run', async () => {
   await replayRun(worldOf(next), request);
   assert.ok(left >= 0 && left < 10, `${String(left)} of ${String(said.length)} are still held`);
 });
+
+test('a start that is past is refused before anything is handed out, also where it passes meanwhile', async () => {
+  let handedOut = 0;
+  const prepare = (): Promise<void> => {
+    handedOut += 1;
+    return Promise.resolve();
+  };
+  const played = (startAt: number, channel: Partial<SensorChannel> = {}): Promise<unknown> =>
+    replayRun(
+      worldOf(() => [], { prepare, ...channel }),
+      { ...request, startAt: BigInt(startAt) * 1_000_000n },
+    );
+  await assert.rejects(played(Date.now() - 1000), { code: 'start-past' });
+  const registrations = async (): Promise<Map<string, Registration>> => {
+    await sleep(300);
+    return new Map([['one', registration]]);
+  };
+  await assert.rejects(played(Date.now() + 200, { registrations }), { code: 'start-past' });
+  assert.equal(handedOut, 0);
+});

@@ -212,6 +212,10 @@ export const runSummarySchema = z.object({
   sensors: z.array(z.string()),
   /** `orphaned`: no coordinator carries it through at present. */
   state: z.enum(['under way', 'orphaned', 'done', 'stopped', 'cancelled', 'failed']),
+  /** Where one that is under way is; null of others. */
+  phase: runViewSchema.shape.phase.nullable(),
+  /** RFC 3339 on the reference clock, of one that is under way; null until it is decided. */
+  start: runViewSchema.shape.start,
   /** Whether the report's verdict does; null while there is no report. */
   holds: z.boolean().nullable(),
 });

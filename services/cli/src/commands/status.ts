@@ -11,6 +11,7 @@ import { checkReachable } from '@capfleet/shared/redis/connect';
 import { formatDuration } from '@capfleet/shared/time/nanos';
 import { coordinatorClient } from '../coordinator-client.ts';
 import { addOwnerOptions, checkOwner, jsonOption, logLevelOption, type OwnerOptions } from '../settings.ts';
+import { phaseText } from '../show/start-wait.ts';
 import { formatCount, formatTable, printable } from '../show/text.ts';
 import { tokenOf } from '../token.ts';
 import type { CommonOptions, World } from '../world.ts';
@@ -71,11 +72,12 @@ function showStatus({ sensors, runs }: Status, flag: string): string {
     clock === null ? 'clock not measured' : `clock ± ${formatDuration(BigInt(clock.bound))}`,
     busyWith === null ? 'idle' : `run ${busyWith}`,
   ]);
-  const runRows = runs.map(({ run, created, sensors: names, state, holds }) => [
+  const runRows = runs.map(({ run, created, sensors: names, state, phase, start, holds }) => [
     `  ${run}`,
     created,
     formatCount(names.length, 'sensor'),
-    state + (holds === null ? '' : holds ? ', the verdict holds' : ', the verdict does not hold'),
+    (phase === null ? state : phaseText({ phase, start })) +
+      (holds === null ? '' : holds ? ', the verdict holds' : ', the verdict does not hold'),
   ]);
   const orphan = runs.find(({ state }) => state === 'orphaned');
   return [

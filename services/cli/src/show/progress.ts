@@ -1,7 +1,9 @@
-// Progress on stderr: a bar on a terminal, nothing elsewhere (the result and the log tell enough there).
+// Progress on stderr: a bar on a terminal, nothing elsewhere (the result and the log tell enough there) but that a start
+// is waited for.
 import { Presets, SingleBar } from 'cli-progress';
 import type { MapProgress } from '@capfleet/coordinator/usecases/map-progress';
 import { formatDuration } from '@capfleet/shared/time/nanos';
+import { isLongWait, startWait } from './start-wait.ts';
 import { formatBytes, formatCount } from './text.ts';
 import { totalsOf, type RunProgress } from './totals.ts';
 import type { Talk } from '../world.ts';
@@ -10,6 +12,8 @@ export interface ProgressBar<Progress> {
   update(progress: Progress): void;
   stop(): void;
 }
+
+const SECOND_MS = 1000;
 
 function barOn(stream: Talk, format: string): SingleBar {
   const looks = { hideCursor: true, clearOnComplete: true, barsize: 24, etaBuffer: 50 };
@@ -81,25 +85,47 @@ export function writeProgressBar(stream: Talk, packets: number): ProgressBar<num
 
 /** @param duration of the whole run on the wire, ns; 0 where it has no end */
 export function replayProgressBar(stream: Talk, duration: bigint): ProgressBar<RunProgress> {
-  if (!stream.isTTY) return { update: () => undefined, stop: () => undefined };
+  if (!stream.isTTY) return startLine(stream);
   const bar = barOn(
     stream,
     `{phase} {bar} {place}${duration > 0n ? ` of ${formatDuration(duration)}` : ''} | {sent} packets sent`,
   );
   bar.start(1000, 0, { phase: 'preparing', place: '0 ns', sent: '0' });
+  let last: RunProgress | null = null;
+  const draw = (): void => {
+    if (!last) return;
+    const { sent, position: place } = totalsOf(last);
+    const share = duration > 0n ? Number((place * 1000n) / duration) : 0;
+    bar.update(Math.min(share, 1000), {
+      phase: startWait(last) ?? last.phase,
+      place: formatDuration(place),
+      sent: formatCount(sent),
+    });
+  };
+  // Nothing else is heard while the start is waited for.
+  const clock = setInterval(draw, SECOND_MS);
   return {
     update(state) {
-      const { sent, position: place } = totalsOf(state);
-      const share = duration > 0n ? Number((place * 1000n) / duration) : 0;
-      bar.update(Math.min(share, 1000), {
-        phase: state.phase,
-        place: formatDuration(place),
-        sent: formatCount(sent),
-      });
+      last = state;
+      draw();
     },
     stop() {
+      clearInterval(clock);
       bar.stop();
     },
+  };
+}
+
+/** One line, once, where the start is worth waiting for. */
+export function startLine(stream: NodeJS.WritableStream): ProgressBar<RunProgress> {
+  let isTold = false;
+  return {
+    update(state) {
+      if (isTold || !isLongWait(state)) return;
+      isTold = true;
+      stream.write(`capfleet: ${startWait(state) ?? ''}\n`);
+    },
+    stop: () => undefined,
   };
 }
 

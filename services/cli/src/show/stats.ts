@@ -1,6 +1,6 @@
 // Lines of statistics on stderr while a replay runs, one every so many seconds, of all sensors together.
 import { formatDuration } from '@capfleet/shared/time/nanos';
-import type { ProgressBar } from './progress.ts';
+import { startLine, type ProgressBar } from './progress.ts';
 import { formatBytes, formatCount } from './text.ts';
 import { nothingYet, totalsOf, type RunProgress, type Totals } from './totals.ts';
 
@@ -22,6 +22,7 @@ export function statsLine(phase: RunProgress['phase'], before: Totals, now: Tota
 
 /** In the place of a progress bar. */
 export function statsLines(stream: NodeJS.WritableStream, seconds: number): ProgressBar<RunProgress> {
+  const start = startLine(stream);
   let state: RunProgress | null = null;
   let before = nothingYet;
   let since = performance.now();
@@ -36,6 +37,7 @@ export function statsLines(stream: NodeJS.WritableStream, seconds: number): Prog
   return {
     update(next) {
       state = next;
+      start.update(next);
     },
     stop() {
       clearInterval(timer);

@@ -4,6 +4,8 @@ import type { RunView } from '@capfleet/shared/contract/run-view';
 /** Of a run that is carried through here, or is watched. */
 export interface RunProgress {
   readonly phase: RunView['phase'];
+  /** RFC 3339, or ns on the reference clock; null until it is decided. */
+  readonly start: string | bigint | null;
   readonly sensors: {
     values(): Iterable<{
       readonly progress:

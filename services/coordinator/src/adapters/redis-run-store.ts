@@ -16,7 +16,7 @@ import {
   toSensorsKey,
 } from '@capfleet/shared/contract/keys';
 import { runRecordSchema, type RunRecord } from '@capfleet/shared/contract/run-record';
-import { outcomeOf, runOutcomeSchema, runViewSchema } from '@capfleet/shared/contract/run-view';
+import { outcomeOf, runOutcomeSchema, runViewSchema, type RunView } from '@capfleet/shared/contract/run-view';
 import { sensorPlanSchema } from '@capfleet/shared/dataset/replay-plan';
 import { Failure } from '@capfleet/shared/errors/failure';
 import type { Logger } from '@capfleet/shared/log/logger';
@@ -43,16 +43,28 @@ export function redisRunStore(redis: string, holder: string, log: Logger): RunSt
   const recordOf = (text: string | null): RunRecord | null =>
     runRecordSchema.safeParse(parseEntry(text)).data ?? null;
 
+  async function viewOf(run: string): Promise<RunView | null> {
+    return runViewSchema.safeParse(parseEntry(await client.get(runViewKey(run)))).data ?? null;
+  }
+
   async function listed(ids: readonly string[]): Promise<RunListing[]> {
     if (ids.length === 0) return [];
     const [records, owners, outcomes] = await Promise.all(
       [runKey, runOwnerKey, runOutcomeKey].map((key) => client.mget(ids.map(key))),
     );
-    return ids.flatMap((_, index) => {
+    const listings = ids.flatMap((_, index) => {
       const record = recordOf(records?.[index] ?? null);
       const outcome = runOutcomeSchema.safeParse(parseEntry(outcomes?.[index])).data ?? null;
-      return record ? [{ record, isHeld: owners?.[index] != null, outcome }] : [];
+      return record ? [{ record, isHeld: owners?.[index] != null, outcome, view: null }] : [];
     });
+    // Those of runs that are over are many, and long.
+    return Promise.all(
+      listings.map(async (listing) =>
+        listing.isHeld && listing.outcome === null
+          ? { ...listing, view: await viewOf(listing.record.run) }
+          : listing,
+      ),
+    );
   }
 
   return {
@@ -130,9 +142,7 @@ export function redisRunStore(redis: string, holder: string, log: Logger): RunSt
       await client.set(runViewKey(view.run), JSON.stringify(view), 'EX', RUN_KEYS_TTL_SECONDS);
     },
 
-    async view(run) {
-      return runViewSchema.safeParse(parseEntry(await client.get(runViewKey(run)))).data ?? null;
-    },
+    view: viewOf,
 
     async list(most) {
       return listed(await client.zrevrange(runsKey, 0, most - 1));

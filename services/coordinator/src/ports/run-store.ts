@@ -25,6 +25,8 @@ export interface RunListing {
   readonly isHeld: boolean;
   /** Null while there is no report. */
   readonly outcome: RunOutcome | null;
+  /** Of one that is carried through; null also before there is something to be seen. */
+  readonly view: RunView | null;
 }
 
 export type Hold =

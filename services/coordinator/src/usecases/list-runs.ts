@@ -8,13 +8,16 @@ export async function listRuns(store: Pick<RunStore, 'list'>, most: number): Pro
   return (await store.list(most)).map(summarise);
 }
 
-export function summarise({ record, isHeld, outcome }: RunListing): RunSummary {
+export function summarise({ record, isHeld, outcome, view }: RunListing): RunSummary {
   const { run, created, sensors } = record;
+  const isUnderWay = isHeld && outcome === null;
   return {
     run,
     created: formatInstant(BigInt(created)),
     sensors,
     state: outcome?.outcome ?? (isHeld ? 'under way' : 'orphaned'),
+    phase: isUnderWay ? (view?.phase ?? 'waiting') : null,
+    start: isUnderWay ? (view?.start ?? null) : null,
     holds: outcome?.holds ?? null,
   };
 }

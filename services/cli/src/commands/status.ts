@@ -77,7 +77,7 @@ function showStatus({ sensors, runs }: Status, flag: string): string {
     created,
     formatCount(names.length, 'sensor'),
     (phase === null ? state : phaseText({ phase, start })) +
-      (holds === null ? '' : holds ? ', the verdict holds' : ', the verdict does not hold'),
+      verdictText(state, holds),
   ]);
   const orphan = runs.find(({ state }) => state === 'orphaned');
   return [
@@ -85,4 +85,10 @@ function showStatus({ sensors, runs }: Status, flag: string): string {
     `${formatCount(runs.length, 'run')} of the last day\n${formatTable(runRows)}`,
     orphan ? `\nnext: capfleet stop ${orphan.run} ${flag} URL\n` : '',
   ].join('');
+}
+
+/** Of what was stopped, perhaps before its first packet, only that it was not as it should be. */
+function verdictText(state: RunSummary['state'], holds: boolean | null): string {
+  if (holds === null || (holds && state === 'stopped')) return '';
+  return holds ? ', the verdict holds' : ', the verdict does not hold';
 }

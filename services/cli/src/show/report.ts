@@ -19,10 +19,13 @@ export function showReport(report: RunReport): string {
 
 function headline({ outcome, verdict, start, clock, totals }: RunReport): string {
   if (outcome === 'cancelled') return 'cancelled: nothing was sent\n';
+  const when = `start ${start ?? '-'}${clock ? `, by ${clockText(clock)}` : ''}\n`;
+  if (outcome === 'stopped' && totals.sent === 0)
+    return `stopped: nothing was sent, so that there is nothing to judge\n${when}`;
   const holds = verdict.holds ? 'the verdict holds' : 'the verdict does not hold';
   const refused = totals.read - totals.sent;
   const lost = refused === 0 ? '' : `, ${formatCount(refused)} not sent`;
-  return `${outcome}: ${formatCount(totals.sent)} of ${formatCount(totals.read, 'packet')} sent${lost} (${formatBytes(totals.sentBytes)}), ${holds}\nstart ${start ?? '-'}${clock ? `, by ${clockText(clock)}` : ''}\n`;
+  return `${outcome}: ${formatCount(totals.sent)} of ${formatCount(totals.read, 'packet')} sent${lost} (${formatBytes(totals.sentBytes)}), ${holds}\n${when}`;
 }
 
 const clockNames = { redis: 'the Redis clock', system: 'the system clock' };
@@ -119,9 +122,11 @@ function farEnds({ farEnds = [] }: RunReport): string {
 function findings({ verdict, sensors, error: refused }: RunReport): string {
   const lines = verdict.findings
     .filter(({ holds }) => !holds)
-    .map(
-      ({ sensor, check, text }) => `  ${sensor === null ? '' : `${sensor}: `}${check}: ${printable(text)}\n`,
-    );
+    .map(({ sensor, check, text }) => {
+      // Why a run was cancelled needs no name of a check, which would look like a sensor's.
+      const about = check === 'started' ? '' : `${sensor === null ? '' : `${sensor}: `}${check}: `;
+      return `  ${about}${printable(text)}\n`;
+    });
   if (refused) lines.push(`      ${printable(refused.hint)}\n`);
   for (const report of sensors) {
     const { sensor, result, error } = report;

@@ -5,7 +5,7 @@ import { showReport } from '@capfleet/cli/show/report';
 import type { ChosenClock } from '@capfleet/coordinator/domain/reference-clock';
 import { beginRun } from '@capfleet/coordinator/domain/run-state';
 import { reportRun } from '@capfleet/coordinator/domain/run-report';
-import type { ClockCourse } from '@capfleet/shared/contract/report';
+import { emptyAccounts, type Accounts, type ClockCourse } from '@capfleet/shared/contract/report';
 import { playResult, redisClock, sensorPlan } from '../../../support/play-results.ts';
 
 function shown(change: Partial<ClockCourse>, clock: ChosenClock | null = null, elsewhere = 0): string {
@@ -55,3 +55,26 @@ test('the clock of the start is told with the reason, and how well each sensor k
   const system = shown({}, { ...redisClock(), name: 'system', reason: 'asked for' });
   assert.match(system, /^start 1970-\S+Z, by the system clock: asked for$/m);
 });
+
+test('a run that was cancelled says why, without the name of a check', () => {
+  const cancelled = { ...beginRun(['a'], false), phase: 'ended', cancelled: 'sensor a is away' } as const;
+  assert.equal(
+    showReport(reportRun('run', cancelled, [sensorPlan('a')])),
+    'cancelled: nothing was sent\n\n  the run was cancelled: sensor a is away\n',
+  );
+});
+
+test('of a run that was stopped before its first packet no verdict is told', () => {
+  const result = playResult({ outcome: 'stopped', accounts: stoppedAtOnce(12_111) });
+  const state = beginRun(['a'], false);
+  const sensors = new Map([['a', { ...state.sensors.get('a')!, result }]]);
+  const stopped = { ...state, phase: 'ended', start: 0n, stopAsked: true, sensors } as const;
+  const text = showReport(reportRun('run', stopped, [sensorPlan('a')]));
+  assert.match(text, /^stopped: nothing was sent, so that there is nothing to judge\nstart 1970-/);
+  assert.doesNotMatch(text, /verdict/);
+});
+
+function stoppedAtOnce(packets: number): Accounts {
+  const none = emptyAccounts();
+  return { ...none, read: packets, refused: { ...none.refused, stopped: packets } };
+}

@@ -1,6 +1,7 @@
 // `capfleet plan`, and `capfleet replay --plan`: what is kept, what may be changed in it, and what is refused.
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { parse, stringify } from 'yaml';
@@ -133,7 +134,7 @@ describe('a plan', () => {
   });
 
   const changes: [string, (plan: PlanDocument) => unknown, RegExp][] = [
-    ['without a file', () => null, /no such file/],
+    ['without a file', () => null, /no such plan/],
     ['that is no YAML', () => '{ a', /is not a plan: .* at line 1, column \d+\n/],
     ['that is a list', () => [], /is not a plan: Invalid input: expected object, received array\n/],
     ['of nobody', (plan) => ({ ...plan, sensors: [] }), /is not a plan: sensors: /],
@@ -174,6 +175,20 @@ describe('a plan', () => {
       assert.match(stderr, said);
     });
   }
+
+  test('that is not there, or a folder, is refused by its name with the way out', async () => {
+    const missing = path('yaml');
+    for (const [plan, said] of [
+      [missing, `capfleet: no such plan: ${missing}`],
+      [tmpdir(), `capfleet: ${tmpdir()} is not a plan: it is a folder`],
+    ] as const) {
+      const { code, stderr } = await runCapfleet(['replay', '--plan', plan, '--out-interface', 'null']);
+      assert.equal(code, 1);
+      const [first, second] = stderr.split('\n');
+      assert.equal(first, said);
+      assert.match(second ?? '', /`capfleet plan`/);
+    }
+  });
 
   for (const [args, said] of [
     [['--dump-json', 'x.json', '--out-interface', 'null'], /--dump-json/],

@@ -4,7 +4,7 @@ import { Document, isNode, parse } from 'yaml';
 import { readWhole } from '@capfleet/shared/capture/byte-reader';
 import { plansOf, type PlanDocument } from '@capfleet/shared/dataset/plan-file';
 import { runDuration, type SensorPlan } from '@capfleet/shared/dataset/replay-plan';
-import { Failure, reasonOf } from '@capfleet/shared/errors/failure';
+import { errnoOf, Failure, reasonOf } from '@capfleet/shared/errors/failure';
 import type { Source } from '@capfleet/shared/source/source';
 import { formatDuration, formatInstant } from '@capfleet/shared/time/nanos';
 import { formatCount } from './show/text.ts';
@@ -28,12 +28,23 @@ export function planText(plan: PlanDocument, path: string): string {
   return document.toString({ lineWidth: 0 });
 }
 
-/** @throws Failure `plan-invalid`, `file-missing`, `file-forbidden`, `s3-…` */
+/** @throws Failure `plan-missing`, `plan-invalid`, `file-forbidden`, `s3-…` */
 export async function loadPlan(path: string, source: Source): Promise<SensorPlan[]> {
+  const text = await textOf(path, source).catch((thrown: unknown) => {
+    if (!(thrown instanceof Failure)) throw thrown;
+    if (thrown.code === 'file-missing') throw new Failure('plan-missing', { path }, { cause: thrown });
+    if (thrown.code !== 'read-failed') throw thrown;
+    const isFolder = errnoOf(thrown.cause) === 'EISDIR';
+    const reason = isFolder ? 'it is a folder' : String(thrown.fields['reason']);
+    throw new Failure('plan-invalid', { path, reason }, { cause: thrown });
+  });
+  return plansOf(parsed(text, path), path);
+}
+
+async function textOf(path: string, source: Source): Promise<string> {
   const file = await source.stat(path);
   if (file.size > MOST_BYTES) throw new Failure('plan-invalid', { path, reason: 'it is too long' });
-  const text = await readWhole(await source.open(file), file.size);
-  return plansOf(parsed(text.toString(), path), path);
+  return (await readWhole(await source.open(file), file.size)).toString();
 }
 
 function parsed(text: string, path: string): unknown {

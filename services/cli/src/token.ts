@@ -1,7 +1,7 @@
 // The coordinator's token: from a file or from the environment, never from the command line, which every user of the
 // host can read.
 import { readFile, stat } from 'node:fs/promises';
-import { Failure, reasonOf } from '@capfleet/shared/errors/failure';
+import { errnoOf, Failure, reasonOf } from '@capfleet/shared/errors/failure';
 import { printable } from './show/text.ts';
 import type { World } from './world.ts';
 
@@ -9,19 +9,18 @@ const SHORTEST = 16;
 /** Rights of the group and of all others. */
 const OTHERS = 0o077;
 
-/** @throws Failure `token-missing`, `token-unusable` */
+/** @throws Failure `token-missing`, `token-file`, `token-unusable` */
 export async function tokenOf(
   { tokenFile }: { readonly tokenFile?: string },
   { environment, stderr }: Pick<World, 'environment' | 'stderr'>,
 ): Promise<string> {
   const place = tokenFile ?? 'CAPFLEET_TOKEN';
-  const unusable = (reason: string, cause?: unknown): Failure =>
-    new Failure('token-unusable', { place, reason }, { cause });
+  const unusable = (reason: string): Failure => new Failure('token-unusable', { place, reason });
   const text =
     tokenFile === undefined
       ? environment['CAPFLEET_TOKEN']
       : await readFile(tokenFile, 'utf8').catch((error: unknown) => {
-          throw unusable(reasonOf(error), error);
+          throw unreadable(tokenFile, error);
         });
   const given = text?.trim() ?? '';
   if (given === '' && tokenFile === undefined) throw new Failure('token-missing');
@@ -32,6 +31,17 @@ export async function tokenOf(
       `capfleet: others on this host may use the token in ${printable(tokenFile)}; keep it to yourself: chmod 600 ${printable(tokenFile)}\n`,
     );
   return given;
+}
+
+function unreadable(tokenFile: string, error: unknown): Failure {
+  const reasons: Readonly<Record<string, string>> = {
+    ENOENT: 'there is no such file',
+    ENOTDIR: 'there is no such file',
+    EISDIR: 'it is a folder',
+    EACCES: 'this user may not read it',
+  };
+  const reason = reasons[errnoOf(error) ?? ''] ?? reasonOf(error);
+  return new Failure('token-file', { path: tokenFile, reason }, { cause: error });
 }
 
 /** Of what is no file, such as the pipe of a shell, the rights say little. */

@@ -153,6 +153,7 @@ export const errorTable = {
     'cannot write {path}: {reason}',
     'choose another place (--dump-json, --out); an old file there is unchanged',
   ),
+  'plan-missing': failed('no such plan: {path}', 'check the path given with --plan; `capfleet plan` writes one'),
   'plan-invalid': failed('{path} is not a plan: {reason}', 'write one with `capfleet plan`'),
   'plan-sensors': usage(
     '{path} is for {count} sensors, and {setting} is for one',
@@ -391,6 +392,10 @@ export const errorTable = {
   'token-missing': usage(
     'no token is given for the coordinator',
     'set CAPFLEET_TOKEN, or write it to a file for --token-file; a new one: `openssl rand -hex 32`',
+  ),
+  'token-file': usage(
+    'no token is read from {path}: {reason}',
+    'check the path given with --token-file; a new one: `openssl rand -hex 32 > FILE && chmod 600 FILE`',
   ),
   'token-unusable': usage(
     'the token of {place} cannot be used: {reason}',

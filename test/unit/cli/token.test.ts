@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { after, test } from 'node:test';
 import { tokenOf } from '@capfleet/cli/token';
+import type { Failure } from '@capfleet/shared/errors/failure';
 
 const token = '0123456789abcdef0123456789abcdef';
 const folder = mkdtempSync(join(tmpdir(), 'capfleet-token-'));
@@ -34,4 +35,17 @@ test('a token that others on the host may read is taken with one line of warning
     });
   }
   assert.deepEqual(await read(fileOf(0o600)), { token, said: '' });
+});
+
+test('a token file that is not there, or a folder, is named with the way out', async () => {
+  const path = join(folder, 'missing');
+  for (const [place, reason] of [
+    [path, 'there is no such file'],
+    [folder, 'it is a folder'],
+  ] as const) {
+    await assert.rejects(read(place), ({ code, message, hint }: Failure) => {
+      assert.deepEqual([code, message], ['token-file', `no token is read from ${place}: ${reason}`]);
+      return hint.includes('--token-file');
+    });
+  }
 });

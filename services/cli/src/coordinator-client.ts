@@ -31,6 +31,8 @@ export interface AnswerLimits {
 }
 /** A report has some kilobytes for each sensor. */
 const usualLimits: AnswerLimits = { answerMs: 60_000, mostBytes: 64 * 1024 ** 2 };
+/** As many as a coordinator lists. */
+const MOST_RUNS = 1000;
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5000;
 
@@ -191,7 +193,7 @@ export function coordinatorClient(
     },
 
     async runs() {
-      return (await answer(runListSchema, 'runs')).runs;
+      return (await answer(runListSchema, `runs?limit=${String(MOST_RUNS)}`)).runs;
     },
 
     async createRun(plan, settings) {

@@ -192,7 +192,8 @@ describe('a plan', () => {
 
   for (const [args, said] of [
     [['--dump-json', 'x.json', '--out-interface', 'null'], /--dump-json/],
-    [['--out-interface', 'null', '--pps', '3'], /--pps/],
+    [['--out-interface', 'null', '--pps', '3'], /--pps.*belongs into the plan, give it to `capfleet plan`$/m],
+    [['--out-interface', 'null', '--limit', '3'], /--limit.*belongs into the plan/],
     [['--sensors', 'a', '--redis', 'redis://127.0.0.1:1'], /--sensors/],
     [[], /--redis or --coordinator is needed with --plan, or else --out-interface/],
   ] as const) {

@@ -196,6 +196,11 @@ export function replayCommand(run: (action: (world: World) => Promise<ExitCode>)
         .preset('60s')
         .conflicts('outInterface'),
     );
+  command.configureOutput({
+    outputError(text, write) {
+      write(isOfPlan(text) ? `${text.trimEnd()}: it belongs into the plan, give it to \`capfleet plan\`\n` : text);
+    },
+  });
   addPacingOptions(command);
   addFarEndOptions(command);
   return addS3Options(command)
@@ -203,6 +208,11 @@ export function replayCommand(run: (action: (world: World) => Promise<ExitCode>)
     .addOption(logLevelOption('warn'))
     .addHelpText('before', examples)
     .action((options: CommandOptions) => run((world) => replay(options, world)));
+}
+
+/** What commander says of an option that is in the plan already. */
+function isOfPlan(text: string): boolean {
+  return text.includes("'--plan <file>'") && text.includes('cannot be used with');
 }
 
 function span(flags: string, meaning: string, value: bigint, text: string): Option {

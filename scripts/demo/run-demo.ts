@@ -21,7 +21,7 @@ import {
   type SensorHost,
 } from '../../test/support/sensor-hosts.ts';
 import { makeSet, type SetRequest } from './make-set.ts';
-import { costs, judge, noteOnSourceOrder, showComparison } from './verdict.ts';
+import { costs, IF_IT_FAILS, judge, noteOnSourceOrder, showComparison } from './verdict.ts';
 
 export interface DemoOptions extends SetRequest {
   /** A ratio as typed; null: chosen by the set's length. */
@@ -93,6 +93,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     const json = join(work, 'verdict.json');
     writeFileSync(json, `${JSON.stringify({ holds, verdict, comparison, report }, bigintAsText, 2)}\n`);
     say(`\n${holds ? 'The verdict holds.' : 'The verdict does not hold.'} All figures: ${json}`);
+    if (!holds) say(IF_IT_FAILS);
     return holds ? 0 : exitCode.verdict;
   } finally {
     await Promise.all(children.map(end));

@@ -45,6 +45,9 @@ export function noteOnSourceOrder({ comparison }: Pick<Measured, 'comparison'>):
   return inSource ? `for information: ${overtaken(inSource.packets, '1 ms in the source')}` : null;
 }
 
+/** Behind a verdict that does not hold. */
+export const IF_IT_FAILS = 'On a busy or shared host this can happen: close other programs and run it again.';
+
 /** What the sensors say that this host cost them, and what to do about it. */
 export function costs(report: RunReport): string[] {
   return report.sensors.flatMap(({ sensor, result }) =>

@@ -153,7 +153,10 @@ export const errorTable = {
     'cannot write {path}: {reason}',
     'choose another place (--dump-json, --out); an old file there is unchanged',
   ),
-  'plan-missing': failed('no such plan: {path}', 'check the path given with --plan; `capfleet plan` writes one'),
+  'plan-missing': failed(
+    'no such plan: {path}',
+    'check the path given with --plan; `capfleet plan` writes one',
+  ),
   'plan-invalid': failed('{path} is not a plan: {reason}', 'write one with `capfleet plan`'),
   'plan-sensors': usage(
     '{path} is for {count} sensors, and {setting} is for one',

@@ -16,7 +16,10 @@ after(() => {
 
 async function read(tokenFile: string): Promise<{ token: string; said: string }> {
   const stderr = new PassThrough({ encoding: 'utf8' });
-  return { token: await tokenOf({ tokenFile }, { environment: {}, stderr }), said: String(stderr.read() ?? '') };
+  return {
+    token: await tokenOf({ tokenFile }, { environment: {}, stderr }),
+    said: String(stderr.read() ?? ''),
+  };
 }
 
 function fileOf(mode: number): string {

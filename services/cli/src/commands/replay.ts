@@ -198,7 +198,9 @@ export function replayCommand(run: (action: (world: World) => Promise<ExitCode>)
     );
   command.configureOutput({
     outputError(text, write) {
-      write(isOfPlan(text) ? `${text.trimEnd()}: it belongs into the plan, give it to \`capfleet plan\`\n` : text);
+      write(
+        isOfPlan(text) ? `${text.trimEnd()}: it belongs into the plan, give it to \`capfleet plan\`\n` : text,
+      );
     },
   });
   addPacingOptions(command);

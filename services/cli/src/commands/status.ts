@@ -76,8 +76,7 @@ function showStatus({ sensors, runs }: Status, flag: string): string {
     `  ${run}`,
     created,
     formatCount(names.length, 'sensor'),
-    (phase === null ? state : phaseText({ phase, start })) +
-      verdictText(state, holds),
+    (phase === null ? state : phaseText({ phase, start })) + verdictText(state, holds),
   ]);
   const orphan = runs.find(({ state }) => state === 'orphaned');
   return [

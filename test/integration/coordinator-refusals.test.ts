@@ -207,3 +207,15 @@ describe('the API refuses', () => {
     await redis.start();
   });
 });
+
+test('a run that is asked for again under its id is made once, and refused where it is asked for otherwise', async () => {
+  const run = '3f6c2c1e-6a0e-4f0c-9f5e-0d9d7c1f2a34';
+  const body = { run, plan: planDocument([sensorPlan('a')], 'map.json'), settings: { sensorTimeout: '1s' } };
+  const ask = async (settings: object): Promise<unknown[]> => {
+    const { status, code } = await api.ask('/v1/runs', sending('POST', { ...body, settings }));
+    return [status, code];
+  };
+  assert.equal((await ask(body.settings))[0], 201);
+  assert.equal((await ask(body.settings))[0], 200);
+  assert.deepEqual(await ask({ sensorTimeout: '2s' }), [409, 'run-conflict']);
+});

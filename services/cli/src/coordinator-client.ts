@@ -1,5 +1,6 @@
 // A `capfleet coordinator` as commands use it: requests whose refusals are told in the coordinator's words, and runs
 // that are followed over connections that may break.
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EventSourceParserStream, ParseError } from 'eventsource-parser/stream';
 import type { z } from 'zod';
@@ -33,6 +34,7 @@ export interface AnswerLimits {
 const usualLimits: AnswerLimits = { answerMs: 60_000, mostBytes: 64 * 1024 ** 2 };
 /** As many as a coordinator lists. */
 const MOST_RUNS = 1000;
+const MOST_ATTEMPTS = 3;
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5000;
 
@@ -197,7 +199,16 @@ export function coordinatorClient(
     },
 
     async createRun(plan, settings) {
-      return (await answer(runCreatedSchema, 'runs', { method: 'POST', body: { plan, settings } })).run;
+      const body = { run: randomUUID(), plan, settings };
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          return (await answer(runCreatedSchema, 'runs', { method: 'POST', body })).run;
+        } catch (thrown) {
+          // It may have been taken all the same, and is not taken twice.
+          if (!(thrown instanceof Failure) || !thrown.retryable || attempt === MOST_ATTEMPTS) throw thrown;
+        }
+        await sleep(FIRST_PAUSE_MS * 2 ** attempt);
+      }
     },
 
     async createMap(request) {

@@ -77,6 +77,11 @@ export const documentNameSchema = z
   .regex(/^\w[\w.-]{0,63}$/, 'no name of letters, digits, ".", "_", "-"');
 
 export const runRequestSchema = z.strictObject({
+  run: runIdSchema
+    .exactOptional()
+    .describe(
+      'its id, a UUID of your own, so that the request can be repeated safely; left out: one is chosen',
+    ),
   plan: z
     .union([documentNameSchema, planDocumentSchema])
     .describe('the name of a plan that is kept, or a plan'),

@@ -271,6 +271,11 @@ export const errorTable = {
   'agent-ended': failed('the replay agent of this host ended before the run did', 'see what it said above'),
   'run-unknown': failed('no run {run} is kept', 'see which there are with `capfleet status`', 404),
   'run-ambiguous': usage('{run} is the beginning of several runs: {runs}', 'give more of the id'),
+  'run-conflict': failed(
+    'run {run} is kept already, and was asked for otherwise',
+    'choose another id, or leave it out',
+    409,
+  ),
   'run-taken': failed(
     'another coordinator carries run {run} through',
     'see how it does with `capfleet status`',

@@ -1,5 +1,6 @@
 // Runs over HTTP: asked for, listed, watched, stopped, reported.
 import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { runIdSchema } from '@capfleet/shared/contract/agent-messages';
@@ -15,6 +16,7 @@ import { unseenView } from '@capfleet/shared/contract/run-view';
 import { plansIn } from '@capfleet/shared/dataset/plan-file';
 import { Failure } from '@capfleet/shared/errors/failure';
 import { MILLISECOND } from '@capfleet/shared/time/nanos';
+import type { KeptRun, RunStore } from '../ports/run-store.ts';
 import { listRuns, summarise } from '../usecases/list-runs.ts';
 import { newRun, type RunSettings as Settings } from '../usecases/run-request.ts';
 import { sightOfRun } from '../usecases/sight-of-run.ts';
@@ -38,18 +40,26 @@ export function runRoutes({ store, channel, plans, keeper, closing }: ApiWorld):
           tags,
           summary: 'Ask for a run',
           description:
-            'It is kept before the answer comes, and carried through from then on by any coordinator.',
+            'It is kept before the answer comes, and carried through from then on by any coordinator. The same `run` again, with the same request, answers 200 with the run that is there.',
           body: runRequestSchema,
-          response: { 201: runCreatedSchema },
+          response: { 200: runCreatedSchema, 201: runCreatedSchema },
         },
       },
       async ({ body }, reply) => {
-        const run = randomUUID();
+        const run = body.run ?? randomUUID();
         const document = typeof body.plan === 'string' ? await plans.get(body.plan) : body.plan;
         const shares = plansIn(document, 'the plan');
-        await store.create(newRun({ run, plans: shares, ...settingsOf(body.settings) }, await channel.now()));
+        const settings = { run, plans: shares, ...settingsOf(body.settings) };
+        const kept = body.run === undefined ? null : await keptRun(store, run);
+        reply.header('location', `/v1/runs/${run}`);
+        if (kept) {
+          if (!isSameRun(kept, newRun(settings, BigInt(kept.record.created))))
+            throw new Failure('run-conflict', { run });
+          return reply.code(200).send({ run });
+        }
+        await store.create(newRun(settings, await channel.now()));
         keeper.take(run);
-        return reply.code(201).header('location', `/v1/runs/${run}`).send({ run });
+        return reply.code(201).send({ run });
       },
     );
 
@@ -121,6 +131,20 @@ export function runRoutes({ store, channel, plans, keeper, closing }: ApiWorld):
       },
     );
   };
+}
+
+async function keptRun(store: Pick<RunStore, 'load'>, run: string): Promise<KeptRun | null> {
+  return store.load(run).catch((thrown: unknown) => {
+    if (thrown instanceof Failure && thrown.code === 'run-unknown') return null;
+    throw thrown;
+  });
+}
+
+/** But for what a coordinator has added since. */
+function isSameRun(kept: KeptRun, asked: KeptRun): boolean {
+  const plain = ({ record, plans }: KeptRun): unknown =>
+    JSON.parse(JSON.stringify({ record: { ...record, validUntil: null }, plans }));
+  return isDeepStrictEqual(plain(kept), plain(asked));
 }
 
 function settingsOf(settings: RunSettings): Omit<Settings, 'run' | 'plans'> {

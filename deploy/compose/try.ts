@@ -7,6 +7,7 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdtemp, open, readdir, readFile, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pipeline } from 'node:stream/promises';
 import { CreateBucketCommand, HeadBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { makeSyntheticSet } from '../../test/support/synthetic-set.ts';
@@ -75,6 +76,11 @@ async function receivedBy(sensor: string): Promise<number> {
 /** What a far end has captured since. @returns the path of a capture of its own */
 async function cutFrom(sensor: string, size: number): Promise<string> {
   const from = join(RECEIVED, `${sensor}.pcap`);
+  // The far end may still be writing.
+  for (let last = -1, now = await receivedBy(sensor); now !== last; now = await receivedBy(sensor)) {
+    last = now;
+    await sleep(1000);
+  }
   const to = join(folder, `received-${sensor}.pcap`);
   const header = Buffer.alloc(PCAP_HEADER);
   const file = await open(from);

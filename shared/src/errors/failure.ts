@@ -55,7 +55,11 @@ export class Failure extends Error {
 export function asFailure(thrown: unknown): Failure {
   if (thrown instanceof Failure) return thrown;
   const reason = reasonOf(thrown);
-  return new Failure(reason.startsWith('NOPERM') ? 'redis-forbidden' : 'internal', { reason }, { cause: thrown });
+  return new Failure(
+    reason.startsWith('NOPERM') ? 'redis-forbidden' : 'internal',
+    { reason },
+    { cause: thrown },
+  );
 }
 
 /** The short reason of a thrown value: its message, or its errno name where the message is empty. */

@@ -15,6 +15,8 @@ import { runViewSchema } from './run-view.ts';
 import { pathPattern, type PathPattern } from '../source/path-pattern.ts';
 import { reasonOf } from '../errors/failure.ts';
 
+const count = z.int().nonnegative();
+
 /** So that a cancel still reaches every sensor. */
 export const SHORTEST_LEAD: Nanos = 500_000_000n;
 /** A coordinator is heard of once a second. */
@@ -208,6 +210,65 @@ export const setInfoSchema = z.object({
 });
 export const setListSchema = z.object({ sets: z.array(setInfoSchema) });
 
+/** Of the finest picture of a set's time line; it is made coarser by whole factors. */
+export const TIMELINE_BUCKETS = 960;
+/** Lanes that are told of one by one; what is beyond them is summed up. */
+export const MOST_TIMELINE_LANES = 48;
+
+const laneSchema = z.object({
+  /** Null: several, summed up. */
+  lane: count.nullable(),
+  files: count,
+  packets: count,
+  capturedBytes: count,
+  wireBytes: count,
+  /** Files with packets that have an earlier stamp than the packet before them. */
+  outOfOrderFiles: count,
+  beginning: z.string(),
+  end: z.string(),
+  packetsOver: z.array(count).describe('packets in each bucket, those of a file spread evenly over its time'),
+  writtenOver: z.array(z.number()).describe('share of each bucket in which it wrote, 0 to 1'),
+  /** Between its files, longer than a second. */
+  pauses: count,
+  longestPauses: z.array(z.object({ from: z.string(), to: z.string(), length: z.string() })),
+});
+
+export const setTimelineSchema = z.object({
+  set: documentNameSchema,
+  kept: z.string(),
+  beginning: z.string().nullable(),
+  end: z.string().nullable(),
+  /** All that were inferred. */
+  laneCount: count,
+  bucket: z.number().nonnegative().describe('width of a bucket, ns'),
+  packets: z.array(count).describe('packets of the whole set in each bucket'),
+  shown: z.array(laneSchema),
+  others: laneSchema.nullable().describe('the lanes that are not shown one by one, summed up'),
+  overlaps: z.array(z.object({ lanes: count, time: z.string() })).describe('ns in which so many lanes wrote'),
+});
+export const timelineQuerySchema = z.strictObject({
+  lanes: z.coerce.number().int().min(1).max(MOST_TIMELINE_LANES).default(24),
+  buckets: z.coerce.number().int().min(1).max(TIMELINE_BUCKETS).default(480),
+});
+
+/** Of the planned rate of a run. */
+export const PLANNED_BUCKETS = 240;
+
+export const plannedRateSchema = z.object({
+  bucket: z.number().nonnegative().describe('width of a bucket, ns; the first begins at the start'),
+  estimated: z.boolean().describe('of a set that is shared by flow, or filtered: before that is done'),
+  sensors: z.array(z.object({ sensor: sensorNameSchema, packetsOver: z.array(count) })),
+});
+/** How far each sensor was at which place of the timeline (ns after the start): packets sent by then. */
+export const courseSchema = z.array(
+  z.object({ sensor: z.string(), points: z.array(z.tuple([z.number(), count])) }),
+);
+export const runCourseSchema = z.object({
+  run: runIdSchema,
+  planned: plannedRateSchema.nullable().describe('null where packets are not due by their stamps alone'),
+  sensors: courseSchema,
+});
+
 export const runCreatedSchema = z.object({ run: runIdSchema });
 
 export const runSummarySchema = z.object({
@@ -239,5 +300,7 @@ export type RunSettingsInput = z.input<typeof runSettingsSchema>;
 export type RunSettings = z.output<typeof runSettingsSchema>;
 export type PlanRequest = z.output<typeof planRequestSchema>;
 export type PlanInfo = z.infer<typeof planInfoSchema>;
+export type SetTimeline = z.infer<typeof setTimelineSchema>;
+export type RunCourse = z.infer<typeof runCourseSchema>;
 export type SetInfo = z.infer<typeof setInfoSchema>;
 export type RunSummary = z.infer<typeof runSummarySchema>;

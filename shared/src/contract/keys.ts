@@ -31,6 +31,9 @@ export const runPlanKey = (run: string, sensor: string): string => `${PREFIX}:ru
 export const runOwnerKey = (run: string): string => `${PREFIX}:run:${run}:owner`;
 /** What is to be seen of it while it is carried through, and in one word what became of it. */
 export const runViewKey = (run: string): string => `${PREFIX}:run:${run}:view`;
+/** How many packets are due when, and how many were out at which time. */
+export const runPlannedKey = (run: string): string => `${PREFIX}:run:${run}:planned`;
+export const runCourseKey = (run: string): string => `${PREFIX}:run:${run}:course`;
 export const runOutcomeKey = (run: string): string => `${PREFIX}:run:${run}:outcome`;
 export const runReportKey = (run: string): string => `${PREFIX}:run:${run}:report`;
 /** All runs that may still be there, by the instant they were asked for or held last (ms). */
@@ -46,6 +49,8 @@ export const RUN_KEYS_TTL_SECONDS = 86_400;
 
 /** The lines of a mapping, under a name of its own for each that is sent; and what is known of each set, by its name. */
 export const setLinesKey = (id: string): string => `${PREFIX}:set:${id}`;
+/** How that mapping lies in time, boiled down. */
+export const setTimelineKey = (id: string): string => `${PREFIX}:set:${id}:timeline`;
 export const setsKey = `${PREFIX}:sets`;
 
 /** Plan documents, and what is known of each, by name. */

@@ -1,14 +1,17 @@
 // Runs in Redis: records, plans and reports as keys that expire, holds as keys that their holder renews.
-import { runReportSchema } from '@capfleet/shared/contract/report';
+import { courseSchema, plannedRateSchema } from '@capfleet/shared/contract/api';
+import { runReportSchema, type RunReport } from '@capfleet/shared/contract/report';
 import { toSensorsSchema } from '@capfleet/shared/contract/agent-messages';
 import {
   fromSensorsKey,
   openRunsKey,
   RUN_KEYS_TTL_SECONDS,
+  runCourseKey,
   runKey,
   runOutcomeKey,
   runOwnerKey,
   runPlanKey,
+  runPlannedKey,
   runReportKey,
   runsKey,
   runViewKey,
@@ -22,6 +25,8 @@ import { Failure } from '@capfleet/shared/errors/failure';
 import type { Logger } from '@capfleet/shared/log/logger';
 import { connect } from '@capfleet/shared/redis/connect';
 import { parseEntry, throwRefused } from '@capfleet/shared/redis/stream';
+import { plannedRate } from '../domain/planned-rate.ts';
+import { alongCourse, closeCourse, type Course } from '../domain/run-course.ts';
 import type { RunListing, RunStore, RunStory } from '../ports/run-store.ts';
 import { redisHolds, type Holdable } from './holds.ts';
 
@@ -35,7 +40,9 @@ export function redisRunStore(redis: string, holder: string, log: Logger): RunSt
     leases: leased.map(sensorLeaseKey),
     lists: [runsKey, openRunsKey],
     kept: [
-      ...[runKey, runViewKey, toSensorsKey, fromSensorsKey].map((key) => key(run)),
+      ...[runKey, runViewKey, runPlannedKey, runCourseKey, toSensorsKey, fromSensorsKey].map((key) =>
+        key(run),
+      ),
       ...sensors.map((sensor) => runPlanKey(run, sensor)),
     ],
   });
@@ -45,6 +52,17 @@ export function redisRunStore(redis: string, holder: string, log: Logger): RunSt
 
   async function viewOf(run: string): Promise<RunView | null> {
     return runViewSchema.safeParse(parseEntry(await client.get(runViewKey(run)))).data ?? null;
+  }
+
+  /** Of the runs that this process carries through. */
+  const courses = new Map<string, Course>();
+
+  async function courseOf(run: string): Promise<Course> {
+    return courseSchema.safeParse(parseEntry(await client.get(runCourseKey(run)))).data ?? [];
+  }
+
+  async function reportOf(run: string): Promise<RunReport | null> {
+    return runReportSchema.safeParse(parseEntry(await client.get(runReportKey(run)))).data ?? null;
   }
 
   async function listed(ids: readonly string[]): Promise<RunListing[]> {
@@ -89,6 +107,8 @@ export function redisRunStore(redis: string, holder: string, log: Logger): RunSt
         all.zremrangebyscore(key, 0, oldest).zadd(key, Date.now(), run);
       for (const plan of plans)
         all.set(runPlanKey(run, plan.sensor), JSON.stringify(plan), 'EX', RUN_KEYS_TTL_SECONDS);
+      const planned = JSON.stringify(plannedRate(plans));
+      all.set(runPlannedKey(run), planned, 'EX', RUN_KEYS_TTL_SECONDS);
       all.set(runKey(run), JSON.stringify(record), 'EX', RUN_KEYS_TTL_SECONDS);
       throwRefused(await all.exec());
     },
@@ -131,15 +151,35 @@ export function redisRunStore(redis: string, holder: string, log: Logger): RunSt
         .zrem(openRunsKey, run)
         .exec();
       throwRefused(kept);
+      courses.delete(run);
       await release(run, sensors);
     },
 
-    async report(run) {
-      return runReportSchema.safeParse(parseEntry(await client.get(runReportKey(run)))).data ?? null;
-    },
+    report: reportOf,
 
     async show(view) {
-      await client.set(runViewKey(view.run), JSON.stringify(view), 'EX', RUN_KEYS_TTL_SECONDS);
+      const { run } = view;
+      const all = client.multi().set(runViewKey(run), JSON.stringify(view), 'EX', RUN_KEYS_TTL_SECONDS);
+      const before = courses.get(run) ?? (await courseOf(run));
+      const course = alongCourse(before, view);
+      courses.set(run, course);
+      if (course !== before) all.set(runCourseKey(run), JSON.stringify(course), 'EX', RUN_KEYS_TTL_SECONDS);
+      throwRefused(await all.exec());
+    },
+
+    async course(run) {
+      const [found, planned, course, report] = await Promise.all([
+        client.exists(runKey(run)),
+        client.get(runPlannedKey(run)),
+        courseOf(run),
+        reportOf(run),
+      ]);
+      if (found === 0) throw new Failure('run-unknown', { run });
+      return {
+        run,
+        planned: plannedRateSchema.safeParse(parseEntry(planned)).data ?? null,
+        sensors: report ? closeCourse(course, report) : course,
+      };
     },
 
     view: viewOf,

@@ -1,13 +1,16 @@
-// Sets in Redis: the lines of each mapping as a list, and one hash of what is known of them.
+// Sets in Redis: the lines of each mapping as a list, beside it the picture of its time line, and one hash of what is known
+// of them.
 import { randomUUID } from 'node:crypto';
+import type { ChainableCommander } from 'ioredis';
 import { z } from 'zod';
-import { setInfoSchema, type SetInfo } from '@capfleet/shared/contract/api';
-import { setLinesKey, setsKey } from '@capfleet/shared/contract/keys';
+import { setInfoSchema, setTimelineSchema, type SetInfo } from '@capfleet/shared/contract/api';
+import { setLinesKey, setsKey, setTimelineKey } from '@capfleet/shared/contract/keys';
 import { Failure } from '@capfleet/shared/errors/failure';
 import type { Logger } from '@capfleet/shared/log/logger';
 import { connect } from '@capfleet/shared/redis/connect';
 import { parseEntry, throwRefused } from '@capfleet/shared/redis/stream';
 import { SetTally } from '../domain/set-tally.ts';
+import type { TimelinePicture } from '../domain/set-timeline.ts';
 import type { SetStore } from '../ports/set-store.ts';
 
 const BLOCK_CHARACTERS = 1024 ** 2;
@@ -18,7 +21,12 @@ const UPLOAD_SECONDS = 3600;
 const GRACE_SECONDS = 600;
 
 const entrySchema = z.object({ id: z.string(), info: setInfoSchema });
+const pictureSchema = setTimelineSchema.omit({ set: true, kept: true });
 type Entry = z.infer<typeof entrySchema>;
+
+function leave(all: ChainableCommander, id: string): ChainableCommander {
+  return all.expire(setLinesKey(id), GRACE_SECONDS).expire(setTimelineKey(id), GRACE_SECONDS);
+}
 
 export function redisSetStore(redis: string, log: Logger): SetStore {
   const client = connect(redis, 'coordinator-sets', log);
@@ -42,6 +50,15 @@ export function redisSetStore(redis: string, log: Logger): SetStore {
     );
   }
 
+  /** Of a mapping that was kept by a version without such pictures. */
+  async function drawAgain(id: string, name: string): Promise<TimelinePicture> {
+    const tally = new SetTally(name);
+    for await (const line of linesAt(setLinesKey(id))) tally.line(line);
+    const { timeline } = tally.end();
+    await client.set(setTimelineKey(id), JSON.stringify(timeline));
+    return timeline;
+  }
+
   return {
     async put(name, lines) {
       const id = randomUUID();
@@ -59,11 +76,16 @@ export function redisSetStore(redis: string, log: Logger): SetStore {
           [block, size] = [[], 0];
         }
         await push(key, block);
-        const info: SetInfo = { ...tally.end(), kept: new Date().toISOString() };
+        const { info: known, timeline } = tally.end();
+        const info: SetInfo = { ...known, kept: new Date().toISOString() };
         const before = entryOf(await client.hget(setsKey, name));
         const entry: Entry = { id, info };
-        const all = client.multi().persist(key).hset(setsKey, name, JSON.stringify(entry));
-        if (before) all.expire(setLinesKey(before.id), GRACE_SECONDS);
+        const all = client
+          .multi()
+          .persist(key)
+          .set(setTimelineKey(id), JSON.stringify(timeline))
+          .hset(setsKey, name, JSON.stringify(entry));
+        if (before) leave(all, before.id);
         throwRefused(await all.exec());
         return info;
       } catch (thrown) {
@@ -87,10 +109,15 @@ export function redisSetStore(redis: string, log: Logger): SetStore {
       return linesAt(setLinesKey(id));
     },
 
+    async timeline(name) {
+      const { id, info } = await find(name);
+      const kept = pictureSchema.safeParse(parseEntry(await client.get(setTimelineKey(id)))).data;
+      return { info, picture: kept ?? (await drawAgain(id, name)) };
+    },
+
     async remove(name) {
       const { id } = await find(name);
-      const all = client.multi().hdel(setsKey, name).expire(setLinesKey(id), GRACE_SECONDS);
-      throwRefused(await all.exec());
+      throwRefused(await leave(client.multi().hdel(setsKey, name), id).exec());
     },
 
     close() {

@@ -5,6 +5,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { runIdSchema } from '@capfleet/shared/contract/agent-messages';
 import {
+  runCourseSchema,
   runCreatedSchema,
   runDetailSchema,
   runListSchema,
@@ -114,17 +115,30 @@ export function runRoutes({ store, channel, plans, keeper, closing }: ApiWorld):
         },
       },
       async ({ params: { run } }, reply) => {
-        await store.load(run);
+        await store.listing(run);
         if ((await store.report(run)) === null) await store.askToStop(run);
         return reply.code(202).send({ run });
       },
     );
 
     api.get(
+      '/runs/:run/course',
+      {
+        schema: {
+          tags,
+          summary: 'How a run goes over time: packets planned, and packets sent',
+          params,
+          response: { 200: runCourseSchema },
+        },
+      },
+      async ({ params: { run } }) => store.course(run),
+    );
+
+    api.get(
       '/runs/:run/report',
       { schema: { tags, summary: 'The report of a run', params, response: { 200: runReportSchema } } },
       async ({ params: { run } }) => {
-        await store.load(run);
+        await store.listing(run);
         const report = await store.report(run);
         if (!report) throw new Failure('run-open', { run });
         return report;

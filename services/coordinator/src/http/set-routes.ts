@@ -2,7 +2,14 @@
 import { Readable } from 'node:stream';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { documentNameSchema, setInfoSchema, setListSchema } from '@capfleet/shared/contract/api';
+import {
+  documentNameSchema,
+  setInfoSchema,
+  setListSchema,
+  setTimelineSchema,
+  timelineQuerySchema,
+} from '@capfleet/shared/contract/api';
+import { coarsen } from '../domain/set-timeline.ts';
 import type { ApiWorld } from './api-world.ts';
 import { bodyLines } from './body-lines.ts';
 
@@ -50,6 +57,25 @@ export function setRoutes({ sets }: Pick<ApiWorld, 'sets'>): FastifyPluginAsyncZ
       '/sets/:set',
       { schema: { tags, summary: 'What is known of a set', params, response: { 200: setInfoSchema } } },
       async ({ params: { set } }) => sets.info(set),
+    );
+
+    api.get(
+      '/sets/:set/timeline',
+      {
+        schema: {
+          tags,
+          summary: 'How a set lies in time: its lanes, their pauses and overlaps, packets over time',
+          description:
+            'A lane is what one capture thread wrote. The answer is of the same size for any set; `buckets` and `lanes` say how fine it is at most.',
+          params,
+          querystring: timelineQuerySchema,
+          response: { 200: setTimelineSchema },
+        },
+      },
+      async ({ params: { set }, query: { lanes, buckets } }) => {
+        const { info, picture } = await sets.timeline(set);
+        return { set, kept: info.kept, ...coarsen(picture, lanes, buckets) };
+      },
     );
 
     api.get(

@@ -1,5 +1,6 @@
 // The port to what is kept of runs. A run is carried through by one coordinator at a time, its holder, and has its
 // sensors to itself for as long; a holder that does not renew that in time loses both.
+import type { RunCourse } from '@capfleet/shared/contract/api';
 import type { RunReport } from '@capfleet/shared/contract/report';
 import type { RunRecord } from '@capfleet/shared/contract/run-record';
 import type { RunOutcome, RunView } from '@capfleet/shared/contract/run-view';
@@ -59,10 +60,12 @@ export interface RunStore {
   release(run: string, sensors: readonly string[]): Promise<void>;
   /** Null while there is none. */
   report(run: string): Promise<RunReport | null>;
-  /** Keeps what is to be seen of a run that is carried through. */
+  /** Keeps what is to be seen of a run that is carried through, and adds it to its course. */
   show(view: RunView): Promise<void>;
   /** Null before it is carried through. */
   view(run: string): Promise<RunView | null>;
+  /** How many packets are planned when, and how many were out at which time. @throws Failure `run-unknown` */
+  course(run: string): Promise<RunCourse>;
   /** Those that are kept, the latest first, at most so many. */
   list(most: number): Promise<readonly RunListing[]>;
   /** @throws Failure `run-unknown` */

@@ -1,5 +1,6 @@
 // The port to the data sets that are kept: mappings, by name.
 import type { SetInfo } from '@capfleet/shared/contract/api';
+import type { TimelinePicture } from '../domain/set-timeline.ts';
 
 export interface SetStore {
   /**
@@ -13,6 +14,8 @@ export interface SetStore {
   info(name: string): Promise<SetInfo>;
   /** As they were put, also where another mapping gets the name meanwhile. @throws Failure `set-unknown` */
   lines(name: string): Promise<AsyncIterable<string>>;
+  /** How it lies in time; of the same size for any set. @throws Failure `set-unknown` */
+  timeline(name: string): Promise<{ readonly info: SetInfo; readonly picture: TimelinePicture }>;
   /** @throws Failure `set-unknown` */
   remove(name: string): Promise<void>;
   close(): void;

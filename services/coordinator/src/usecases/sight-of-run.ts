@@ -7,10 +7,10 @@ import type { Sight } from './watch.ts';
  * @throws Failure `run-unknown`
  */
 export async function sightOfRun(
-  store: Pick<RunStore, 'load' | 'report' | 'view'>,
+  store: Pick<RunStore, 'listing' | 'report' | 'view'>,
   run: string,
 ): Promise<() => Promise<Sight>> {
-  const { record } = await store.load(run);
+  const { record } = await store.listing(run);
   return async () => {
     const report = await store.report(run);
     if (report) return { event: 'report', data: report, isLast: true };

@@ -95,6 +95,7 @@ function worldOf(
       report: () => Promise.resolve(null),
       show: () => Promise.resolve(),
       view: () => Promise.resolve(null),
+      course: () => Promise.reject(new Error('not asked for')),
       list: () => Promise.resolve([]),
       listing: () => Promise.reject(new Error('not asked for')),
       adrift: () => Promise.resolve([]),

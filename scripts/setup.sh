@@ -310,7 +310,8 @@ fi
 # ---- build ----------------------------------------------------------------------------------------------
 
 build() {
-  "$node" node_modules/typescript/bin/tsc -b --pretty false && "$node" scripts/build-native.ts
+  "$node" node_modules/typescript/bin/tsc -b --pretty false && "$node" scripts/build-page.ts &&
+    "$node" scripts/build-native.ts
 }
 PATH=$node_path
 run_step 'build' build 'mend what the log names, then run the same command again' build

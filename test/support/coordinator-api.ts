@@ -41,7 +41,7 @@ export async function startApi(t: AfterHook, redis: string, roots = ['/']): Prom
   const maps = redisMapStore(redis, 'test', log);
   const mapQueue = mapQueueCounts(redis, log);
   const kept = { ...world, sets, plans, maps, keeper, mapKeeper: keeper, mapQueue, mayRead: fenceOf(roots) };
-  const app = await buildApi({ ...kept, health, closing, token: TOKEN, version: '1', log });
+  const app = await buildApi({ ...kept, health, closing, token: TOKEN, page: null, version: '1', log });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   t.after(async () => {
     await app.close();

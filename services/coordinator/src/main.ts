@@ -29,6 +29,8 @@ export interface CoordinatorProcessOptions {
   readonly redis: string;
   readonly listen: ListenAddress;
   readonly token: string;
+  /** Folder of the page's files; null: none is served. */
+  readonly page: string | null;
   /** Folders and S3 prefixes whose files may be mapped. */
   readonly roots: readonly string[];
   /** How they are listed. */
@@ -40,7 +42,7 @@ export interface CoordinatorProcessOptions {
 /** @throws Failure `listen-failed` */
 export async function runCoordinator(options: CoordinatorProcessOptions): Promise<void> {
   const told = untilTold();
-  const { redis, listen, token, version } = options;
+  const { redis, listen, token, page, version } = options;
   const log = createLogger('coordinator', options.logLevel, {
     secrets: [token, ...secretsOfUrl(redis), ...secretsOfAws(process.env)],
   });
@@ -74,7 +76,7 @@ export async function runCoordinator(options: CoordinatorProcessOptions): Promis
   });
   const mapQueue = mapQueueCounts(redis, log);
   const kept = { ...runs, sets, plans, maps, keeper, mapKeeper, mapQueue, mayRead };
-  const api = await buildApi({ ...kept, health, closing: closing.signal, token, version, log });
+  const api = await buildApi({ ...kept, health, closing: closing.signal, token, page, version, log });
   try {
     const address = await listenOn(api, listen, '--listen');
     log.info({ address }, 'coordinator ready');

@@ -169,6 +169,17 @@ export const planRequestSchema = z.strictObject({
   request: replayRequestSchema,
 });
 
+/** What a plan comes to, of the same size for any set. */
+export const planSummarySchema = z.object({
+  plan: documentNameSchema,
+  set: z.string(),
+  loops: count,
+  length: z.string().describe('from the start to the last packet, ns; of one pass, where loops are without end'),
+  byFlow: z.boolean().describe('each sensor reads all files, and sends its share of their packets'),
+  sensors: z.array(z.object({ sensor: sensorNameSchema, files: count, packets: count })),
+});
+export const planAnswerSchema = z.strictObject({ answer: z.enum(['plan', 'summary']).default('plan') });
+
 export const planInfoSchema = z.object({
   plan: documentNameSchema,
   set: z.string(),
@@ -289,6 +300,7 @@ export const runSummarySchema = z.object({
 export const runListSchema = z.object({ runs: z.array(runSummarySchema) });
 export const runDetailSchema = z.object({ ...runSummarySchema.shape, view: runViewSchema });
 export const sensorListSchema = z.object({ sensors: z.array(registrationSchema) });
+export const sessionSchema = z.object({ expires: z.string() });
 export const healthSchema = z.object({ version: z.string(), redis: z.boolean() });
 export const livenessSchema = z.object({ alive: z.literal(true) });
 /** With what is missing, where it is not ready. */
@@ -299,6 +311,7 @@ export const refusalSchema = z.object({ error: failureSchema });
 export type RunSettingsInput = z.input<typeof runSettingsSchema>;
 export type RunSettings = z.output<typeof runSettingsSchema>;
 export type PlanRequest = z.output<typeof planRequestSchema>;
+export type PlanSummary = z.infer<typeof planSummarySchema>;
 export type PlanInfo = z.infer<typeof planInfoSchema>;
 export type SetTimeline = z.infer<typeof setTimelineSchema>;
 export type RunCourse = z.infer<typeof runCourseSchema>;

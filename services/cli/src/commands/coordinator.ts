@@ -1,4 +1,5 @@
 // capfleet coordinator: the service that owns the runs of a cluster, and its HTTP API.
+import { fileURLToPath } from 'node:url';
 import { Command, Option } from 'commander';
 import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
 import { checkReachable } from '@capfleet/shared/redis/connect';
@@ -29,17 +30,19 @@ const examples = `Examples:
   CAPFLEET_TOKEN=… capfleet coordinator --redis redis://queue:6379 --listen 0.0.0.0:8470
 
 Several of them over one Redis share the runs; one that is stopped or killed leaves its runs to the others, or to itself
-when it is started again. The API is in docs/coordinator.md, and in its own words at /openapi.json.
+when it is started again. The page is at /, the API in docs/coordinator.md, and in its own words at /openapi.json.
 `;
 
 export function coordinatorCommand(
   run: (action: (world: World) => Promise<ExitCode>) => Promise<void>,
 ): Command {
   const command = new Command('coordinator')
-    .description('run the coordinator as a service: carries runs through, and serves the HTTP API')
+    .description(
+      'run the coordinator as a service: carries runs through, and serves the HTTP API and the page',
+    )
     .addOption(redisOption().makeOptionMandatory())
     .addOption(
-      new Option('--listen <address>', 'where the API is served; TLS is left to a proxy')
+      new Option('--listen <address>', 'where API and page are served; TLS is left to a proxy')
         .argParser(parseListen)
         .default({ host: '127.0.0.1', port: 8470 }, '127.0.0.1:8470'),
     )
@@ -55,7 +58,17 @@ export function coordinatorCommand(
         await checkReachable(redis);
         const { runCoordinator } = await import('@capfleet/coordinator/main');
         const s3 = s3Options(options);
-        await runCoordinator({ redis, listen, token, roots: root, s3, version: world.version, logLevel });
+        const page = fileURLToPath(new URL('.', import.meta.resolve('@capfleet/web/page/index.html')));
+        await runCoordinator({
+          redis,
+          listen,
+          token,
+          page,
+          roots: root,
+          s3,
+          version: world.version,
+          logLevel,
+        });
         return exitCode.ok;
       }),
     );

@@ -25,6 +25,8 @@ export interface ApiWorld {
   /** Aborted when the service ends: who watches a run is let go. */
   readonly closing: AbortSignal;
   readonly token: string;
+  /** Folder of the page's files; null: none is served. */
+  readonly page: string | null;
   readonly version: string;
   readonly log: Logger;
 }

@@ -1,4 +1,5 @@
-// The HTTP API as a Fastify server: routes below /v1 for who has the token; the health and the OpenAPI document for all.
+// The HTTP API as a Fastify server: routes below /v1 for who has the token; the health, the OpenAPI document and the page,
+// which asks for the token itself, for all.
 import swagger from '@fastify/swagger';
 import fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import {
@@ -16,6 +17,7 @@ import { refuse } from './refusal.ts';
 import { refuseUnknown } from './unknown-route.ts';
 import { mapRoutes } from './map-routes.ts';
 import { serveMetrics } from './metrics.ts';
+import { protectAnswers, servePage } from './page.ts';
 import { planRoutes } from './plan-routes.ts';
 import { runRoutes } from './run-routes.ts';
 import { sensorRoutes } from './sensor-routes.ts';
@@ -59,6 +61,7 @@ export async function buildApi(world: ApiWorld): Promise<FastifyInstance> {
     transformObject: jsonSchemaTransformObject,
   });
 
+  await protectAnswers(app);
   serveMetrics(app, world);
 
   const open = app.withTypeProvider<ZodTypeProvider>();
@@ -126,6 +129,7 @@ export async function buildApi(world: ApiWorld): Promise<FastifyInstance> {
     },
     { prefix: '/v1' },
   );
+  await servePage(app, world.page);
   await app.ready();
   return app;
 }

@@ -1,8 +1,15 @@
 // Plans over HTTP: who plays what of a set that is kept, made and kept for runs.
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { documentNameSchema, planListSchema, planRequestSchema } from '@capfleet/shared/contract/api';
+import {
+  documentNameSchema,
+  planAnswerSchema,
+  planListSchema,
+  planRequestSchema,
+  planSummarySchema,
+} from '@capfleet/shared/contract/api';
 import { planDocumentSchema } from '@capfleet/shared/dataset/plan-file';
+import { summarisePlan } from '../domain/plan-summary.ts';
 import { planSet } from '../usecases/plan-set.ts';
 import type { ApiWorld } from './api-world.ts';
 
@@ -17,15 +24,20 @@ export function planRoutes({ sets, plans }: Pick<ApiWorld, 'sets' | 'plans'>): F
         schema: {
           tags,
           summary: 'Plan a set, and keep the plan under a name',
-          description: 'In the place of what has the name. A run names it, or carries the document.',
+          description:
+            'In the place of what has the name. A run names it, or carries the document. The answer is the plan, or what it comes to, which is of the same size for any set.',
+          querystring: planAnswerSchema,
           body: planRequestSchema,
-          response: { 201: planDocumentSchema },
+          response: { 201: z.union([planDocumentSchema, planSummarySchema]) },
         },
       },
-      async ({ body }, reply) => {
+      async ({ body, query }, reply) => {
         const document = await planSet(sets, body);
         await plans.put(body.plan, document);
-        return reply.code(201).header('location', `/v1/plans/${body.plan}`).send(document);
+        return reply
+          .code(201)
+          .header('location', `/v1/plans/${body.plan}`)
+          .send(query.answer === 'plan' ? document : summarisePlan(body.plan, document));
       },
     );
 

@@ -6,7 +6,9 @@ import { Failure } from '@capfleet/shared/errors/failure';
 export function refuseUnknown(app: Pick<FastifyInstance, 'addHook' | 'setNotFoundHandler'>): void {
   const routes: { readonly pattern: RegExp; readonly method: string }[] = [];
   app.addHook('onRoute', ({ url, method }) => {
-    const pattern = new RegExp(`^${url.replaceAll('.', '\\.').replaceAll(/:\w+/g, '[^/]+')}$`);
+    const pattern = new RegExp(
+      `^${url.replaceAll('.', '\\.').replaceAll('*', '.*').replaceAll(/:\w+/g, '[^/]+')}$`,
+    );
     for (const each of [method].flat()) routes.push({ pattern, method: each });
   });
   app.setNotFoundHandler(({ method, url }, reply) => {

@@ -1,0 +1,58 @@
+// Small parts that all views share: what went wrong, that something is awaited, a state in one word.
+import type { ComponentChildren } from 'preact';
+import type { Refused } from '../api/client.ts';
+
+export function Problem({ refused }: { readonly refused: Refused | null }) {
+  if (!refused) return null;
+  return (
+    <div class="problem" role="alert">
+      <strong>{refused.message}</strong>
+      {refused.hint === '' ? null : <span> {refused.hint}</span>}
+    </div>
+  );
+}
+
+export function Waiting({ what }: { readonly what: string }) {
+  return <p class="quiet">Loading {what} …</p>;
+}
+
+const looks: Readonly<Record<string, string>> = {
+  done: 'good',
+  holds: 'good',
+  up: 'good',
+  failed: 'bad',
+  'does not hold': 'bad',
+  down: 'bad',
+  cancelled: 'bad',
+  lost: 'bad',
+  orphaned: 'warn',
+  stopped: 'warn',
+  stopping: 'warn',
+};
+
+/** The word carries the meaning, the colour only helps. */
+export function State({ word }: { readonly word: string }) {
+  return <span class={`state ${looks[word] ?? 'plain'}`}>{word}</span>;
+}
+
+export function Facts({ facts }: { readonly facts: readonly (readonly [string, ComponentChildren])[] }) {
+  return (
+    <dl class="facts">
+      {facts.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+/** A table that may be wider than the screen scrolls by itself, also by the keyboard. */
+export function Wide({ label, children }: { readonly label: string; readonly children: ComponentChildren }) {
+  return (
+    <div class="wide" tabIndex={0} role="region" aria-label={label}>
+      {children}
+    </div>
+  );
+}

@@ -1,0 +1,177 @@
+// Mappings: those of the last day, and how far one is.
+import type { MapRecord, MapState } from '@capfleet/shared/contract/map-record';
+import { useState } from 'preact/hooks';
+import { useApi, useClient, useEvents } from '../api/use-api.ts';
+import { bytes, count, instant, percent, plural, shortId } from '../format.ts';
+import { Confirm } from '../parts/dialog.tsx';
+import { Facts, Problem, State, Waiting, Wide } from '../parts/status.tsx';
+import { MapSource } from './map-source.tsx';
+
+interface MapDetail {
+  readonly record: MapRecord;
+  readonly state: MapState;
+}
+
+export function MapsView() {
+  const { data, refused } = useApi<{ maps: MapDetail[] }>('maps', 3000);
+  const [isMapping, setMapping] = useState(false);
+  return (
+    <>
+      <div class="heading">
+        <h1>Mappings</h1>
+        <button
+          type="button"
+          class="primary"
+          onClick={() => {
+            setMapping(true);
+          }}
+        >
+          Map a source
+        </button>
+      </div>
+      <Problem refused={refused} />
+      {data === null && !refused && <Waiting what="mappings" />}
+      {data?.maps.length === 0 && <p>Nothing was mapped within the last day.</p>}
+      {data && data.maps.length > 0 && (
+        <Wide label="Mappings">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">Mapping</th>
+                <th scope="col">State</th>
+                <th scope="col">Set</th>
+                <th scope="col">Source</th>
+                <th scope="col" class="number">
+                  Files
+                </th>
+                <th scope="col">Asked for</th>
+              </tr>
+            </thead>
+            <tbody>
+              {data.maps.map(({ record, state }) => (
+                <tr key={record.map}>
+                  <th scope="row">
+                    <a href={`#/maps/${record.map}`}>{shortId(record.map)}</a>
+                  </th>
+                  <td>
+                    <State word={state.state} />
+                  </td>
+                  <td>{record.set}</td>
+                  <td>{record.source}</td>
+                  <td class="number">{state.progress ? count(state.progress.filesDone) : '—'}</td>
+                  <td>{instant(record.created)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </Wide>
+      )}
+      {isMapping && (
+        <MapSource
+          onClose={() => {
+            setMapping(false);
+          }}
+        />
+      )}
+    </>
+  );
+}
+
+export function MapView({ id }: { readonly id: string }) {
+  const client = useClient();
+  const { state, last, refused } = useEvents<MapDetail, MapDetail>(`maps/${id}/events`);
+  const [isStopping, setStopping] = useState(false);
+  const detail = last ?? state;
+  const close = (): void => {
+    setStopping(false);
+  };
+  return (
+    <>
+      <div class="heading">
+        <h1>Mapping {shortId(id)}</h1>
+        {detail && !last && (
+          <button
+            type="button"
+            class="danger"
+            onClick={() => {
+              setStopping(true);
+            }}
+          >
+            Stop
+          </button>
+        )}
+      </div>
+      <Problem refused={refused} />
+      {!detail && !refused && <Waiting what="the mapping" />}
+      {detail && <MapProgress {...detail} />}
+      {isStopping && (
+        <Confirm
+          title="Stop this mapping?"
+          action="Stop mapping"
+          isDangerous
+          onClose={close}
+          onConfirm={async () => {
+            await client.post(`maps/${id}/stop`);
+            close();
+          }}
+        >
+          <p>The set {detail?.record.set} stays as it was.</p>
+        </Confirm>
+      )}
+    </>
+  );
+}
+
+function MapProgress({ record, state }: MapDetail) {
+  const { progress, error, filesFailed } = state;
+  const share = progress?.listed === true ? percent(progress.bytesDone, progress.bytes) : null;
+  // Said aloud at each tenth, not at each file.
+  const tenths =
+    progress?.listed === true ? Math.floor((progress.bytesDone / Math.max(1, progress.bytes)) * 10) : 0;
+  return (
+    <>
+      <Facts
+        facts={[
+          ['State', <State key="state" word={state.state} />],
+          ['Source', record.source],
+          ['Becomes the set', record.set],
+          ['Asked for', instant(record.created)],
+          [
+            'Files',
+            progress
+              ? `${count(progress.filesDone)} of ${count(progress.files)}${progress.listed ? '' : ' so far'}`
+              : '—',
+          ],
+          ['Read', progress ? `${bytes(progress.bytesDone)} of ${bytes(progress.bytes)}` : '—'],
+          ['Files that failed', filesFailed === null ? '—' : count(filesFailed)],
+        ]}
+      />
+      <p>
+        <progress
+          aria-label="Mapped"
+          max={Math.max(1, progress?.bytes ?? 1)}
+          {...(progress?.listed === true && { value: progress.bytes === 0 ? 1 : progress.bytesDone })}
+        />{' '}
+        {share}
+      </p>
+      <p role="status" class="unseen">
+        Mapping {state.state}
+        {state.state === 'mapping' ? `, ${String(tenths * 10)} % done` : ''}
+      </p>
+      {error && (
+        <div class="problem" role="alert">
+          <strong>{error.message}</strong> {error.hint}
+        </div>
+      )}
+      {state.state === 'waiting' && <p>Waiting for a mapper (`capfleet mapper`) of this queue.</p>}
+      {state.state === 'done' && (
+        <p>
+          {progress ? `${plural(progress.filesDone, 'file')} mapped. ` : ''}
+          <a class="button" href={`#/sets/${encodeURIComponent(record.set)}`}>
+            Show the set {record.set}
+          </a>
+        </p>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,226 @@
+// The report of a run that is over: the verdict, the accounts, lateness, clocks.
+import { refusedIn } from '../report-sums.ts';
+import type { RunReport } from '@capfleet/shared/contract/report';
+import { Chart } from '../charts/chart.tsx';
+import { countsChart, latenessChart, latenessMarks } from '../charts/rates.ts';
+import { bytes, count, duration, instant, shortId } from '../format.ts';
+import { Facts, State, Wide } from '../parts/status.tsx';
+
+export function Report({ report }: { readonly report: RunReport }) {
+  const { outcome, verdict, start, clock, totals, startSkew, speed, loops, sensors } = report;
+  const saveJson = (): void => {
+    const link = document.createElement('a');
+    link.href = URL.createObjectURL(
+      new Blob([JSON.stringify(report, null, 2)], { type: 'application/json' }),
+    );
+    link.download = `capfleet-${shortId(report.run)}.json`;
+    link.click();
+  };
+  const late = sensors.flatMap(({ sensor, result }) =>
+    result?.lateness ? [{ sensor, lateness: result.lateness }] : [],
+  );
+  const counts = sensors.flatMap(({ sensor, result }) =>
+    result ? [{ sensor, sent: result.accounts.sent, refused: refusedIn(result.accounts) }] : [],
+  );
+  return (
+    <>
+      <Facts
+        facts={[
+          ['Outcome', <State key="outcome" word={outcome} />],
+          ['Verdict', <State key="verdict" word={verdict.holds ? 'holds' : 'does not hold'} />],
+          ['Start', instant(start)],
+          ['Clock', clock ? `${clock.name}: ${clock.reason}` : '—'],
+          ['Speed', speed],
+          ['Loops', loops === 0 ? 'without end' : count(loops)],
+          ['Read', count(totals.read)],
+          ['Sent', `${count(totals.sent)}, ${bytes(totals.sentBytes)}`],
+          ['Not sent', count(refusedIn(totals))],
+          [
+            'Start skew',
+            startSkew ? `${duration(startSkew.measured)}, clocks ± ${duration(startSkew.clockBound)}` : '—',
+          ],
+        ]}
+      />
+      {report.error && (
+        <div class="problem" role="alert">
+          <strong>{report.error.message}</strong> {report.error.hint}
+        </div>
+      )}
+      <p>
+        <button type="button" onClick={saveJson}>
+          Save the report (JSON)
+        </button>
+      </p>
+      <section aria-labelledby="verdict">
+        <h2 id="verdict">What the verdict rests on</h2>
+        <Wide label="Findings">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">Check</th>
+                <th scope="col">Sensor</th>
+                <th scope="col">Result</th>
+                <th scope="col">Finding</th>
+              </tr>
+            </thead>
+            <tbody>
+              {verdict.findings.map(({ check, sensor, holds, text }, index) => (
+                <tr key={index}>
+                  <th scope="row">{check}</th>
+                  <td>{sensor ?? 'all'}</td>
+                  <td>
+                    <State word={holds ? 'holds' : 'does not hold'} />
+                  </td>
+                  <td class="text">{text}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </Wide>
+      </section>
+      <div class="columns">
+        {late.length > 0 && (
+          <section aria-labelledby="lateness">
+            <h2 id="lateness">Lateness</h2>
+            <Chart
+              title="Lateness"
+              summary={`How late packets were, by sensor: ${late.map(({ sensor, lateness }) => `${sensor} 99 % within ${duration(lateness.p99)}`).join(', ')}`}
+              height={260}
+              of={report}
+              draw={(theme) => latenessChart(late, theme)}
+            >
+              <table>
+                <thead>
+                  <tr>
+                    <th scope="col">Sensor</th>
+                    {latenessMarks.map(([, name]) => (
+                      <th key={name} scope="col" class="number">
+                        {name}
+                      </th>
+                    ))}
+                  </tr>
+                </thead>
+                <tbody>
+                  {late.map(({ sensor, lateness }) => (
+                    <tr key={sensor}>
+                      <th scope="row">{sensor}</th>
+                      {latenessMarks.map(([mark]) => (
+                        <td key={mark} class="number">
+                          {duration(lateness[mark])}
+                        </td>
+                      ))}
+                    </tr>
+                  ))}
+                </tbody>
+              </table>
+            </Chart>
+          </section>
+        )}
+        {counts.length > 0 && (
+          <section aria-labelledby="counts">
+            <h2 id="counts">Packets</h2>
+            <Chart
+              title="Packets per sensor"
+              summary={`Packets sent and not sent, by sensor: ${counts.map(({ sensor, sent, refused }) => `${sensor} ${count(sent)} sent, ${count(refused)} not`).join(', ')}`}
+              height={Math.max(140, 80 + 34 * counts.length)}
+              of={report}
+              draw={(theme) => countsChart(counts, theme)}
+            >
+              <Accounts report={report} />
+            </Chart>
+          </section>
+        )}
+      </div>
+      <Sensors report={report} />
+    </>
+  );
+}
+
+function Accounts({ report: { sensors } }: { readonly report: RunReport }) {
+  return (
+    <table>
+      <thead>
+        <tr>
+          <th scope="col">Sensor</th>
+          <th scope="col" class="number">
+            Read
+          </th>
+          <th scope="col" class="number">
+            Sent
+          </th>
+          <th scope="col">Not sent, by cause</th>
+        </tr>
+      </thead>
+      <tbody>
+        {sensors.map(({ sensor, result }) => (
+          <tr key={sensor}>
+            <th scope="row">{sensor}</th>
+            <td class="number">{result ? count(result.accounts.read) : '—'}</td>
+            <td class="number">{result ? count(result.accounts.sent) : '—'}</td>
+            <td>
+              {Object.entries(result?.accounts.refused ?? {})
+                .filter(([, packets]) => packets > 0)
+                .map(([cause, packets]) => `${cause} ${count(packets)}`)
+                .join(', ') || 'none'}
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function Sensors({ report: { sensors } }: { readonly report: RunReport }) {
+  return (
+    <section aria-labelledby="by-sensor">
+      <h2 id="by-sensor">By sensor</h2>
+      <Wide label="By sensor">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Sensor</th>
+              <th scope="col">Interface</th>
+              <th scope="col">Outcome</th>
+              <th scope="col" class="number">
+                Start error
+              </th>
+              <th scope="col" class="number">
+                End drift
+              </th>
+              <th scope="col" class="number">
+                Clock ±
+              </th>
+              <th scope="col">Notes</th>
+            </tr>
+          </thead>
+          <tbody>
+            {sensors.map(({ sensor, interface: name, link, clockBound, result, error }) => (
+              <tr key={sensor}>
+                <th scope="row">{sensor}</th>
+                <td>
+                  {name} ({link})
+                </td>
+                <td>
+                  <State word={result?.outcome ?? 'failed'} />
+                </td>
+                <td class="number">{result?.startError ? duration(result.startError) : '—'}</td>
+                <td class="number">{result?.endDrift ? duration(result.endDrift) : '—'}</td>
+                <td class="number">{clockBound === null ? '—' : duration(clockBound)}</td>
+                <td class="text">
+                  {[error, result?.error ?? null].map((each, index) =>
+                    each ? <div key={index}>{each.message}</div> : null,
+                  )}
+                  {result?.warnings.map(({ message, advice }, index) => (
+                    <div key={index}>
+                      {message}; {advice}
+                    </div>
+                  ))}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Wide>
+    </section>
+  );
+}

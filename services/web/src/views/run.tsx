@@ -1,0 +1,246 @@
+// One run: as it plays, and its report once it is over.
+import type { RunCourse } from '@capfleet/shared/contract/api';
+import type { RunReport } from '@capfleet/shared/contract/report';
+import type { RunView as View } from '@capfleet/shared/contract/run-view';
+import { useState } from 'preact/hooks';
+import { useApi, useClient, useEvents } from '../api/use-api.ts';
+import { Chart } from '../charts/chart.tsx';
+import { rateChart, ratesOf } from '../charts/rates.ts';
+import { bytes, count, duration, instant, shortCount, shortId } from '../format.ts';
+import { Confirm } from '../parts/dialog.tsx';
+import { Facts, Problem, State, Waiting, Wide } from '../parts/status.tsx';
+import { Report } from './report.tsx';
+
+const COURSE_MS = 2000;
+
+export function RunView({ id }: { readonly id: string }) {
+  const client = useClient();
+  const { state, last: report, refused } = useEvents<View, RunReport>(`runs/${id}/events`);
+  const [isStopping, setStopping] = useState(false);
+  const close = (): void => {
+    setStopping(false);
+  };
+  return (
+    <>
+      <div class="heading">
+        <h1>Run {shortId(id)}</h1>
+        {state && !report && (
+          <button
+            type="button"
+            class="danger"
+            disabled={state.stopAsked}
+            onClick={() => {
+              setStopping(true);
+            }}
+          >
+            Stop
+          </button>
+        )}
+      </div>
+      <Problem refused={refused} />
+      {!state && !report && !refused && <Waiting what="the run" />}
+      <p role="status" class="unseen">
+        {report ? `The run is over: ${report.outcome}` : state ? `The run is ${phaseWords[state.phase]}` : ''}
+      </p>
+      {report ? <Report report={report} /> : state && <Live view={state} />}
+      {(state ?? report) && (
+        // Asked for anew once the run is over: then the course is whole.
+        <Rates
+          key={report ? 'over' : 'live'}
+          run={id}
+          isOver={report !== null}
+          sensors={(report ?? state)?.sensors.map(({ sensor }) => sensor) ?? []}
+        />
+      )}
+      {isStopping && (
+        <Confirm
+          title="Stop this run?"
+          action="Stop run"
+          isDangerous
+          onClose={close}
+          onConfirm={async () => {
+            await client.post(`runs/${id}/stop`);
+            close();
+          }}
+        >
+          <p>
+            Every sensor ({state?.sensors.map(({ sensor }) => sensor).join(', ')}) stops sending at once. What
+            was not sent by then stays unsent; the report tells how much.
+          </p>
+        </Confirm>
+      )}
+    </>
+  );
+}
+
+const phaseWords = {
+  waiting: 'waiting for its sensors',
+  preparing: 'preparing',
+  committing: 'agreeing on the start',
+  armed: 'armed: it starts at the committed instant',
+  playing: 'playing',
+  stopping: 'stopping',
+  ended: 'ended',
+} as const satisfies Record<View['phase'], string>;
+
+function Live({ view }: { readonly view: View }) {
+  const sum = (of: 'sent' | 'sentBytes' | 'refused'): number =>
+    view.sensors.reduce((all, { progress }) => all + (progress?.[of] ?? 0), 0);
+  const reached = Math.max(0, ...view.sensors.map(({ progress }) => Number(progress?.position ?? 0)));
+  return (
+    <>
+      <Facts
+        facts={[
+          ['Phase', <State key="phase" word={view.phase} />],
+          ['Start', view.start === null ? 'not decided yet' : instant(view.start)],
+          ['Clock', view.clock ?? '—'],
+          ['Played', duration(reached)],
+          ['Sent', count(sum('sent'))],
+          ['Bytes', bytes(sum('sentBytes'))],
+          ['Not sent', count(sum('refused'))],
+        ]}
+      />
+      <Wide label="Sensors of the run">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Sensor</th>
+              <th scope="col">State</th>
+              <th scope="col" class="number">
+                Sent
+              </th>
+              <th scope="col" class="number">
+                Bytes
+              </th>
+              <th scope="col" class="number">
+                Not sent
+              </th>
+              <th scope="col" class="number">
+                At
+              </th>
+              <th scope="col" class="number">
+                Behind the first
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {view.sensors.map((each) => (
+              <tr key={each.sensor}>
+                <th scope="row">{each.sensor}</th>
+                <td>
+                  <State word={wordOf(each, view.phase)} />
+                  {each.error && <div class="problem">{each.error.message}</div>}
+                </td>
+                <td class="number">{count(each.progress?.sent ?? 0)}</td>
+                <td class="number">{bytes(each.progress?.sentBytes ?? 0)}</td>
+                <td class="number">{count(each.progress?.refused ?? 0)}</td>
+                <td class="number">{each.progress ? duration(each.progress.position) : '—'}</td>
+                <td class="number">
+                  {each.progress ? duration(reached - Number(each.progress.position)) : '—'}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Wide>
+    </>
+  );
+}
+
+function wordOf({ away, outcome, error, ready }: View['sensors'][number], phase: View['phase']): string {
+  if (outcome !== null) return outcome;
+  if (error) return 'failed';
+  if (away) return 'lost';
+  if (phase === 'playing' || phase === 'stopping' || phase === 'armed') return phase;
+  return ready ? 'ready' : phase === 'waiting' ? 'awaited' : 'preparing';
+}
+
+interface RatesProps {
+  readonly run: string;
+  readonly isOver: boolean;
+  readonly sensors: readonly string[];
+}
+
+function Rates({ run, isOver, sensors }: RatesProps) {
+  const { data } = useApi<RunCourse>(`runs/${run}/course`, isOver ? 0 : COURSE_MS);
+  const [only, setOnly] = useState('');
+  if (!data) return null;
+  const shown = only === '' ? sensors : [only];
+  const rates = ratesOf(data, shown);
+  const rows = Math.max(rates.planned?.length ?? 0, rates.actual.length);
+  return (
+    <section aria-labelledby="rates">
+      <div class="heading">
+        <h2 id="rates">Planned against actual</h2>
+        {sensors.length > 1 && (
+          <label class="inline">
+            Sensor
+            <select
+              value={only}
+              onChange={({ currentTarget }) => {
+                setOnly(currentTarget.value);
+              }}
+            >
+              <option value="">all together</option>
+              {sensors.map((sensor) => (
+                <option key={sensor} value={sensor}>
+                  {sensor}
+                </option>
+              ))}
+            </select>
+          </label>
+        )}
+      </div>
+      {rates.planned === null && (
+        <p class="quiet">
+          There is no planned rate: packets are not due by their stamps alone, or the run has no end.
+        </p>
+      )}
+      {data.planned?.estimated === true && (
+        <p class="quiet">The plan is shown as it is before packets are filtered and shared by flow.</p>
+      )}
+      <Chart
+        title="Packet rate"
+        summary={`Packets per second over the time of the run, planned and actual, of ${shown.join(', ')}; ${
+          rates.actual.length === 0
+            ? 'nothing was sent yet'
+            : `lately ${shortCount(rates.actual.at(-1) ?? 0)} per second`
+        }`}
+        height={280}
+        of={rates}
+        draw={(theme) => rateChart(rates, theme)}
+      >
+        <table>
+          <thead>
+            <tr>
+              <th scope="col" class="number">
+                After the start
+              </th>
+              <th scope="col" class="number">
+                Planned, packets / s
+              </th>
+              <th scope="col" class="number">
+                Actual, packets / s
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {Array.from({ length: rows }, (_, index) => (
+              <tr key={index}>
+                <th scope="row" class="number">
+                  {duration(index * rates.bucket)}
+                </th>
+                <td class="number">{rateText(rates.planned?.[index])}</td>
+                <td class="number">{rateText(rates.actual[index])}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Chart>
+    </section>
+  );
+}
+
+function rateText(rate: number | undefined): string {
+  return rate === undefined ? '—' : shortCount(rate);
+}

@@ -1,4 +1,5 @@
 /** The coordinator's API in this process, over a real Redis and a real socket; no run is carried through. */
+import { bullBoard } from '@capfleet/coordinator/adapters/bull-board';
 import { mapQueueCounts } from '@capfleet/coordinator/adapters/bullmq-queue-counts';
 import { redisMapStore } from '@capfleet/coordinator/adapters/redis-map-store';
 import { redisPlanStore } from '@capfleet/coordinator/adapters/redis-plan-store';
@@ -40,12 +41,14 @@ export async function startApi(t: AfterHook, redis: string, roots = ['/']): Prom
   const closing = new AbortController().signal;
   const maps = redisMapStore(redis, 'test', log);
   const mapQueue = mapQueueCounts(redis, log);
-  const kept = { ...world, sets, plans, maps, keeper, mapKeeper: keeper, mapQueue, mayRead: fenceOf(roots) };
+  const board = bullBoard(redis, log);
+  const stores = { sets, plans, maps, mapQueue, board };
+  const kept = { ...world, ...stores, keeper, mapKeeper: keeper, mayRead: fenceOf(roots) };
   const app = await buildApi({ ...kept, health, closing, token: TOKEN, page: null, version: '1', log });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   t.after(async () => {
     await app.close();
-    await mapQueue.close();
+    await Promise.all([mapQueue.close(), board.close()]);
     for (const each of [health, sets, plans, maps]) each.close();
     await world.close();
   });

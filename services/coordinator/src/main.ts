@@ -11,6 +11,7 @@ import { listenOn, type ListenAddress } from '@capfleet/shared/service/listen';
 import type { S3Options } from '@capfleet/shared/source/s3/s3-options';
 import { fenceOf } from '@capfleet/shared/source/roots';
 import { sources } from '@capfleet/shared/source/sources';
+import { bullBoard } from './adapters/bull-board.ts';
 import { mapQueueCounts } from './adapters/bullmq-queue-counts.ts';
 import { bullmqMapJobs } from './adapters/bullmq-map-jobs.ts';
 import { redisMapStore } from './adapters/redis-map-store.ts';
@@ -75,7 +76,8 @@ export async function runCoordinator(options: CoordinatorProcessOptions): Promis
     log,
   });
   const mapQueue = mapQueueCounts(redis, log);
-  const kept = { ...runs, sets, plans, maps, keeper, mapKeeper, mapQueue, mayRead };
+  const board = bullBoard(redis, log);
+  const kept = { ...runs, sets, plans, maps, keeper, mapKeeper, mapQueue, board, mayRead };
   const api = await buildApi({ ...kept, health, closing: closing.signal, token, page, version, log });
   try {
     const address = await listenOn(api, listen, '--listen');
@@ -83,9 +85,13 @@ export async function runCoordinator(options: CoordinatorProcessOptions): Promis
     await told;
   } finally {
     closing.abort();
-    const closed = Promise.all([keeper.close(), mapKeeper.close(), api.close(), mapQueue.close()]).then(() =>
-      runs.close(),
-    );
+    const closed = Promise.all([
+      keeper.close(),
+      mapKeeper.close(),
+      api.close(),
+      mapQueue.close(),
+      board.close(),
+    ]).then(() => runs.close());
     await Promise.race([closed, sleep(CLOSE_DEADLINE_MS)]);
     for (const each of [health, sets, plans, maps]) each.close();
   }

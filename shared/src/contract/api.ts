@@ -174,7 +174,9 @@ export const planSummarySchema = z.object({
   plan: documentNameSchema,
   set: z.string(),
   loops: count,
-  length: z.string().describe('from the start to the last packet, ns; of one pass, where loops are without end'),
+  length: z
+    .string()
+    .describe('from the start to the last packet, ns; of one pass, where loops are without end'),
   byFlow: z.boolean().describe('each sensor reads all files, and sends its share of their packets'),
   sensors: z.array(z.object({ sensor: sensorNameSchema, files: count, packets: count })),
 });

@@ -415,6 +415,11 @@ export const errorTable = {
     'send that of the coordinator, as in `Authorization: Bearer …`; `capfleet` takes it from CAPFLEET_TOKEN or --token-file',
     401,
   ),
+  'token-tries': failed(
+    'too many requests without the right token',
+    'wait {seconds} s, and send that of the coordinator',
+    429,
+  ),
   'set-unknown': failed('no set {set} is kept', 'GET /v1/sets says which there are', 404),
   'plan-unknown': failed('no plan {plan} is kept', 'GET /v1/plans says which there are', 404),
   'map-unknown': failed('no mapping {map} is kept', 'GET /v1/maps says which there are', 404),

@@ -19,7 +19,10 @@ export class Curve {
     if (begin > end) return;
     const first = Math.min(Math.floor(begin), buckets - 1);
     const last = Math.min(Math.floor(end), buckets - 1);
-    if (first === last) return this.#add(first, density === 0 ? amount : density * (end - begin));
+    if (first === last) {
+      this.#add(first, density === 0 ? amount : density * (end - begin));
+      return;
+    }
     this.#add(first, density * (first + 1 - begin));
     this.#add(last, density * (end - last));
     this.#steps[first + 1] = (this.#steps[first + 1] ?? 0) + density;

@@ -8,22 +8,22 @@ import { parseInstant } from '@capfleet/shared/time/nanos';
 export type Course = RunCourse['sensors'];
 type Point = Course[number]['points'][number];
 
+const nothing: Point[] = [];
 const MOST_POINTS = 480;
 const MOST_OF_ALL = 9600;
 
 /** With what the view tells; the same course where it tells nothing new. */
 export function alongCourse(course: Course, { sensors }: RunView): Course {
   const most = Math.max(16, Math.min(MOST_POINTS, Math.floor(MOST_OF_ALL / Math.max(1, sensors.length))));
-  let isNew = false;
   const next = sensors.map(({ sensor, progress }) => {
-    const points = course.find((each) => each.sensor === sensor)?.points ?? [];
+    const points = pointsOf(course, sensor);
     if (!progress) return { sensor, points };
     const point: Point = [Number(progress.position), progress.sent];
     const last = points.at(-1);
     if (last && point[0] <= last[0]) return { sensor, points };
-    isNew = true;
     return { sensor, points: thin([...points, point], most) };
   });
+  const isNew = next.some(({ sensor, points }) => points !== pointsOf(course, sensor));
   return isNew ? next : course;
 }
 
@@ -31,11 +31,15 @@ export function alongCourse(course: Course, { sensors }: RunView): Course {
 export function closeCourse(course: Course, { start, sensors }: RunReport): Course {
   const origin = start === null ? null : parseInstant(start);
   return sensors.map(({ sensor, result }) => {
-    const points = course.find((each) => each.sensor === sensor)?.points ?? [];
+    const points = pointsOf(course, sensor);
     if (origin === null || !result?.lastSent) return { sensor, points };
     const end: Point = [Number(BigInt(result.lastSent) - origin), result.accounts.sent];
     return { sensor, points: [...points.filter(([at, sent]) => at < end[0] && sent <= end[1]), end] };
   });
+}
+
+function pointsOf(course: Course, sensor: string): Point[] {
+  return course.find((each) => each.sensor === sensor)?.points ?? nothing;
 }
 
 /** Every other one, the latest always among them. */

@@ -3,6 +3,7 @@ import type { Logger } from '@capfleet/shared/log/logger';
 import type { Fence } from '@capfleet/shared/source/roots';
 import type { Health } from '../ports/health.ts';
 import type { MapStore } from '../ports/map-store.ts';
+import type { QueueBoard } from '../ports/queue-board.ts';
 import type { QueueCounts } from '../ports/queue-counts.ts';
 import type { PlanStore } from '../ports/plan-store.ts';
 import type { RunStore } from '../ports/run-store.ts';
@@ -20,6 +21,7 @@ export interface ApiWorld {
   readonly mapKeeper: Pick<Keeper, 'take'>;
   /** Where sources may lie. */
   readonly mayRead: Fence;
+  readonly board: Pick<QueueBoard, 'pages' | 'show'>;
   readonly mapQueue: Pick<QueueCounts, 'read'>;
   readonly health: Health;
   /** Aborted when the service ends: who watches a run is let go. */

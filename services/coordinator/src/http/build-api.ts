@@ -19,8 +19,10 @@ import { mapRoutes } from './map-routes.ts';
 import { serveMetrics } from './metrics.ts';
 import { protectAnswers, servePage } from './page.ts';
 import { planRoutes } from './plan-routes.ts';
+import { serveQueuePages } from './queue-pages.ts';
 import { runRoutes } from './run-routes.ts';
 import { sensorRoutes } from './sensor-routes.ts';
+import { readCookies, sessionRoutes } from './session.ts';
 import { setRoutes } from './set-routes.ts';
 import { tokenCheck } from './token.ts';
 
@@ -62,6 +64,7 @@ export async function buildApi(world: ApiWorld): Promise<FastifyInstance> {
   });
 
   await protectAnswers(app);
+  await readCookies(app);
   serveMetrics(app, world);
 
   const open = app.withTypeProvider<ZodTypeProvider>();
@@ -116,9 +119,9 @@ export async function buildApi(world: ApiWorld): Promise<FastifyInstance> {
         schema.security = [{ token: [] }];
         schema.response = { ...Object(schema.response), '4xx': refusalSchema, '5xx': refusalSchema };
       });
-      const checkToken = tokenCheck(world.token);
-      api.addHook('onRequest', async ({ headers }) => {
-        checkToken(headers.authorization);
+      const checkToken = await tokenCheck(api, world.token);
+      api.addHook('onRequest', async (request) => {
+        await checkToken(request);
         await health.check();
       });
       await api.register(runRoutes(world));
@@ -126,9 +129,11 @@ export async function buildApi(world: ApiWorld): Promise<FastifyInstance> {
       await api.register(mapRoutes(world));
       await api.register(setRoutes(world));
       await api.register(planRoutes(world));
+      await api.register(sessionRoutes(world.token));
     },
     { prefix: '/v1' },
   );
+  await serveQueuePages(app, world);
   await servePage(app, world.page);
   await app.ready();
   return app;

@@ -6,7 +6,7 @@ import { asFailure, Failure } from '@capfleet/shared/errors/failure';
 
 const MOST_ISSUES = 3;
 
-export function refuse(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+export function refuse(error: FastifyError | Failure, request: FastifyRequest, reply: FastifyReply): void {
   const failure = failureOf(error, request);
   if (failure.status >= 500) request.log.error({ err: error, url: request.url }, 'a request failed');
   if (failure.status === 401) reply.header('www-authenticate', 'Bearer');
@@ -26,7 +26,8 @@ function answerable(failure: Failure): object {
   ).toRecord();
 }
 
-function failureOf(error: FastifyError, { headers, routeOptions }: FastifyRequest): Failure {
+function failureOf(error: FastifyError | Failure, { headers, routeOptions }: FastifyRequest): Failure {
+  if (error instanceof Failure) return error;
   if (hasZodFastifySchemaValidationErrors(error)) {
     const { validation, validationContext = 'request' } = error;
     const issues = validation.flatMap(({ instancePath, message, params }) =>
@@ -43,7 +44,7 @@ function failureOf(error: FastifyError, { headers, routeOptions }: FastifyReques
       return new Failure('content-type-unknown', { type: headers['content-type'] ?? 'of no kind' });
   }
   const status = error.statusCode ?? 500;
-  if (!(error instanceof Failure) && status >= 400 && status < 500)
+  if (status >= 400 && status < 500)
     return new Failure('request-invalid', { reason: error.message }, { cause: error });
   return asFailure(error);
 }

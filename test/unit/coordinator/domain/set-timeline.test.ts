@@ -43,7 +43,7 @@ describe('the picture of a set', () => {
     assert.deepEqual([second?.files, second?.packets, second?.pauses], [1, 200, 0]);
     // A bucket is a second here: written, paused, written again.
     assert.deepEqual(
-      [0, 239, 299, 300, 479, 480, 959].map((bucket) => first?.writtenOver[bucket]),
+      [0, 239, 299, 300, 479, 480, 959].map((bucket) => first.writtenOver[bucket]),
       [1, 1, 1, 0, 0, 1, 1],
     );
   });
@@ -73,7 +73,7 @@ describe('the picture of a set', () => {
       [picture.others?.lane, picture.others?.files, picture.others?.packets],
       [null, 952, 9520],
     );
-    assert.ok(picture.others?.writtenOver.every((share) => share <= 1));
+    assert.ok(Math.max(...(picture.others?.writtenOver ?? [])) <= 1);
   });
 
   test('tells for how long how many lanes wrote at once', () => {

@@ -16,11 +16,15 @@ export default defineConfig(
   globalIgnores(['**/dist/', '**/build/', '**/node_modules/', '.node/', '.demo/', 'bench/runs/']),
   js.configs.recommended,
   {
-    files: ['**/*.ts'],
+    files: ['**/*.{ts,tsx}'],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
     languageOptions: {
-      // One program for everything: that of each package by itself would read the libraries' types again.
-      parserOptions: { project: ['./tsconfig.test.json'], tsconfigRootDir: import.meta.dirname },
+      // One program for everything but the page, which has a browser's types: that of each package by itself would read the
+      // libraries' types again.
+      parserOptions: {
+        project: ['./tsconfig.test.json', './services/web/tsconfig.json'],
+        tsconfigRootDir: import.meta.dirname,
+      },
     },
     rules: {
       '@typescript-eslint/no-floating-promises': 'error',

@@ -113,6 +113,7 @@ want() { # want GROUP WHY
 }
 groups=''
 have capinfos || want wireshark-common 'a comparison with capinfos'
+{ have chromium || have chromium-browser || have google-chrome; } || want chromium 'the page in a browser'
 have tcpreplay || want tcpreplay 'a comparison with tcpreplay'
 if is_debian; then
   { have ceph && have ceph-mon && have ceph-osd && have radosgw; } || want ceph "an S3 server of the tests' own"

@@ -3,7 +3,7 @@ import type { Registration } from '@capfleet/shared/contract/agent-messages';
 import { duration } from './format.ts';
 
 /** Its host's wall clock against the reference clock (Redis), as it was measured last; null: it was not yet. */
-export function wallClock({ clock }: Pick<Registration, 'clock'>): { offset: bigint; bound: bigint } | null {
+function wallClock({ clock }: Pick<Registration, 'clock'>): { offset: bigint; bound: bigint } | null {
   if (!clock) return null;
   return {
     offset: BigInt(clock.system.offset) - BigInt(clock.offset),

@@ -49,7 +49,8 @@ export function unitFor(ns: number): Unit {
 export function duration(ns: number | string | bigint): string {
   const value = Number(ns);
   if (value === 0) return '0 s';
-  const { name, ns: size } = unitFor(value);
+  // What rounds up to a whole one is told as one.
+  const [name, size] = units.find(([, each]) => Math.abs(value) >= 0.9995 * each) ?? ['ns', 1];
   return `${String(Number((value / size).toPrecision(3)))} ${name}`;
 }
 

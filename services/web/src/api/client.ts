@@ -56,7 +56,8 @@ export function apiClient(token: string, onSignedOut: () => void): Client {
       await ask(path, { method: 'DELETE' });
     },
     follow: async (path, onEvent, signal) => {
-      for (let pause = 500; !signal.aborted; pause = Math.min(2 * pause, 5000)) {
+      const isLeft = (): boolean => signal.aborted;
+      for (let pause = 500; !isLeft(); pause = Math.min(2 * pause, 5000)) {
         try {
           const response = await ask(path, { signal });
           for await (const { event = '', data } of eventsIn(response)) {
@@ -65,7 +66,7 @@ export function apiClient(token: string, onSignedOut: () => void): Client {
             if (event === 'report' || event === 'end') return;
           }
         } catch (error) {
-          if (signal.aborted) return;
+          if (isLeft()) return;
           if (error instanceof Refused && error.status >= 400 && error.status < 500) throw error;
         }
         await new Promise((resolve) => setTimeout(resolve, pause));

@@ -61,11 +61,15 @@ export function useApi<T>(path: string | null, every = 0): Loaded<T> {
 }
 
 /** What is followed by server-sent events: the latest of each kind. */
-export function useEvents<State, Last>(
-  path: string,
-): { readonly state: State | null; readonly last: Last | null; readonly refused: Refused | null } {
+export interface Followed<State, Last> {
+  readonly state: State | null;
+  readonly last: Last | null;
+  readonly refused: Refused | null;
+}
+
+export function useEvents<State, Last>(path: string): Followed<State, Last> {
   const client = useClient();
-  const [seen, setSeen] = useState<{ state: State | null; last: Last | null; refused: Refused | null }>({
+  const [seen, setSeen] = useState<Followed<State, Last>>({
     state: null,
     last: null,
     refused: null,

@@ -6,6 +6,8 @@ import { axis, common, type Theme } from './theme.ts';
 
 type Lane = SetTimeline['shown'][number];
 
+const PACKETS_WANTED = 12;
+const FEWEST_BUCKETS = 40;
 const ROW = 22;
 const STRIP = 90;
 const GAP = 34;
@@ -23,6 +25,24 @@ export function stretches({
     else found.push({ from: bucket, to: bucket + 1, share });
   });
   return found;
+}
+
+/** Few packets in many buckets are a comb: so many are joined that it takes a dozen of each. */
+export function joined(packets: readonly number[]): {
+  readonly by: number;
+  readonly packets: readonly number[];
+} {
+  const all = packets.reduce((sum, each) => sum + each, 0);
+  const wanted = Math.min(
+    packets.length / FEWEST_BUCKETS,
+    (packets.length * PACKETS_WANTED) / Math.max(1, all),
+  );
+  const by =
+    [...packets.keys()].findLast((each) => each > 0 && packets.length % each === 0 && each <= wanted) ?? 1;
+  const sums = Array.from({ length: packets.length / by }, (_, index) =>
+    packets.slice(index * by, (index + 1) * by).reduce((sum, each) => sum + each, 0),
+  );
+  return { by, packets: sums };
 }
 
 export function laneName({ lane }: Pick<Lane, 'lane'>, others = 0): string {
@@ -44,6 +64,7 @@ export function lanesChart(timeline: SetTimeline, theme: Theme): EChartsCoreOpti
   const buckets = timeline.packets.length;
   const rows = lanes.length * ROW;
   const perSecond = timeline.bucket > 1 ? 1e9 / timeline.bucket : 1;
+  const rate = joined(timeline.packets);
   const names = lanes.map((lane) => laneName(lane, timeline.laneCount - timeline.shown.length));
   const time = (index: number, isLast: boolean): object => ({
     ...axis(theme),
@@ -63,20 +84,20 @@ export function lanesChart(timeline: SetTimeline, theme: Theme): EChartsCoreOpti
     axisLabel: { color: theme.muted, formatter: shortCount },
   });
   const grid = (top: number, height: number): object => ({ left: 72, right: 14, top, height });
-  const steps = (values: readonly number[]): number[][] => [
-    ...values.map((each, bucket) => [at(bucket), each]),
+  const steps = (values: readonly number[], by: number): number[][] => [
+    ...values.map((each, index) => [at(index * by), each]),
     [at(buckets), values.at(-1) ?? 0],
   ];
   const atOnce = timeline.packets.map((_, bucket) =>
     lanes.reduce((sum, { writtenOver }) => sum + (writtenOver[bucket] ?? 0), 0),
   );
-  const strip = (name: string, index: number, values: readonly number[]): object => ({
+  const strip = (name: string, index: number, values: readonly number[], by = 1): object => ({
     name,
     type: 'line',
     step: 'end',
     xAxisIndex: index,
     yAxisIndex: index,
-    data: steps(values),
+    data: steps(values, by),
     showSymbol: false,
     lineStyle: { width: 1.2, color: theme.accent },
     itemStyle: { color: theme.accent },
@@ -128,7 +149,8 @@ export function lanesChart(timeline: SetTimeline, theme: Theme): EChartsCoreOpti
       strip(
         'packets per second',
         2,
-        timeline.packets.map((packets) => packets * perSecond),
+        rate.packets.map((packets) => (packets * perSecond) / rate.by),
+        rate.by,
       ),
     ],
   };

@@ -16,11 +16,20 @@ export interface Rates {
 
 const FEWEST = 8;
 const WITHOUT_PLAN = 120;
+const SILENT_NS = 3e9;
 
-/** Both in the same buckets, none of them finer than what sensors tell. @param sensors those that are summed up */
-export function ratesOf({ planned, sensors: course }: RunCourse, sensors: readonly string[]): Rates {
+/**
+ * Both in the same buckets, none of them finer than what sensors tell.
+ * @param sensors those that are summed up
+ * @param isOver else the latest of what was sent is not known of all sensors yet
+ */
+export function ratesOf(
+  { planned, sensors: course }: RunCourse,
+  sensors: readonly string[],
+  isOver: boolean,
+): Rates {
   const own = course.filter(({ sensor, points }) => sensors.includes(sensor) && points.length > 0);
-  const reached = Math.max(0, ...own.map(({ points }) => points.at(-1)?.[0] ?? 0));
+  const reached = isOver ? Math.max(0, ...lasts(own)) : reachedByAll(own);
   const steps = own.flatMap(({ points }) =>
     points.slice(1).map(([at], index) => at - (points[index]?.[0] ?? 0)),
   );
@@ -30,7 +39,7 @@ export function ratesOf({ planned, sensors: course }: RunCourse, sensors: readon
   if (!planned || fine === 0) {
     const buckets = Math.min(WITHOUT_PLAN, Math.max(FEWEST, Math.floor(reached / spacing)));
     const bucket = Math.max(1, reached / buckets);
-    return { bucket, planned: null, actual: actualOver(own, bucket, buckets, reached) };
+    return { bucket, planned: null, actual: actualOver(own, bucket, buckets, reached, isOver) };
   }
   const by = Math.max(1, Math.min(Math.floor(fine / FEWEST), Math.ceil(spacing / planned.bucket)));
   const bucket = planned.bucket * by;
@@ -40,7 +49,7 @@ export function ratesOf({ planned, sensors: course }: RunCourse, sensors: readon
     const covered = Math.min(by, fine - index * by) * planned.bucket;
     return (own.reduce((sum, packets) => sum + packets, 0) / covered) * 1e9;
   });
-  return { bucket, planned: rate, actual: actualOver(own, bucket, buckets, reached) };
+  return { bucket, planned: rate, actual: actualOver(own, bucket, buckets, reached, isOver) };
 }
 
 function actualOver(
@@ -48,13 +57,26 @@ function actualOver(
   bucket: number,
   buckets: number,
   reached: number,
+  isOver: boolean,
 ): number[] {
-  const known = Math.min(buckets, Math.ceil(reached / bucket - 1e-6));
+  const whole = reached / bucket;
+  const known = Math.min(buckets, isOver ? Math.ceil(whole - 1e-6) : Math.floor(whole));
   return Array.from({ length: known }, (_, index) => {
     const [from, to] = [index * bucket, Math.min((index + 1) * bucket, reached)];
     const packets = course.reduce((sum, { points }) => sum + sentBy(points, to) - sentBy(points, from), 0);
     return to > from ? (packets / (to - from)) * 1e9 : 0;
   });
+}
+
+function lasts(course: RunCourse['sensors']): number[] {
+  return course.map(({ points }) => points.at(-1)?.[0] ?? 0);
+}
+
+/** Of those that are heard of: who is done, or lost, holds nobody up. */
+function reachedByAll(course: RunCourse['sensors']): number {
+  const ends = lasts(course);
+  const furthest = Math.max(0, ...ends);
+  return Math.min(...ends.filter((end) => end >= furthest - SILENT_NS), furthest);
 }
 
 /** Packets that were out at a place of the timeline, between two points along the line that joins them. */

@@ -1,12 +1,19 @@
 // The report of a run that is over: the verdict, the accounts, lateness, clocks.
-import { refusedIn } from '../report-sums.ts';
 import type { RunReport } from '@capfleet/shared/contract/report';
+import type { ComponentChildren } from 'preact';
 import { Chart } from '../charts/chart.tsx';
 import { countsChart, latenessChart, latenessMarks } from '../charts/rates.ts';
 import { bytes, count, duration, instant, shortId } from '../format.ts';
+import { refusedIn } from '../report-sums.ts';
 import { Facts, State, Wide } from '../parts/status.tsx';
 
-export function Report({ report }: { readonly report: RunReport }) {
+export interface ReportProps {
+  readonly report: RunReport;
+  /** Stands behind the facts. */
+  readonly children: ComponentChildren;
+}
+
+export function Report({ report, children }: ReportProps) {
   const { outcome, verdict, start, clock, totals, startSkew, speed, loops, sensors } = report;
   const saveJson = (): void => {
     const link = document.createElement('a');
@@ -51,33 +58,7 @@ export function Report({ report }: { readonly report: RunReport }) {
           Save the report (JSON)
         </button>
       </p>
-      <section aria-labelledby="verdict">
-        <h2 id="verdict">What the verdict rests on</h2>
-        <Wide label="Findings">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Check</th>
-                <th scope="col">Sensor</th>
-                <th scope="col">Result</th>
-                <th scope="col">Finding</th>
-              </tr>
-            </thead>
-            <tbody>
-              {verdict.findings.map(({ check, sensor, holds, text }, index) => (
-                <tr key={index}>
-                  <th scope="row">{check}</th>
-                  <td>{sensor ?? 'all'}</td>
-                  <td>
-                    <State word={holds ? 'holds' : 'does not hold'} />
-                  </td>
-                  <td class="text">{text}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </Wide>
-      </section>
+      {children}
       <div class="columns">
         {late.length > 0 && (
           <section aria-labelledby="lateness">
@@ -131,6 +112,33 @@ export function Report({ report }: { readonly report: RunReport }) {
           </section>
         )}
       </div>
+      <section aria-labelledby="verdict">
+        <h2 id="verdict">What the verdict rests on</h2>
+        <Wide label="Findings">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">Check</th>
+                <th scope="col">Sensor</th>
+                <th scope="col">Result</th>
+                <th scope="col">Finding</th>
+              </tr>
+            </thead>
+            <tbody>
+              {verdict.findings.map(({ check, sensor, holds, text }, index) => (
+                <tr key={index}>
+                  <th scope="row">{check}</th>
+                  <td>{sensor ?? 'all'}</td>
+                  <td>
+                    <State word={holds ? 'holds' : 'does not hold'} />
+                  </td>
+                  <td class="text">{text}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </Wide>
+      </section>
       <Sensors report={report} />
     </>
   );

@@ -42,15 +42,18 @@ export function RunView({ id }: { readonly id: string }) {
       <p role="status" class="unseen">
         {report ? `The run is over: ${report.outcome}` : state ? `The run is ${phaseWords[state.phase]}` : ''}
       </p>
-      {report ? <Report report={report} /> : state && <Live view={state} />}
-      {(state ?? report) && (
-        // Asked for anew once the run is over: then the course is whole.
-        <Rates
-          key={report ? 'over' : 'live'}
-          run={id}
-          isOver={report !== null}
-          sensors={(report ?? state)?.sensors.map(({ sensor }) => sensor) ?? []}
-        />
+      {report ? (
+        <Report report={report}>
+          {/* Asked for anew once the run is over: then the course is whole. */}
+          <Rates key="over" run={id} isOver sensors={report.sensors.map(({ sensor }) => sensor)} />
+        </Report>
+      ) : (
+        state && (
+          <>
+            <Live view={state} />
+            <Rates key="live" run={id} isOver={false} sensors={state.sensors.map(({ sensor }) => sensor)} />
+          </>
+        )
       )}
       {isStopping && (
         <Confirm
@@ -166,7 +169,7 @@ function Rates({ run, isOver, sensors }: RatesProps) {
   const [only, setOnly] = useState('');
   if (!data) return null;
   const shown = only === '' ? sensors : [only];
-  const rates = ratesOf(data, shown);
+  const rates = ratesOf(data, shown, isOver);
   const rows = Math.max(rates.planned?.length ?? 0, rates.actual.length);
   return (
     <section aria-labelledby="rates">

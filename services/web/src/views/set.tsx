@@ -130,9 +130,7 @@ function Overlaps({ timeline }: { readonly timeline: SetTimeline }) {
         <table>
           <thead>
             <tr>
-              <th scope="col" class="number">
-                Lanes
-              </th>
+              <th scope="col">Lanes</th>
               <th scope="col" class="number">
                 Time
               </th>
@@ -144,7 +142,7 @@ function Overlaps({ timeline }: { readonly timeline: SetTimeline }) {
           <tbody>
             {timeline.overlaps.map(({ lanes, time }) => (
               <tr key={lanes}>
-                <td class="number">{count(lanes)}</td>
+                <th scope="row">{count(lanes)}</th>
                 <td class="number">{duration(time)}</td>
                 <td class="number">{percent(Number(time), all)}</td>
               </tr>

@@ -112,8 +112,8 @@ want() { # want GROUP WHY
   reasons="$reasons${reasons:+, }$1 ($2)"
 }
 groups=''
-have capinfos || want wireshark-common 'a comparison with capinfos'
 { have chromium || have chromium-browser || have google-chrome; } || want chromium 'the page in a browser'
+have capinfos || want wireshark-common 'a comparison with capinfos'
 have tcpreplay || want tcpreplay 'a comparison with tcpreplay'
 if is_debian; then
   { have ceph && have ceph-mon && have ceph-osd && have radosgw; } || want ceph "an S3 server of the tests' own"

@@ -61,10 +61,10 @@ async function measure(): Promise<boolean> {
     console.log(`planned within ${seconds(planning)} s`);
     const created = await call('/v1/runs', post({ plan: 'large' }));
     const { run } = (await created.json()) as { run: string };
-    // A run of days is looked at while it plays; what it costs to prepare it is not told apart here.
-    const isPlaying = async (): Promise<boolean> =>
-      (await (await call(`/v1/runs/${run}`)).text()).includes('"playing"');
-    await waitFor('the run plays', isPlaying, { timeout: 120_000, every: 500 });
+    // The files are not there, so that it ends as soon as it is handed out. What that costs is not told apart here.
+    const isOver = async (): Promise<boolean> =>
+      !/under way|orphaned/.test(await (await call(`/v1/runs/${run}`)).text());
+    await waitFor('the run is over', isOver, { timeout: 120_000, every: 500 });
     paths.push(`/v1/runs/${run}`, `/v1/runs/${run}/course`);
   }
 

@@ -61,7 +61,7 @@ describe('the live page', { skip: noBrowser }, () => {
     const context: BrowserContext = await browser.newContext({ viewport: DESKTOP, ...options });
     cleanUp.after(() => context.close());
     const page = await context.newPage();
-    page.setDefaultTimeout(20_000);
+    page.setDefaultTimeout(40_000);
     page.on('pageerror', (error) => complaints.push(String(error)));
     page.on('console', (message) => {
       if (message.type() === 'error' && !message.text().includes('status of 401'))
@@ -85,6 +85,7 @@ describe('the live page', { skip: noBrowser }, () => {
   async function shoot(what: Page | Locator, name: string): Promise<void> {
     if (process.env['UPDATE_DOCS'] !== '1') return;
     await mkdir(IMAGES, { recursive: true });
+    if ('goto' in what) await what.evaluate('scrollTo(0, 0)');
     await what.screenshot({ path: join(IMAGES, `page-${name}.png`) });
   }
 

@@ -12,7 +12,14 @@ import { tempDir } from '../support/temp-dir.ts';
 type Rules = NonNullable<NonNullable<ICruiseOptions['ruleSet']>['forbidden']>;
 
 const ROOT = resolve(import.meta.dirname, '../..');
-const WORKSPACES = ['shared', 'services/coordinator', 'services/mapper', 'services/replayer', 'services/cli'];
+const WORKSPACES = [
+  'shared',
+  'services/coordinator',
+  'services/mapper',
+  'services/replayer',
+  'services/web',
+  'services/cli',
+];
 const PURE = '^shared/src/(time|dataset|capture|edit|flow|errors|contract)/';
 const SERVICE = '^services/([^/]+)/';
 

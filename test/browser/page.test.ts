@@ -1,28 +1,26 @@
 // The live page in a browser, from signing in to the report of a run: a real coordinator, mapper and agents over a real
 // Redis. UPDATE_DOCS=1 writes the screenshots of docs/page.md anew.
 import assert from 'node:assert/strict';
-import { mkdir, readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import axe from 'axe-core';
-import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 import type { RunReport } from '@capfleet/shared/contract/report';
 import { noBrowser, startBrowser } from '../support/browser.ts';
 import { lastFirst } from '../support/last-first.ts';
-import { numbersIn, stamps, writeNumberedSet, type SetShape } from '../support/numbered-set.ts';
-import { startRedis, type RedisServer } from '../support/redis-server.ts';
 import {
-  startCoordinator,
-  startMapper,
-  startReplayer,
-  TOKEN,
-  type Running,
-} from '../support/start-capfleet.ts';
+  assertAccessible,
+  assertFits,
+  drawn,
+  open,
+  saved,
+  shoot,
+  signIn,
+  type Visit,
+} from '../support/live-page.ts';
+import { numbersIn, stamps, writeNumberedSet, type SetShape } from '../support/numbered-set.ts';
+import { startRedis } from '../support/redis-server.ts';
+import { startCoordinator, startMapper, startReplayer, TOKEN } from '../support/start-capfleet.ts';
 import { tempDir } from '../support/temp-dir.ts';
-
-const IMAGES = resolve(import.meta.dirname, '../../docs/images');
-const DESKTOP = { width: 1280, height: 900 };
-const PHONE = { width: 390, height: 844 };
 
 /** Three capture threads over eight seconds, one of which pauses; bursts of different rates. */
 const shape: SetShape = {
@@ -36,18 +34,14 @@ const packets = Object.values(shape).reduce((sum, each) => sum + each.length, 0)
 
 describe('the live page', { skip: noBrowser }, () => {
   const cleanUp = lastFirst({ after });
-  let redis: RedisServer;
-  let service: Running & { readonly url: string };
-  let browser: Browser;
+  let visit: Visit;
   let dir: string;
-  /** What a page complained of: errors of scripts, and what its content security policy kept from it. */
-  const complaints: string[] = [];
 
   before(async () => {
     dir = await tempDir(cleanUp);
-    redis = await startRedis(cleanUp);
+    const redis = await startRedis(cleanUp);
     await writeNumberedSet(join(dir, 'captures'), shape);
-    [service, browser] = await Promise.all([
+    const [{ url }, browser] = await Promise.all([
       startCoordinator(cleanUp, redis.url, { args: ['--root', dir] }),
       startBrowser(cleanUp),
       startMapper(cleanUp, redis.url),
@@ -55,77 +49,17 @@ describe('the live page', { skip: noBrowser }, () => {
         startReplayer(cleanUp, redis.url, name, ['--interface', `file:${name}.pcap`], { cwd: dir }),
       ),
     ]);
+    visit = { browser, url, complaints: [], cleanUp };
   });
 
-  async function open(options: Parameters<Browser['newContext']>[0] = {}): Promise<Page> {
-    const context: BrowserContext = await browser.newContext({ viewport: DESKTOP, ...options });
-    cleanUp.after(() => context.close());
-    const page = await context.newPage();
-    page.setDefaultTimeout(40_000);
-    page.on('pageerror', (error) => complaints.push(String(error)));
-    page.on('console', (message) => {
-      if (message.type() === 'error' && !message.text().includes('status of 401'))
-        complaints.push(message.text());
-    });
-    return page;
-  }
-
-  async function signIn(page: Page, hash = ''): Promise<void> {
-    await page.goto(`${service.url}/${hash}`);
-    await page.getByLabel('Token of the coordinator').fill(TOKEN);
-    await page.getByRole('button', { name: 'Sign in' }).click();
-    await page.getByRole('navigation').waitFor();
-  }
-
-  /** Charts are on the page once the library is. */
-  async function drawn(page: Page): Promise<void> {
-    await page.locator('.canvas[data-ready="true"] canvas').first().waitFor();
-  }
-
-  async function shoot(what: Page | Locator, name: string): Promise<void> {
-    if (process.env['UPDATE_DOCS'] !== '1') return;
-    await mkdir(IMAGES, { recursive: true });
-    if ('goto' in what) await what.evaluate('scrollTo(0, 0)');
-    await what.screenshot({ path: join(IMAGES, `page-${name}.png`) });
-  }
-
-  async function saved(page: Page, button: string): Promise<Buffer> {
-    const [download] = await Promise.all([
-      page.waitForEvent('download'),
-      page.getByRole('button', { name: button }).click(),
-    ]);
-    return readFile(await download.path());
-  }
-
-  async function assertFits(page: Page): Promise<void> {
-    const [content, window] = await page.evaluate<number[]>(
-      '[document.documentElement.scrollWidth, document.documentElement.clientWidth]',
-    );
-    assert.ok(content! <= window!, `${page.url()} is ${content} wide in ${window}`);
-  }
-
-  async function assertAccessible(page: Page): Promise<void> {
-    // Past the page's own policy: by the debugger, not by a script element.
-    const found = await page.evaluate<{ id: string; impact: string; nodes: string[] }[]>(
-      `${axe.source};
-      axe.run(document).then(({ violations }) => violations.map(({ id, impact, nodes }) =>
-        ({ id, impact, nodes: nodes.map(({ html }) => html.slice(0, 200)) })))`,
-    );
-    assert.deepEqual(
-      found.filter(({ impact }) => impact === 'serious' || impact === 'critical'),
-      [],
-      page.url(),
-    );
-  }
-
   test('asks for the token, and refuses another one', async () => {
-    const page = await open();
-    await page.goto(service.url);
+    const page = await open(visit);
+    await page.goto(visit.url);
     await page.getByLabel('Token of the coordinator').fill('not-the-token-at-all');
     await page.getByRole('button', { name: 'Sign in' }).click();
     await page.getByRole('alert').getByText('not the token').waitFor();
     await assertAccessible(page);
-    await signIn(page);
+    await signIn(visit, page);
     await page.getByText('No set is kept').waitFor();
     await page.getByRole('button', { name: 'Sign out' }).click();
     await page.getByLabel('Token of the coordinator').waitFor();
@@ -133,8 +67,8 @@ describe('the live page', { skip: noBrowser }, () => {
   });
 
   test('maps a source, and shows the set with its lanes', async () => {
-    const page = await open();
-    await signIn(page);
+    const page = await open(visit);
+    await signIn(visit, page);
     await page.getByRole('button', { name: 'Map a source' }).click();
     await page.getByRole('textbox', { name: 'Source' }).fill(join(dir, 'captures'));
     await page.getByLabel('Becomes the set').fill('lab');
@@ -160,8 +94,8 @@ describe('the live page', { skip: noBrowser }, () => {
   });
 
   test('replays the set: confirmed, watched, reported, its plots saved', async () => {
-    const page = await open();
-    await signIn(page, '#/sets/lab');
+    const page = await open(visit);
+    await signIn(visit, page, '#/sets/lab');
     await page.getByRole('button', { name: 'Replay' }).click();
     await page.getByRole('checkbox', { name: 'east' }).check();
     await page.getByRole('checkbox', { name: 'west' }).check();
@@ -222,13 +156,13 @@ describe('the live page', { skip: noBrowser }, () => {
       Array.from({ length: packets }, (_, number) => number),
     );
     // The plan was the page's, and went with it.
-    const plans = await fetch(`${service.url}/v1/plans`, { headers: { authorization: `Bearer ${TOKEN}` } });
+    const plans = await fetch(`${visit.url}/v1/plans`, { headers: { authorization: `Bearer ${TOKEN}` } });
     assert.deepEqual(await plans.json(), { plans: [] });
   });
 
   test('stops a run, once that is confirmed', async () => {
-    const page = await open();
-    await signIn(page, '#/runs');
+    const page = await open(visit);
+    await signIn(visit, page, '#/runs');
     await page.getByRole('button', { name: 'Replay a set' }).click();
     await page.getByRole('combobox', { name: /^Set/ }).selectOption('lab');
     await page.getByRole('checkbox', { name: 'east' }).check();
@@ -255,56 +189,23 @@ describe('the live page', { skip: noBrowser }, () => {
   });
 
   test('says what the coordinator refuses, in its words', async () => {
-    const page = await open();
-    await signIn(page, '#/sets/lab');
+    const page = await open(visit);
+    await signIn(visit, page, '#/sets/lab');
     await page.getByRole('button', { name: 'Replay' }).click();
     await page.getByRole('checkbox', { name: 'east' }).check();
     await page.getByLabel('Speed').fill('fast');
     await page.getByRole('button', { name: 'Review' }).click();
     await page.getByRole('alert').getByText('"fast" is no positive ratio').waitFor();
-    await page.goto(`${service.url}/#/sets/gone`);
+    await page.goto(`${visit.url}/#/sets/gone`);
     await page.getByRole('alert').getByText('no set gone is kept').waitFor();
-    complaints.splice(0, Infinity, ...complaints.filter((text) => !/status of 40[04]/.test(text)));
-  });
-
-  for (const colorScheme of ['light', 'dark'] as const) {
-    test(`is readable on a telephone and on a desk, ${colorScheme}`, async () => {
-      const page = await open({ viewport: PHONE, colorScheme, reducedMotion: 'reduce' });
-      await signIn(page, '#/runs');
-      const run = await page.getByRole('table').getByRole('link').last().getAttribute('href');
-      for (const view of ['#/sets', '#/sets/lab', '#/maps', '#/sensors', '#/runs', run ?? '']) {
-        await page.setViewportSize(PHONE);
-        await page.goto(`${service.url}/${view}`);
-        await page.getByRole('heading', { level: 1 }).waitFor();
-        await page.getByText(/^Loading/).waitFor({ state: 'detached' });
-        if (/lab|runs\/./.test(view)) await drawn(page);
-        await assertFits(page);
-        await assertAccessible(page);
-        const name = view.startsWith('#/runs/') ? 'report' : view.split('/').at(-1);
-        if (colorScheme === 'dark' && (name === 'lab' || name === 'report'))
-          await shoot(page, `phone-${name}`);
-        await page.setViewportSize(DESKTOP);
-        await assertFits(page);
-        if (colorScheme === 'dark' && name === 'sensors') await shoot(page, 'sensors-dark');
-        if (colorScheme === 'dark' && name === 'lab') await shoot(page, 'set-dark');
-      }
-    });
-  }
-
-  test('leads to the queues, which are to be looked at only', async () => {
-    const page = await open();
-    await page.goto(`${service.url}/queues/`);
-    // Without a session it is the page that signs in.
-    await page.getByLabel('Token of the coordinator').waitFor();
-    await signIn(page);
-    await page.getByRole('link', { name: 'Queues' }).click();
-    await page.getByText('replay-east').first().waitFor();
-    await shoot(page, 'queues');
-    // Its fonts are another host's, which it may not ask.
-    complaints.splice(0, Infinity, ...complaints.filter((text) => !text.includes('fonts.googleapis.com')));
+    visit.complaints.splice(
+      0,
+      Infinity,
+      ...visit.complaints.filter((text) => !/status of 40[04]/.test(text)),
+    );
   });
 
   test('complained of nothing', () => {
-    assert.deepEqual(complaints, []);
+    assert.deepEqual(visit.complaints, []);
   });
 });

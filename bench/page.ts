@@ -42,7 +42,7 @@ async function measure(): Promise<boolean> {
 
   const body = Readable.toWeb(Readable.from(mapping(), { objectMode: false })) as ReadableStream<Uint8Array>;
   const putting = performance.now();
-  await call('/v1/sets/large', { method: 'PUT', body, duplex: 'half' } as RequestInit);
+  await call('/v1/sets/large', { method: 'PUT', body, duplex: 'half' });
   console.log(`a set of ${files.toLocaleString('en')} files kept within ${seconds(putting)} s`);
   const paths = [
     '/',

@@ -79,7 +79,7 @@ describe('the Compose project', { skip, timeout: 25 * MINUTE }, () => {
           'sh',
           `capfleet/${name}:dev`,
           '-c',
-          'find / -name "libpcap*" -o -name "*.node" -path "*pacer*" 2>/dev/null || true',
+          'find / -name "libpcap.so*" -o -name "*.node" -path "*pacer*" 2>/dev/null || true',
         ),
       );
       assert.equal(found, '', 'only the replayer carries libpcap and the native core');
@@ -148,15 +148,12 @@ describe('the Compose project', { skip, timeout: 25 * MINUTE }, () => {
 
   test('keeps what it knows when Redis and the coordinator are killed and come back', async () => {
     await done(compose('kill', 'redis', 'coordinator'));
-    await waitFor('the mappers are not ready', async () => (await healthy('mapper')) === 0, {
-      timeout: MINUTE,
-      every: 500,
-    });
-    await done(compose('up', '--detach', '--wait', '--scale', 'mapper=2'));
-    await waitFor('the mappers are ready again', async () => (await healthy('mapper')) === 2, {
-      timeout: MINUTE,
-      every: 500,
-    });
+    const areHealthy = async (many: number): Promise<boolean> =>
+      (await healthy('mapper')) === 2 * many && (await healthy('replayer-a')) === many;
+    await waitFor('nobody is ready', () => areHealthy(0), { timeout: MINUTE, every: 500 });
+    await done(compose('up', '--detach', '--no-recreate', '--scale', 'mapper=2'));
+    await waitFor('all are ready again', () => areHealthy(1), { timeout: MINUTE, every: 500 });
+    await waitFor('the coordinator, too', async () => (await healthy('coordinator')) === 1, { timeout: MINUTE });
     const listed = await done(compose('run', '--rm', 'cli', 'status'));
     assert.match(listed, /^a .*\n(?:.*\n)?b /m);
     assert.match(listed, / done /);

@@ -182,5 +182,5 @@ describe('the Compose project', { skip, timeout: 25 * MINUTE }, () => {
 /** Run in a mapper: how many files it has mapped. */
 const COUNT_MAPPED = `
   const text = await (await fetch('http://127.0.0.1:8471/metrics')).text();
-  const [, mapped = '0'] = /^capfleet_mapper_files_total (\\d+)/m.exec(text) ?? [];
+  const [, mapped = '0'] = /^capfleet_mapper_files_total\\{.*\\} (\\d+)/m.exec(text) ?? [];
   process.stdout.write(mapped);`;

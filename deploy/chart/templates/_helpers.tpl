@@ -1,0 +1,258 @@
+{{- define "capfleet.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 50 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "capfleet.fullname" -}}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" }}
+{{- else if contains (include "capfleet.name" .) .Release.Name }}
+{{- .Release.Name | trunc 40 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name (include "capfleet.name" .) | trunc 40 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+
+{{- /* What never changes over a release's life: selectors are immutable. */ -}}
+{{- define "capfleet.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "capfleet.name" .root }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end }}
+
+{{- define "capfleet.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
+{{ include "capfleet.selectorLabels" . }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: capfleet
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+{{- end }}
+
+{{- define "capfleet.image" -}}
+{{- $repository := printf "capfleet/%s" .component }}
+{{- with .root.Values.image.registry }}{{- $repository = printf "%s/%s" (trimSuffix "/" .) $repository }}{{- end }}
+{{- printf "%s:%s" $repository (default .root.Chart.AppVersion .root.Values.image.tag) }}
+{{- end }}
+
+{{- define "capfleet.serviceAccount" -}}
+{{- $account := (index .root.Values .component).serviceAccount }}
+{{- if $account.create }}
+{{- default (printf "%s-%s" (include "capfleet.fullname" .root) .component) $account.name }}
+{{- else }}
+{{- default "default" $account.name }}
+{{- end }}
+{{- end }}
+
+{{- define "capfleet.tokenSecret" -}}
+{{- default (printf "%s-coordinator" (include "capfleet.fullname" .)) .Values.coordinator.existingSecret }}
+{{- end }}
+
+{{- define "capfleet.redisSecret" -}}
+{{- default (printf "%s-redis" (include "capfleet.fullname" .)) .Values.redis.existingSecret }}
+{{- end }}
+
+{{- define "capfleet.redisHost" -}}
+{{ include "capfleet.fullname" . }}-redis.{{ .Release.Namespace }}.svc
+{{- end }}
+
+{{- /* Whether the URL of Redis is in a Secret: always, but for an external one without a password. */ -}}
+{{- define "capfleet.redisUrlIsSecret" -}}
+{{- if or .Values.redis.internal .Values.redis.existingSecret }}true{{ end }}
+{{- end }}
+
+{{- define "capfleet.redisTls" -}}
+{{- if .Values.redis.internal }}
+{{- if .Values.redis.tls.enabled }}true{{ end }}
+{{- else if or .Values.redis.tls.enabled (hasPrefix "rediss:" .Values.redis.external.url) }}true{{ end }}
+{{- end }}
+
+{{- /* HOST:PORT, for KEDA. */ -}}
+{{- define "capfleet.redisAddress" -}}
+{{- if .Values.redis.internal }}
+{{- include "capfleet.redisHost" . }}:6379
+{{- else if .Values.redis.external.address }}
+{{- .Values.redis.external.address }}
+{{- else if .Values.redis.external.url }}
+{{- $host := (urlParse .Values.redis.external.url).host }}
+{{- if regexMatch ":[0-9]+$" $host }}{{ $host }}{{ else }}{{ $host }}:6379{{ end }}
+{{- else }}
+{{- fail "redis.external.address: KEDA needs HOST:PORT of the external Redis, since its URL is in a Secret" }}
+{{- end }}
+{{- end }}
+
+{{- /* The fence of what may be read: never all of the file system, as it would be without --root. */ -}}
+{{- define "capfleet.roots" -}}
+{{- $roots := list }}
+{{- range .root.Values.captures.claims }}{{- $roots = append $roots .mountPath }}{{- end }}
+{{- if eq .component "replayer" }}
+{{- range .root.Values.captures.sensorFolders }}{{- $roots = append $roots .mountPath }}{{- end }}
+{{- end }}
+{{- range .root.Values.captures.s3Prefixes }}{{- $roots = append $roots . }}{{- end }}
+{{- if not $roots }}{{- $roots = list "/captures" }}{{- end }}
+{{- join " " ($roots | uniq) }}
+{{- end }}
+
+{{- define "capfleet.commonEnv" -}}
+{{- $values := .root.Values -}}
+- name: CAPFLEET_REDIS
+{{- if include "capfleet.redisUrlIsSecret" .root }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ include "capfleet.redisSecret" .root }}
+      key: redis-url
+{{- else }}
+  value: {{ required "redis.external.url or redis.existingSecret: where Redis is, since redis.internal is false" $values.redis.external.url | quote }}
+{{- end }}
+{{- if or (and $values.redis.internal $values.redis.tls.enabled) $values.redis.tls.caConfigMap }}
+- name: NODE_EXTRA_CA_CERTS
+  value: /etc/capfleet/redis-ca/ca.crt
+{{- end }}
+- name: CAPFLEET_ROOT
+  value: {{ include "capfleet.roots" . | quote }}
+- name: CAPFLEET_LOG_LEVEL
+  value: {{ $values.logLevel | quote }}
+{{- with $values.s3.endpoint }}
+- name: CAPFLEET_S3_ENDPOINT
+  value: {{ . | quote }}
+{{- end }}
+{{- with $values.s3.region }}
+- name: CAPFLEET_S3_REGION
+  value: {{ . | quote }}
+{{- end }}
+{{- if $values.s3.pathStyle }}
+- name: CAPFLEET_S3_PATH_STYLE
+  value: 'true'
+{{- end }}
+- name: CAPFLEET_S3_PART_SIZE
+  value: {{ $values.s3.partSize | quote }}
+- name: CAPFLEET_S3_PARALLEL
+  value: {{ $values.s3.parallel | quote }}
+{{- with $values.s3.existingSecret }}
+{{- $secret := . }}
+{{- range list "AWS_ACCESS_KEY_ID" "AWS_SECRET_ACCESS_KEY" }}
+- name: {{ . }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ $secret }}
+      key: {{ . }}
+{{- end }}
+- name: AWS_SESSION_TOKEN
+  valueFrom:
+    secretKeyRef:
+      name: {{ $secret }}
+      key: AWS_SESSION_TOKEN
+      optional: true
+{{- end }}
+{{- with (index $values .component).extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "capfleet.volumeMounts" -}}
+- name: tmp
+  mountPath: /tmp
+{{- if or (and .root.Values.redis.internal .root.Values.redis.tls.enabled) .root.Values.redis.tls.caConfigMap }}
+- name: redis-ca
+  mountPath: /etc/capfleet/redis-ca
+  readOnly: true
+{{- end }}
+{{- range $index, $claim := .root.Values.captures.claims }}
+- name: captures-{{ $index }}
+  mountPath: {{ $claim.mountPath | quote }}
+  readOnly: true
+{{- with $claim.subPath }}
+  subPath: {{ . | quote }}
+{{- end }}
+{{- end }}
+{{- if eq .component "replayer" }}
+{{- range $index, $folder := .root.Values.captures.sensorFolders }}
+- name: folder-{{ $index }}
+  mountPath: {{ $folder.mountPath | quote }}
+  readOnly: true
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "capfleet.volumes" -}}
+- name: tmp
+  emptyDir: {}
+{{- if and .root.Values.redis.internal .root.Values.redis.tls.enabled }}
+- name: redis-ca
+  secret:
+    secretName: {{ required "redis.tls.existingSecret: the certificate of the internal Redis" .root.Values.redis.tls.existingSecret }}
+    items: [{ key: ca.crt, path: ca.crt }]
+{{- else if .root.Values.redis.tls.caConfigMap }}
+- name: redis-ca
+  configMap:
+    name: {{ .root.Values.redis.tls.caConfigMap }}
+    items: [{ key: ca.crt, path: ca.crt }]
+{{- end }}
+{{- range $index, $claim := .root.Values.captures.claims }}
+- name: captures-{{ $index }}
+  persistentVolumeClaim:
+    claimName: {{ $claim.claim }}
+    readOnly: true
+{{- end }}
+{{- if eq .component "replayer" }}
+{{- range $index, $folder := .root.Values.captures.sensorFolders }}
+- name: folder-{{ $index }}
+  hostPath:
+    path: {{ $folder.path | quote }}
+    type: Directory
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* Where and how a pod runs; the same of all services. */ -}}
+{{- define "capfleet.placement" -}}
+{{- $own := index .root.Values .component -}}
+{{- with $own.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with $own.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $own.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .root.Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* Pod Security Standard "restricted". */ -}}
+{{- define "capfleet.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 10001
+runAsGroup: 10001
+fsGroup: 10001
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile: { type: RuntimeDefault }
+{{- end }}
+
+{{- define "capfleet.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: { drop: [ALL] }
+{{- end }}
+
+{{- /* Alive: the process answers. Ready: it can do its work. A service whose Redis is away is not ready, and not killed. */ -}}
+{{- define "capfleet.probes" -}}
+startupProbe:
+  httpGet: { path: /livez, port: {{ . }} }
+  periodSeconds: 2
+  failureThreshold: 30
+livenessProbe:
+  httpGet: { path: /livez, port: {{ . }} }
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 6
+readinessProbe:
+  httpGet: { path: /readyz, port: {{ . }} }
+  periodSeconds: 5
+  timeoutSeconds: 3
+{{- end }}

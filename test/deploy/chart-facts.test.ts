@@ -1,0 +1,248 @@
+// Every variable, argument, port, probe and capability in the chart's manifests is one that the program has, and its pods
+// are as closed as they can be.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { QueueKeys } from 'bullmq';
+import { mapQueue, PREFIX } from '@capfleet/shared/contract/keys';
+import {
+  componentOf,
+  podOf,
+  render,
+  ROOT,
+  valueSets,
+  withoutHelm,
+  type Manifest,
+} from '../support/deploy/helm.ts';
+import { constantMs, fileCapabilities, serviceFacts, sources } from '../support/deploy/program-facts.ts';
+
+/** Of Kubernetes (NODE_NAME is used in another one's value), of Node, and of the AWS SDK. */
+const FOREIGN = new Set([
+  'NODE_NAME',
+  'NODE_EXTRA_CA_CERTS',
+  'AWS_ACCESS_KEY_ID',
+  'AWS_SECRET_ACCESS_KEY',
+  'AWS_SESSION_TOKEN',
+]);
+/** Names that the images have already (deploy/images/Dockerfile), and the services get. */
+const COMING = new Set(['CAPFLEET_METRICS_LISTEN', '/livez', '/readyz']);
+
+interface Pod {
+  readonly service: string;
+  readonly spec: Manifest;
+}
+
+describe('the manifests', { skip: withoutHelm }, () => {
+  const manifests = withoutHelm === false ? valueSets.flatMap((set) => render(set)) : [];
+  const pods: Pod[] = manifests.flatMap((manifest) => {
+    const spec = podOf(manifest);
+    return spec === null ? [] : [{ service: componentOf(manifest), spec }];
+  });
+  const ours = pods.filter(({ service }) => service !== 'redis');
+
+  test('start the three services by their commands', () => {
+    assert.deepEqual(
+      new Set(ours.map(({ service }) => service)),
+      new Set(['coordinator', 'mapper', 'replayer']),
+    );
+    for (const { service, spec } of ours) {
+      const [{ args, command, image }] = spec['containers'];
+      assert.deepEqual([args, command], [[service], undefined]);
+      assert.match(image, new RegExp(`^(registry\\.example\\.org/team/)?capfleet/${service}:0\\.1\\.0$`));
+    }
+  });
+
+  test('have only variables that the command takes', async () => {
+    const facts = await serviceFacts();
+    for (const { service, spec } of ours) {
+      const names: string[] = spec['containers'][0].env.map(({ name }: { name: string }) => name);
+      assert.equal(new Set(names).size, names.length, names.join());
+      const unknown = names.filter(
+        (name) => !facts.get(service)?.variables.has(name) && !FOREIGN.has(name) && !COMING.has(name),
+      );
+      assert.deepEqual(unknown, [], service);
+    }
+  });
+
+  test('never leave out the fence of what may be read', () => {
+    for (const { service, spec } of ours) {
+      const root = spec['containers'][0].env.find(({ name }: { name: string }) => name === 'CAPFLEET_ROOT');
+      assert.match(root?.value, /^(\/\S+|s3:\/\/\S+)( (\/\S+|s3:\/\/\S+))*$/, service);
+    }
+  });
+
+  test('have the ports, the user and the addresses of the images', async () => {
+    const facts = await serviceFacts();
+    for (const { service, spec } of ours) {
+      const { exposed, listens, user } = facts.get(service)!;
+      const [{ ports, env }] = spec['containers'];
+      assert.deepEqual([spec['securityContext'].runAsUser, spec['securityContext'].runAsGroup], [user, user]);
+      const [variable = '', address = ''] = [...listens].find(([name]) => name.endsWith('LISTEN')) ?? [];
+      const given = env.find(({ name }: { name: string }) => name === variable)?.value;
+      // Two agents on one host listen on two ports.
+      assert.equal(given, address.replace(/\d+$/, String(ports[0].containerPort)), service);
+      if (service !== 'replayer') assert.deepEqual([ports[0].containerPort], exposed);
+    }
+  });
+
+  test('have services and policies for the ports that there are', () => {
+    const named = new Map<string, Set<string>>();
+    for (const { service, spec } of pods) {
+      const ports = spec['containers'][0].ports.map(({ name }: { name: string }) => name);
+      named.set(service, new Set([...(named.get(service) ?? []), ...ports]));
+    }
+    for (const manifest of manifests) {
+      const { kind, spec } = manifest;
+      const component = componentOf(manifest);
+      if (kind === 'Service')
+        for (const { targetPort } of spec.ports) assert.ok(named.get(component)?.has(targetPort));
+      if (kind === 'NetworkPolicy')
+        for (const { ports } of spec.ingress)
+          for (const { port } of ports) assert.ok(named.get(component)?.has(port));
+      if (kind === 'ServiceMonitor') {
+        const all = new Set([...named.values()].flatMap((names) => [...names]));
+        for (const { port, path } of spec.endpoints) {
+          assert.ok(all.has(port), port);
+          assert.equal(path, '/metrics');
+        }
+      }
+    }
+  });
+
+  test('ask for paths that the services have', () => {
+    const text = sources();
+    for (const { service, spec } of ours) {
+      const [container] = spec['containers'];
+      for (const probe of ['startupProbe', 'livenessProbe', 'readinessProbe']) {
+        const { path, port } = container[probe].httpGet;
+        assert.ok(
+          container.ports.some(({ name }: { name: string }) => name === port),
+          service,
+        );
+        assert.ok(COMING.has(path) || text.includes(`'${path}'`), `${service} ${String(path)}`);
+      }
+    }
+    assert.ok(text.includes("'/metrics'"));
+  });
+
+  test('give the services longer to end than they take', () => {
+    const ms = constantMs('END_DEADLINE_MS', 'shared/src/process/lifetime.ts');
+    for (const { spec } of ours) assert.ok(spec['terminationGracePeriodSeconds'] * 1000 > ms);
+  });
+
+  test('keep to the restricted Pod Security Standard, but for replayers', () => {
+    for (const { service, spec } of pods.filter((pod) => pod.service !== 'replayer')) {
+      assert.deepEqual(
+        [spec['hostNetwork'], spec['hostPID'], spec['hostIPC']],
+        [undefined, undefined, undefined],
+      );
+      assert.equal(spec['securityContext'].runAsNonRoot, true, service);
+      assert.notEqual(spec['securityContext'].runAsUser, 0);
+      assert.deepEqual(spec['securityContext'].seccompProfile, { type: 'RuntimeDefault' });
+      for (const { securityContext } of spec['containers']) {
+        assert.deepEqual(securityContext, {
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ['ALL'] },
+        });
+      }
+      for (const volume of spec['volumes']) assert.ok(!('hostPath' in volume), service);
+    }
+  });
+
+  test('give replayers what their program can use, and nothing more', () => {
+    const had = fileCapabilities();
+    assert.deepEqual([...had].sort(), ['IPC_LOCK', 'NET_RAW', 'SYS_NICE']);
+    const sets = new Set<string>();
+    for (const { spec } of ours.filter(({ service }) => service === 'replayer')) {
+      assert.deepEqual([spec['hostNetwork'], spec['hostPID'], spec['hostIPC']], [true, undefined, undefined]);
+      const [{ securityContext }] = spec['containers'];
+      const { capabilities, privileged, ...rest } = securityContext;
+      assert.deepEqual(
+        [privileged, rest],
+        [undefined, { allowPrivilegeEscalation: true, readOnlyRootFilesystem: true }],
+      );
+      assert.deepEqual(capabilities.drop, ['ALL']);
+      assert.ok(
+        capabilities.add.every((name: string) => had.has(name)),
+        capabilities.add.join(),
+      );
+      sets.add(capabilities.add.join());
+      assert.equal(spec['nodeSelector']['capfleet.io/sensor'], 'true');
+      for (const { hostPath } of spec['volumes'])
+        assert.ok(hostPath === undefined || hostPath.path === '/srv/pcap');
+      for (const { name, readOnly } of spec['containers'][0].volumeMounts)
+        assert.ok(name === 'tmp' || readOnly === true);
+    }
+    assert.deepEqual(sets, new Set(['NET_RAW', 'NET_RAW,SYS_NICE,IPC_LOCK']));
+  });
+
+  test('let no pod talk to Kubernetes, and say what each needs', () => {
+    for (const { service, spec } of pods) {
+      assert.equal(spec['automountServiceAccountToken'], false, service);
+      for (const { resources } of spec['containers']) {
+        assert.ok(resources.requests.cpu && resources.requests.memory && resources.limits.memory, service);
+      }
+    }
+  });
+
+  test('have a mapper whose memory holds what it reads from S3', () => {
+    const mebibytes = (text: string): number =>
+      Number(/^(\d+)(Mi|Gi)B?$/.exec(text)?.[1]) * (text.includes('Gi') ? 1024 : 1);
+    for (const { spec } of ours.filter(({ service }) => service === 'mapper')) {
+      const [{ env, resources }] = spec['containers'];
+      const of = (wanted: string): string => env.find(({ name }: { name: string }) => name === wanted).value;
+      const buffers =
+        mebibytes(of('CAPFLEET_S3_PART_SIZE')) *
+        Number(of('CAPFLEET_S3_PARALLEL')) *
+        Number(of('CAPFLEET_CONCURRENCY'));
+      assert.ok(mebibytes(resources.requests.memory) >= buffers + 256, String(buffers));
+    }
+  });
+
+  test("scale by the lists of BullMQ's queue, waiting and under way together", () => {
+    const keys = new QueueKeys(PREFIX).getKeys(mapQueue);
+    const byRedis = manifests.filter(
+      ({ kind, spec }) => kind === 'ScaledObject' && spec.triggers[0].type === 'redis',
+    );
+    assert.equal(byRedis.length, 2);
+    for (const { spec } of byRedis) {
+      const lists = Object.fromEntries(
+        spec.triggers.map(({ name, metadata }: Manifest) => [name, metadata.listName]),
+      );
+      assert.deepEqual(lists, { waiting: keys['wait'], active: keys['active'] });
+      assert.equal(spec.advanced.scalingModifiers.formula, 'waiting + active');
+      assert.equal(spec.minReplicaCount, 0);
+    }
+  });
+
+  test('ask Prometheus for metrics that there are', () => {
+    const dashboard = readFileSync(join(ROOT, 'deploy/chart/files/dashboard.json'), 'utf8');
+    const scaled = JSON.stringify(
+      manifests.filter(({ kind }) => /^(ScaledObject|HorizontalPodAutoscaler)$/.test(kind)),
+    );
+    const asked = new Set(
+      [...`${dashboard}${scaled}`.matchAll(/\bcapfleet_[a-z0-9_]+/g)].map(([name]) => name),
+    );
+    assert.ok(asked.size > 8 && asked.has('capfleet_map_jobs'));
+    const known = coordinatorMetrics();
+    assert.deepEqual(
+      [...asked].filter((name) => !known.has(name.replace(/_(bucket|count|sum)$/, ''))),
+      [],
+    );
+  });
+});
+
+/** Its own, by name, and those of the process that prom-client collects. */
+function coordinatorMetrics(): Set<string> {
+  const source = readFileSync(join(ROOT, 'services/coordinator/src/http/metrics.ts'), 'utf8');
+  const gauges = [...source.matchAll(/gauge\('(\w+)'/g)].map(([, name]) => `capfleet_${String(name)}`);
+  const named = [...source.matchAll(/name: '(capfleet_\w+)'/g)].map(([, name]) => String(name));
+  const process = [
+    'process_cpu_seconds_total',
+    'process_resident_memory_bytes',
+    'nodejs_eventloop_lag_p99_seconds',
+  ];
+  return new Set([...gauges, ...named, ...process.map((name) => `capfleet_${name}`)]);
+}

@@ -1,0 +1,99 @@
+// The Helm chart: linted, and rendered with every value set of deploy/chart/ci; what it refuses, and what it keeps secret.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { parse } from 'yaml';
+import { CHART, helm, render, ROOT, valueSets, withoutHelm, type Manifest } from '../support/deploy/helm.ts';
+
+const kindsOf = (manifests: readonly Manifest[]): string[] => manifests.map(({ kind }) => kind);
+
+describe('the chart', { skip: withoutHelm }, () => {
+  for (const set of valueSets) {
+    test(`helm lint --strict takes ${set}`, () => {
+      const { code, stdout, stderr } = helm(['lint', '--strict'], set);
+      assert.equal(code, 0, stdout + stderr);
+    });
+  }
+
+  test('each thing is made once, in its namespace, with the labels of its release', () => {
+    for (const set of valueSets) {
+      const names = render(set).map(({ kind, metadata }) => {
+        assert.equal(metadata.namespace, 'pcap', `${kind} ${String(metadata.name)}`);
+        assert.equal(metadata.labels['app.kubernetes.io/instance'], 'lab');
+        assert.equal(metadata.labels['app.kubernetes.io/name'], 'capfleet');
+        return `${kind} ${String(metadata.name)}`;
+      });
+      assert.equal(new Set(names).size, names.length, `${set}: ${names.join()}`);
+    }
+  });
+
+  test('makes what needs custom resources only where it is asked to', () => {
+    const custom = (set: string): string[] =>
+      kindsOf(render(set)).filter((kind) =>
+        /^(ScaledObject|TriggerAuthentication|ServiceMonitor)$/.test(kind),
+      );
+    assert.deepEqual(custom('default-values.yaml'), []);
+    assert.deepEqual(custom('hpa-values.yaml'), []);
+    assert.deepEqual(custom('internal-redis-keda-values.yaml').sort(), [
+      'ScaledObject',
+      'ServiceMonitor',
+      'TriggerAuthentication',
+    ]);
+  });
+
+  test('its version is that of the program', () => {
+    const { appVersion } = parse(readFileSync(join(CHART, 'Chart.yaml'), 'utf8'));
+    const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+    assert.equal(appVersion, version);
+  });
+
+  const refused: readonly [what: string, values: object, reason: RegExp][] = [
+    ['an unknown value', { mapper: { replicaCount: 3 } }, /replicaCount is not allowed/],
+    ['a value of a wrong type', { coordinator: { replicas: '2' } }, /replicas: Invalid type/],
+    [
+      'a password in the values',
+      { redis: { internal: false, external: { url: 'redis://:secret@queue:6379' } } },
+      /external.url/,
+    ],
+    [
+      'a capability that the image does not have',
+      { replayer: { extraCapabilities: ['SYS_ADMIN'] } },
+      /extraCapabilities/,
+    ],
+    ['no Redis at all', { redis: { internal: false } }, /where Redis is, since redis.internal is false/],
+    [
+      'sensors that do not reach Redis',
+      { replayer: { agents: [{ name: 'main', interface: 'eth1' }] } },
+      /networkPolicy.sensorHosts/,
+    ],
+    [
+      'KEDA that does not know where Redis is',
+      { redis: { internal: false, existingSecret: 'ours' }, mapper: { autoscaling: { kind: 'keda' } } },
+      /redis.external.address/,
+    ],
+    ['TLS without a certificate', { redis: { tls: { enabled: true } } }, /redis.tls.existingSecret/],
+  ];
+  for (const [what, values, reason] of refused) {
+    test(`refuses ${what}`, () => {
+      const { code, stderr } = helm(['template', 'lab'], values);
+      assert.notEqual(code, 0);
+      assert.match(stderr, reason);
+    });
+  }
+
+  test('secrets are made new for each release, or are yours', () => {
+    const secrets = (values: object): Manifest[] => render(values).filter(({ kind }) => kind === 'Secret');
+    const of = (one: Manifest | undefined): string => JSON.stringify(one?.['data'] ?? one?.['stringData']);
+    const [first, second] = [secrets({}), secrets({})];
+    assert.deepEqual([first.length, second.length], [2, 2]);
+    first.forEach((one, index) => {
+      assert.notEqual(of(one), of(second[index]));
+      assert.equal(one['metadata'].annotations['helm.sh/resource-policy'], 'keep');
+    });
+    assert.deepEqual(
+      secrets({ redis: { existingSecret: 'ours' }, coordinator: { existingSecret: 'ours' } }),
+      [],
+    );
+  });
+});

@@ -1,0 +1,83 @@
+// deploy/kubernetes is what the chart makes, and `kubectl kustomize` takes it.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { describe, test } from 'node:test';
+import { stringify } from 'yaml';
+import { kustomize, manifestsIn, render, ROOT, withoutHelm, type Manifest } from '../support/deploy/helm.ts';
+import { kubernetesFiles } from '../support/deploy/kubernetes-files.ts';
+import { strictFindings } from '../support/deploy/strict-schema.ts';
+import { tempDir } from '../support/temp-dir.ts';
+
+const FOLDER = join(ROOT, 'deploy/kubernetes');
+const withoutKubectl = kustomize(FOLDER) === null ? 'there is no kubectl on this machine' : false;
+
+test('deploy/kubernetes is what the chart makes', { skip: withoutHelm }, () => {
+  for (const [path, text] of kubernetesFiles())
+    assert.equal(readFileSync(join(FOLDER, path), 'utf8'), text, `${path}: npm run build:kubernetes`);
+});
+
+describe('kubectl kustomize', { skip: withoutKubectl }, () => {
+  const of = (manifests: readonly Manifest[], kind: string, name: string): Manifest => {
+    const found = manifests.find((one) => one.kind === kind && one['metadata'].name === name);
+    assert.ok(found, `${kind} ${name}`);
+    return found;
+  };
+
+  test('takes it, with both components and a patch on top', async (t) => {
+    const folder = join(await tempDir(t), 'overlay');
+    mkdirSync(folder);
+    const overlay = {
+      resources: [relative(folder, FOLDER)],
+      components: ['keda', 'monitoring'].map((name) => relative(folder, join(FOLDER, 'components', name))),
+      images: [{ name: 'capfleet/mapper', newName: 'registry.example.org/capfleet/mapper', newTag: '1' }],
+      patches: [
+        {
+          target: { kind: 'NetworkPolicy', name: 'capfleet-redis' },
+          patch: stringify([
+            { op: 'replace', path: '/spec/ingress/0/from/2/ipBlock/cidr', value: '10.1.0.0/16' },
+          ]),
+        },
+      ],
+    };
+    writeFileSync(join(folder, 'kustomization.yaml'), stringify(overlay));
+    const plain = kustomize(FOLDER)!;
+    const whole = kustomize(folder)!;
+    assert.deepEqual(strictFindings([...plain, ...whole]), []);
+    for (const { kind, metadata } of plain)
+      assert.equal(metadata.namespace, kind === 'Namespace' ? undefined : 'capfleet');
+
+    assert.equal(of(plain, 'Deployment', 'capfleet-mapper')['spec'].replicas, 2);
+    const mapper = of(whole, 'Deployment', 'capfleet-mapper');
+    assert.equal(mapper['spec'].replicas, undefined);
+    assert.equal(mapper['spec'].template.spec.containers[0].image, 'registry.example.org/capfleet/mapper:1');
+    assert.equal(of(whole, 'ScaledObject', 'capfleet-mapper')['spec'].minReplicaCount, 0);
+    of(whole, 'ServiceMonitor', 'capfleet');
+    const [{ from }] = of(whole, 'NetworkPolicy', 'capfleet-redis')['spec'].ingress;
+    assert.deepEqual(from.slice(2), [
+      { ipBlock: { cidr: '10.1.0.0/16' } },
+      { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'keda' } } },
+    ]);
+  });
+});
+
+test('secrets.sh makes what the chart would make', { skip: withoutHelm }, () => {
+  const run = (): Manifest[] =>
+    manifestsIn(execFileSync('sh', [join(FOLDER, 'secrets.sh')], { encoding: 'utf8' }));
+  const [token, redis] = run();
+  const made = render({}, { release: 'capfleet', namespace: 'capfleet' }).filter(
+    ({ kind }) => kind === 'Secret',
+  );
+  assert.deepEqual(strictFindings([token!, redis!]), []);
+  for (const secret of [token!, redis!]) {
+    const same = made.find(({ metadata }) => metadata.name === secret['metadata'].name);
+    assert.deepEqual(Object.keys(secret['stringData']), Object.keys(same?.['stringData'] ?? same?.['data']));
+  }
+  const { 'redis-password': password, 'redis-url': url, 'users.acl': acl } = redis!['stringData'];
+  assert.match(password, /^[0-9a-f]{64}$/);
+  assert.equal(url, `redis://capfleet:${String(password)}@capfleet-redis.capfleet.svc:6379`);
+  assert.ok(acl.includes(` on #${createHash('sha256').update(password).digest('hex')} `));
+  assert.notDeepEqual(run(), [token, redis]);
+});

@@ -1,0 +1,178 @@
+// The chart's Redis as it would run: its arguments, its users and its certificate in a real redis-server, and the services
+// over it with their settings from the chart.
+import assert from 'node:assert/strict';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { stringify } from 'yaml';
+import { runCapfleet } from '../support/capfleet.ts';
+import { componentOf, podOf, render, withoutHelm, type Manifest } from '../support/deploy/helm.ts';
+import { lastFirst } from '../support/last-first.ts';
+import { makeMappedSet, playedReport } from '../support/replay-cli.ts';
+import { startCapfleet } from '../support/start-capfleet.ts';
+import type { AfterHook } from '../support/temp-dir.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const SECRET = 'redis-tls';
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** A certificate for localhost that is its own authority. */
+function writeCertificate(folder: string): void {
+  const [key, crt] = ['tls.key', 'tls.crt'].map((name) => join(folder, name)) as [string, string];
+  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
+  const made = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-keyout', key, '-out', crt];
+  execFileSync('openssl', [...made, ...subject], { stdio: 'ignore' });
+  execFileSync('cp', [crt, join(folder, 'ca.crt')]);
+}
+
+function podFor(manifests: readonly Manifest[], component: string): Manifest {
+  const pod = manifests
+    .filter((one) => componentOf(one) === component)
+    .map(podOf)
+    .find((spec) => spec !== null);
+  assert.ok(pod, component);
+  return pod;
+}
+
+async function startServer(t: AfterHook, args: readonly string[], isReady: () => boolean): Promise<void> {
+  const server = spawn('setpriv', ['--pdeathsig', 'KILL', '--', 'redis-server', ...args], {
+    stdio: 'ignore',
+  });
+  await once(server, 'spawn');
+  t.after(async () => {
+    if (server.exitCode !== null || server.signalCode !== null) return;
+    const ended = once(server, 'exit');
+    server.kill('SIGKILL');
+    await ended;
+  });
+  await waitFor('the probe of the chart succeeds', async () => {
+    assert.equal(server.exitCode, null, 'redis-server ended');
+    return isReady();
+  });
+}
+
+test(
+  'mapping and replay over the Redis of the chart, with TLS and a user of its own',
+  { skip: withoutHelm },
+  async (context) => {
+    const t = lastFirst(context);
+    const place = await makeMappedSet(t, { 'a.pcap': [0, 10, 20], 'b.pcap': [5, 15] });
+    const manifests = render({
+      captures: { claims: [{ claim: 'pcap', mountPath: place.captures }] },
+      redis: { tls: { enabled: true, existingSecret: SECRET } },
+    });
+    const secret = manifests.find(
+      ({ kind, metadata }) => kind === 'Secret' && metadata.name === 'lab-capfleet-redis',
+    );
+    const values: Record<string, string> = secret?.['stringData'];
+    const folder = join(place.dir, 'redis');
+    mkdirSync(folder);
+    writeCertificate(folder);
+    const acl = join(folder, 'users.acl');
+    writeFileSync(acl, values['users.acl']!);
+    // To look at what was refused.
+    appendFileSync(acl, 'user looks on nopass ~* &* +@all\n');
+    const port = String(await freePort());
+    const [container] = podFor(manifests, 'redis')['containers'];
+    const here = (text: string): string =>
+      text
+        .replace(/^6379$/, port)
+        .replace(/^\/data$/, folder)
+        .replace(/^\/etc\/redis\/(acl|tls)/, folder);
+    const cli = (command: string, password: string): { status: number | null; stdout: string } =>
+      spawnSync('sh', ['-c', command.replace('redis-cli ', `redis-cli -p ${port} `)], {
+        encoding: 'utf8',
+        env: { ...process.env, REDISCLI_AUTH: password },
+      });
+    const probe: string = container.readinessProbe.exec.command[2];
+    await startServer(t, container.args.map(here), () => cli(probe, values['redis-password']!).status === 0);
+    assert.notEqual(cli(probe, 'wrong').status, 0, 'the probe fails with another password');
+
+    const url = values['redis-url']!.replace('lab-capfleet-redis.pcap.svc:6379', `localhost:${port}`);
+    assert.match(url, /^rediss:\/\/capfleet:\w{48}@localhost:\d+$/);
+    /** The plain variables of a service in the chart, its Redis and its certificate; what listens is left to the test. */
+    const envOf = (component: string): NodeJS.ProcessEnv => {
+      const [{ env }] = podFor(manifests, component)['containers'];
+      const plain = env
+        .filter(
+          ({ name, value }: Record<string, string>) =>
+            value !== undefined && !/LISTEN|TOKEN_FILE/.test(name!),
+        )
+        .map(({ name, value }: Record<string, string>) => [name, value]);
+      const own = {
+        CAPFLEET_REDIS: url,
+        NODE_EXTRA_CA_CERTS: join(folder, 'ca.crt'),
+        CAPFLEET_TOKEN: 'x'.repeat(32),
+      };
+      return { ...process.env, ...Object.fromEntries(plain), ...own };
+    };
+    const mapper = startCapfleet(t, ['mapper'], { env: envOf('mapper') });
+    const agent = startCapfleet(t, ['replayer', '--sensor', 'a', '--interface', 'null'], {
+      env: envOf('mapper'),
+    });
+    const coordinator = startCapfleet(t, ['coordinator', '--listen', '127.0.0.1:0'], {
+      env: envOf('coordinator'),
+    });
+    await Promise.all([
+      mapper.says('mapper ready'),
+      agent.says('replayer ready'),
+      coordinator.says('coordinator ready'),
+    ]);
+    const [, address = ''] = /"address":"([^"]+)"/.exec(coordinator.output.stderr) ?? [];
+    const asked = { env: { ...process.env, CAPFLEET_TOKEN: 'x'.repeat(32), CAPFLEET_COORDINATOR: address } };
+
+    const mapped = await runCapfleet(
+      [
+        'map',
+        '--source',
+        place.captures,
+        '--file-suffix',
+        '',
+        '--set',
+        'lab',
+        '--dump-json',
+        place.dump,
+        '--fresh',
+      ],
+      asked,
+    );
+    assert.equal(mapped.code, 0, mapped.stderr);
+    const played = await runCapfleet(
+      ['replay', '--dump-json', place.dump, '--sensors', 'a', '--json', '--max-clock-bound', '1s'],
+      asked,
+    );
+    assert.ok(playedReport(played).totals.sent > 0);
+    const status = await runCapfleet(['status'], asked);
+    assert.equal(status.code, 0, status.stderr);
+    const metrics = await (await fetch(`${address}/metrics`)).text();
+    assert.match(metrics, /^capfleet_redis_up 1$/m);
+
+    const refused = cli('redis-cli --tls --insecure --user looks --json acl log', '').stdout;
+    assert.deepEqual(
+      (JSON.parse(refused) as { reason: string; username: string; object: string }[]).filter(
+        ({ reason, username }) => reason !== 'auth' && username === 'capfleet',
+      ),
+      [],
+      stringify(refused),
+    );
+    // And the user is not more than it needs: the server's settings and other keys are none of its business.
+    for (const command of ['config get *', 'set other 1', 'flushall', 'shutdown nosave']) {
+      const said = cli(
+        `redis-cli --tls --insecure --user capfleet ${command.replace('*', "'*'")}`,
+        values['redis-password']!,
+      );
+      assert.match(said.stdout, /^NOPERM/, command);
+    }
+  },
+);

@@ -187,9 +187,10 @@ export const metricsListenOption = (): Option =>
   ).argParser(parseListen);
 
 export const redisOption = (): Option =>
-  new Option('--redis <url>', 'Redis of the cluster (redis://…, rediss://…, unix:/path)').argParser(
-    parseRedis,
-  );
+  new Option(
+    '--redis <url>',
+    'Redis of the cluster (redis://…, rediss://…, redis+sentinel://HOSTS/NAME, unix:/path)',
+  ).argParser(parseRedis);
 
 export const coordinatorOption = (): Option =>
   new Option('--coordinator <url>', 'a `capfleet coordinator` that does it, as http://127.0.0.1:8470')

@@ -3,11 +3,12 @@
 import { Redis } from 'ioredis';
 import { Failure, reasonOf } from '../errors/failure.ts';
 import type { Logger } from '../log/logger.ts';
+import { parseSentinelUrl } from './sentinel-url.ts';
 
 const LONGEST_PAUSE_MS = 2000;
 
 /**
- * @param url `redis://…`, `rediss://…`, or `unix:/path/to/socket`
+ * @param url `redis://…`, `rediss://…`, `unix:/path/to/socket`, or that of sentinels (see sentinel-url.ts)
  * @param purpose named in the log, and as the connection's client name
  */
 export function connect(url: string, purpose: string, log: Logger): Redis {
@@ -29,6 +30,11 @@ export interface ConnectionOptions {
   readonly password?: string;
   readonly db?: number;
   readonly tls?: Record<string, never>;
+  /** Who knows which server is the master of that name. */
+  readonly sentinels?: { readonly host: string; readonly port: number }[];
+  readonly name?: string;
+  readonly sentinelPassword?: string;
+  readonly enableTLSForSentinelMode?: boolean;
 }
 
 /** Connection options for those who make their own connections (BullMQ). */
@@ -39,6 +45,11 @@ export function optionsOf(url: string): ConnectionOptions {
     retryStrategy: (attempt: number) => Math.min(50 * 2 ** Math.min(attempt, 10), LONGEST_PAUSE_MS),
   };
   if (url.startsWith('unix:')) return { ...common, path: url.slice('unix:'.length) };
+  const sentinel = parseSentinelUrl(url);
+  if (sentinel) {
+    const { tls, ...where } = sentinel;
+    return { ...common, ...where, ...(tls && { tls: {}, enableTLSForSentinelMode: true }) };
+  }
   const { protocol, hostname, port, username, password, pathname } = new URL(url);
   return {
     ...common,
@@ -54,6 +65,7 @@ export function optionsOf(url: string): ConnectionOptions {
 /** True where `connect` takes the text. */
 export function isRedisUrl(url: string): boolean {
   if (url.startsWith('unix:')) return url.length > 'unix:'.length;
+  if (parseSentinelUrl(url)) return true;
   try {
     const { protocol, hostname } = new URL(url);
     return (protocol === 'redis:' || protocol === 'rediss:') && hostname !== '';
@@ -62,15 +74,20 @@ export function isRedisUrl(url: string): boolean {
   }
 }
 
-/** The URL without its password, for logs and errors; also a text that was to be one. */
+/** The URL without its passwords, for logs and errors; also a text that was to be one. */
 export function redactUrl(url: string): string {
-  return url.startsWith('unix:') ? url : url.replace(/^(\w*:?\/*[^:@]*:).*@/s, '$1***@');
+  if (url.startsWith('unix:')) return url;
+  return url
+    .replace(/^([\w+]*:?\/*[^:@]*:).*@/s, '$1***@')
+    .replace(/(\?sentinel-password=).*/s, '$1***');
 }
 
-/** What must not be told of the URL. */
+/** What must not be told of the URL: as it stands there, and as it is meant. */
 export function secretsOfUrl(url: string): string[] {
-  const password = URL.parse(url)?.password ?? '';
-  return password === '' ? [] : [password, optionsOf(url).password ?? ''];
+  if (!isRedisUrl(url)) return [];
+  const { password, sentinelPassword } = optionsOf(url);
+  const typed = [/:\/\/[^:@/]*:([^@/]*)@/.exec(url)?.[1], /\?sentinel-password=(.+)$/.exec(url)?.[1]];
+  return [...typed, password, sentinelPassword].filter((text) => text !== undefined && text !== '');
 }
 
 /**
@@ -84,6 +101,7 @@ export async function checkReachable(url: string, timeoutMs = 3000): Promise<voi
     connectTimeout: timeoutMs,
     maxRetriesPerRequest: 0,
     retryStrategy: () => null,
+    sentinelRetryStrategy: () => null,
   });
   // The reason comes out of connect(); without a listener the same error would also be printed.
   let last: unknown;

@@ -72,6 +72,14 @@ describe('the chart', { skip: withoutHelm }, () => {
       { redis: { internal: false, existingSecret: 'ours' }, mapper: { autoscaling: { kind: 'keda' } } },
       /redis.external.address/,
     ],
+    [
+      'KEDA that does not know where the sentinels are',
+      {
+        redis: { internal: false, external: { url: 'redis+sentinel://one:26379,two:26379/lab' } },
+        mapper: { autoscaling: { kind: 'keda' } },
+      },
+      /redis.external.address/,
+    ],
     ['TLS without a certificate', { redis: { tls: { enabled: true } } }, /redis.tls.existingSecret/],
   ];
   for (const [what, values, reason] of refused) {

@@ -62,7 +62,7 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- define "capfleet.redisTls" -}}
 {{- if .Values.redis.internal }}
 {{- if .Values.redis.tls.enabled }}true{{ end }}
-{{- else if or .Values.redis.tls.enabled (hasPrefix "rediss:" .Values.redis.external.url) }}true{{ end }}
+{{- else if or .Values.redis.tls.enabled (hasPrefix "rediss" .Values.redis.external.url) }}true{{ end }}
 {{- end }}
 
 {{- /* HOST:PORT, for KEDA. */ -}}
@@ -71,11 +71,11 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- include "capfleet.redisHost" . }}:6379
 {{- else if .Values.redis.external.address }}
 {{- .Values.redis.external.address }}
-{{- else if .Values.redis.external.url }}
+{{- else if hasPrefix "redis" (.Values.redis.external.url | splitList "+sentinel" | last) }}
 {{- $host := (urlParse .Values.redis.external.url).host }}
 {{- if regexMatch ":[0-9]+$" $host }}{{ $host }}{{ else }}{{ $host }}:6379{{ end }}
 {{- else }}
-{{- fail "redis.external.address: KEDA needs HOST:PORT of the external Redis, since its URL is in a Secret" }}
+{{- fail "redis.external.address: KEDA needs HOST:PORT of the external Redis, since it is not in the values" }}
 {{- end }}
 {{- end }}
 

@@ -65,6 +65,19 @@ describe('the manifests', { skip: withoutHelm }, () => {
     }
   });
 
+  test('are in the groups that may read the captures', () => {
+    const groups = render('internal-redis-keda-values.yaml').flatMap((manifest) => {
+      const spec = podOf(manifest);
+      return spec === null ? [] : [[componentOf(manifest), spec['securityContext'].supplementalGroups]];
+    });
+    assert.deepEqual(Object.fromEntries(groups), {
+      coordinator: [2000],
+      mapper: [2000],
+      redis: undefined,
+      replayer: [2000],
+    });
+  });
+
   test('never leave out the fence of what may be read', () => {
     for (const { service, spec } of ours) {
       const root = spec['containers'][0].env.find(({ name }: { name: string }) => name === 'CAPFLEET_ROOT');

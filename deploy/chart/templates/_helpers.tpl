@@ -231,6 +231,10 @@ runAsUser: 10001
 runAsGroup: 10001
 fsGroup: 10001
 fsGroupChangePolicy: OnRootMismatch
+{{- with .Values.captures.groups }}
+supplementalGroups:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 seccompProfile: { type: RuntimeDefault }
 {{- end }}
 

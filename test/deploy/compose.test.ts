@@ -153,7 +153,9 @@ describe('the Compose project', { skip, timeout: 25 * MINUTE }, () => {
     await waitFor('nobody is ready', () => areHealthy(0), { timeout: MINUTE, every: 500 });
     await done(compose('up', '--detach', '--no-recreate', '--scale', 'mapper=2'));
     await waitFor('all are ready again', () => areHealthy(1), { timeout: MINUTE, every: 500 });
-    await waitFor('the coordinator, too', async () => (await healthy('coordinator')) === 1, { timeout: MINUTE });
+    await waitFor('the coordinator, too', async () => (await healthy('coordinator')) === 1, {
+      timeout: MINUTE,
+    });
     const listed = await done(compose('run', '--rm', 'cli', 'status'));
     assert.match(listed, /^a .*\n(?:.*\n)?b /m);
     assert.match(listed, / done /);

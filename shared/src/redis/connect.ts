@@ -77,9 +77,7 @@ export function isRedisUrl(url: string): boolean {
 /** The URL without its passwords, for logs and errors; also a text that was to be one. */
 export function redactUrl(url: string): string {
   if (url.startsWith('unix:')) return url;
-  return url
-    .replace(/^([\w+]*:?\/*[^:@]*:).*@/s, '$1***@')
-    .replace(/(\?sentinel-password=).*/s, '$1***');
+  return url.replace(/^([\w+]*:?\/*[^:@]*:).*@/s, '$1***@').replace(/(\?sentinel-password=).*/s, '$1***');
 }
 
 /** What must not be told of the URL: as it stands there, and as it is meant. */
@@ -87,7 +85,7 @@ export function secretsOfUrl(url: string): string[] {
   if (!isRedisUrl(url)) return [];
   const { password, sentinelPassword } = optionsOf(url);
   const typed = [/:\/\/[^:@/]*:([^@/]*)@/.exec(url)?.[1], /\?sentinel-password=(.+)$/.exec(url)?.[1]];
-  return [...typed, password, sentinelPassword].filter((text) => text !== undefined && text !== '');
+  return [...typed, password, sentinelPassword].flatMap((text) => (text ? [text] : []));
 }
 
 /**

@@ -72,7 +72,7 @@ export async function startContainerEngine(t: AfterHook): Promise<ContainerEngin
 /** Of engine and Compose; null where they do not answer, or are too old. */
 function versionOf(env: NodeJS.ProcessEnv): string | null {
   const ask = (...args: string[]): string =>
-    spawnSync('docker', args, { env, encoding: 'utf8' }).stdout?.trim() ?? '';
+    (spawnSync('docker', args, { env, encoding: 'utf8' }).stdout as string | null)?.trim() ?? '';
   const engine = ask('version', '--format', '{{.Server.Version}}');
   const compose = ask('compose', 'version', '--short');
   const [, minor = '0'] = compose.replace(/^v/, '').split('.');
@@ -92,7 +92,7 @@ function run(
     maxBuffer: 1 << 28,
   });
   if (status === 0) return;
-  const said = `${stdout ?? ''}${stderr ?? ''}`.trim().split('\n').slice(-15).join('\n');
+  const said = `${stdout}${stderr}`.trim().split('\n').slice(-15).join('\n');
   throw new Error(`${command} ${args.join(' ')} ended with ${String(status)}:\n${said}`);
 }
 

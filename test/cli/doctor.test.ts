@@ -1,5 +1,6 @@
 // `capfleet doctor` on real hosts: this one as root in a network namespace, prepared, and bare, as a process without rights.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import type { Finding } from '@capfleet/cli/doctor/judge-host';
 import { program, runCapfleet, type Ended } from '../support/capfleet.ts';
@@ -27,6 +28,31 @@ test('a prepared host, its Redis and its source have no error', { skip }, async 
   const found = verdicts(ended);
   for (const check of ['native core', 'raw packets', 'interface near', 'Redis', 'Redis: persistence'])
     assert.equal(found.get(check), 'ok', check);
+});
+
+/** As `ethtool -K IF gro on|off`, which is not everywhere: SIOCETHTOOL with ETHTOOL_SGRO. */
+const SET_GRO = `
+import array, fcntl, socket, struct, sys
+value = array.array('B', struct.pack('II', 0x2c, int(sys.argv[2])))
+request = struct.pack('16sP', sys.argv[1].encode(), value.buffer_info()[0])
+fcntl.ioctl(socket.socket(socket.AF_INET, socket.SOCK_DGRAM), 0x8946, request.ljust(40, b'\\0'))`;
+
+test('an interface that merges what arrives is told', { skip }, async () => {
+  await createNamespace('merging');
+  await vethPair({ a: { ns: 'merging', name: 'near' }, b: { ns: 'merging', name: 'far' } });
+  const inNamespace = ['ip', 'netns', 'exec', 'merging'];
+  for (const [merges, verdict] of [
+    ['1', 'warning'],
+    ['0', 'ok'],
+  ] as const) {
+    const set = spawnSync('ip', [...inNamespace.slice(1), 'python3', '-c', SET_GRO, 'near', merges], {
+      encoding: 'utf8',
+    });
+    assert.equal(set.status, 0, set.stderr);
+    const through = [...inNamespace, process.execPath, program];
+    const ended = await runCapfleet(['doctor', '--interface', 'near', '--json'], { through });
+    assert.equal(verdicts(ended).get('offloads of near'), verdict);
+  }
 });
 
 test('a bare one is told what it may not do, and how to mend it', async () => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { HostFacts } from '@capfleet/cli/doctor/host-facts';
-import { judgeHost, judgeInterface, type Finding } from '@capfleet/cli/doctor/judge-host';
+import { judgeHost, judgeInterface, judgeOffloads, type Finding } from '@capfleet/cli/doctor/judge-host';
 import { judgeRedis } from '@capfleet/cli/doctor/judge-redis';
 
 const prepared: HostFacts = {
@@ -68,7 +68,7 @@ describe('a host', () => {
 });
 
 describe('an interface', () => {
-  const up = { mtu: 1500, up: true, ethernet: true, defaultRoute: false };
+  const up = { mtu: 1500, up: true, ethernet: true, defaultRoute: false, merges: false };
   for (const [what, state, verdict, said] of [
     ['is up', up, 'ok', /MTU 1500/],
     ['is not there', null, 'error', /not there/],
@@ -83,6 +83,15 @@ describe('an interface', () => {
       if (!state) assert.match(finding.remedy ?? '', /eth2/);
     });
   }
+});
+
+test('what an interface does to what arrives at it is told, with the way to have it as it was sent', () => {
+  const state = { mtu: 1500, up: true, ethernet: true, defaultRoute: false, merges: true };
+  const [merging] = judgeOffloads({ name: 'eth1', state, others: [] });
+  assert.deepEqual([merging?.verdict, merging?.remedy], ['warning', 'sudo ethtool -K eth1 gro off lro off']);
+  const [plain] = judgeOffloads({ name: 'eth1', state: { ...state, merges: false }, others: [] });
+  assert.equal(plain?.verdict, 'ok');
+  assert.deepEqual(judgeOffloads({ name: 'eth1', state: null, others: [] }), []);
 });
 
 describe('a Redis', () => {

@@ -6,7 +6,7 @@ import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
 import { asFailure } from '@capfleet/shared/errors/failure';
 import { sources } from '@capfleet/shared/source/sources';
 import { hostFacts, interfaceState } from '../doctor/host-facts.ts';
-import { judgeHost, judgeInterface, type Finding } from '../doctor/judge-host.ts';
+import { judgeHost, judgeInterface, judgeOffloads, type Finding } from '../doctor/judge-host.ts';
 import { examineRedis } from '../doctor/judge-redis.ts';
 import {
   addS3Options,
@@ -58,7 +58,10 @@ async function examine(options: DoctorOptions): Promise<Finding[]> {
   const native = loadNative();
   const findings = judgeHost(await hostFacts(native));
   const name = options.interface === undefined ? null : interfaceOf(parseLink(options.interface));
-  if (native && name !== null) findings.push(judgeInterface(await interfaceState(native, name)));
+  if (native && name !== null) {
+    const state = await interfaceState(native, name);
+    findings.push(judgeInterface(state), ...judgeOffloads(state));
+  }
   if (options.redis !== undefined) findings.push(...(await examineRedis(options.redis)));
   if (options.source !== undefined) findings.push(await examineSource(options.source, options));
   return findings;

@@ -36,7 +36,14 @@ export interface HostFacts {
 export interface InterfaceState {
   readonly name: string;
   /** Null: there is none of this name. */
-  readonly state: { mtu: number; up: boolean; ethernet: boolean; defaultRoute: boolean } | null;
+  readonly state: {
+    mtu: number;
+    up: boolean;
+    ethernet: boolean;
+    defaultRoute: boolean;
+    /** What arrives is merged into larger packets. */
+    merges: boolean;
+  } | null;
   readonly others: readonly string[];
 }
 
@@ -76,7 +83,11 @@ export async function hostFacts(native: NativeBinding | null): Promise<HostFacts
 export async function interfaceState(native: NativeBinding, name: string): Promise<InterfaceState> {
   const interfaces = hostInterfaces(native);
   const state = await interfaces.state(name);
-  return { name, state, others: state ? [] : await interfaces.names() };
+  return {
+    name,
+    state: state && { ...state, merges: native.interfaceFacts(name).merges },
+    others: state ? [] : await interfaces.names(),
+  };
 }
 
 async function textOf(path: string): Promise<string> {

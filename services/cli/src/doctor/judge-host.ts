@@ -145,6 +145,20 @@ function judgeLibpcap({ libpcap }: HostFacts): Finding {
     : warning('libpcap', `${libpcap}; only filters and captures need it`, 'sudo apt-get install libpcap0.8');
 }
 
+/** Frames that are sent raw pass by the offloads of the sending side; those of the receiving side change what a sensor sees. */
+export function judgeOffloads({ name, state }: InterfaceState): Finding[] {
+  if (!state) return [];
+  const check = `offloads of ${name}`;
+  if (!state.merges) return [ok(check, 'none changes what is sent or what arrives')];
+  return [
+    warning(
+      check,
+      'none changes what is sent; what arrives is merged (GRO, LRO): a sensor that listens on it sees other packets',
+      `sudo ethtool -K ${name} gro off lro off`,
+    ),
+  ];
+}
+
 export function judgeInterface({ name, state, others }: InterfaceState): Finding {
   const check = `interface ${name}`;
   if (!state) return error(check, 'is not there', `choose another: ${others.join(', ')}`);

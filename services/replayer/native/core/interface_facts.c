@@ -5,10 +5,17 @@
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 #include <net/if.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+static uint32_t ethtool_value(int socket, struct ifreq *request, uint32_t command) {
+    struct ethtool_value value = {.cmd = command};
+    request->ifr_data = (char *)&value;
+    return ioctl(socket, SIOCETHTOOL, request) == 0 ? value.data : 0;
+}
 
 int interface_facts_at(int socket, const char *name, struct interface_facts *out, const char **syscall) {
     *syscall = "ioctl";
@@ -27,6 +34,8 @@ int interface_facts_at(int socket, const char *name, struct interface_facts *out
     out->loopback = request.ifr_flags & IFF_LOOPBACK;
     if (ioctl(socket, SIOCGIFHWADDR, &request) < 0) return errno;
     out->hardware_type = request.ifr_hwaddr.sa_family;
+    out->merges = ethtool_value(socket, &request, ETHTOOL_GGRO) != 0 ||
+                  (ethtool_value(socket, &request, ETHTOOL_GFLAGS) & ETH_FLAG_LRO) != 0;
     return 0;
 }
 

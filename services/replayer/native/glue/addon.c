@@ -481,6 +481,7 @@ static napi_value facts_of_interface(napi_env env, napi_callback_info call) {
     set_boolean(env, result, "running", facts.running);
     set_boolean(env, result, "loopback", facts.loopback);
     set_number(env, result, "hardwareType", facts.hardware_type);
+    set_boolean(env, result, "merges", facts.merges);
     return result;
 }
 

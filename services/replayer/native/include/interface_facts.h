@@ -13,6 +13,7 @@ struct interface_facts {
     bool running;      /* has a carrier */
     bool loopback;
     int hardware_type; /* ARPHRD_; 1 is Ethernet */
+    bool merges;       /* packets that arrive are merged into larger ones (GRO, LRO) */
 };
 
 /* Returns 0, or an errno (ENODEV: no such interface) and in *syscall what it came from. */

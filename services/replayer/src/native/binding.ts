@@ -49,6 +49,8 @@ export interface InterfaceFacts {
   readonly loopback: boolean;
   /** ARPHRD_; 1 is Ethernet. */
   readonly hardwareType: number;
+  /** What arrives is merged into larger packets (GRO, LRO). */
+  readonly merges: boolean;
 }
 
 /** adjtimex(2), read only. */

@@ -30,7 +30,8 @@ export function redisHealth(redis: string, service: string, log: Logger): RedisH
       const silence = new Promise<never>((_resolve, reject) => {
         timer = setTimeout(() => {
           const reason = `no answer within ${String(PATIENCE_MS)} ms`;
-          reject(new Failure('redis-unreachable', { url: redactUrl(redis), reason }));
+          // Where it was this process that was busy, the answer lies there by now.
+          setImmediate(reject, new Failure('redis-unreachable', { url: redactUrl(redis), reason }));
         }, PATIENCE_MS);
       });
       asked ??= ask().finally(() => (asked = null));

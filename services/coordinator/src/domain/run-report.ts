@@ -280,7 +280,7 @@ function findingsOf(
       null,
       skew.measured,
       thresholds.startSkew + skew.clockBound,
-      `sensors started within (clocks known to ±${formatDuration(skew.clockBound)} together)`,
+      `clocks known to ±${formatDuration(skew.clockBound)} together; sensors started within`,
     );
   }
   return findings;

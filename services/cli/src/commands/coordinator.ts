@@ -25,8 +25,7 @@ interface CommandOptions extends CommonOptions, S3CommandOptions {
 }
 
 const examples = `Examples:
-  openssl rand -hex 32 > token && chmod 600 token
-  capfleet coordinator --redis redis://queue:6379 --token-file token
+  capfleet coordinator --redis redis://queue:6379 --token-file token   (made by: openssl rand -hex 32 > token; chmod 600 token)
   CAPFLEET_TOKEN=… capfleet coordinator --redis redis://queue:6379 --listen 0.0.0.0:8470
 
 Several of them over one Redis share the runs; one that is stopped or killed leaves its runs to the others, or to itself

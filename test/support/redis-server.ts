@@ -26,20 +26,22 @@ export interface RedisServerOptions {
   appendOnly?: boolean;
   /** Listens on a port of this host instead, for who has the password. */
   password?: string;
+  /** The same, for the users of this file; `url` names none of them. */
+  aclFile?: string;
 }
 
 export async function startRedis(t: AfterHook, options: RedisServerOptions = {}): Promise<RedisServer> {
   const folder = await tempDir(t);
   const socket = join(folder, 'redis.sock');
-  const port = options.password === undefined ? 0 : await freePort();
-  const url =
-    options.password === undefined
-      ? `unix:${socket}`
-      : `redis://:${encodeURIComponent(options.password)}@127.0.0.1:${port}`;
+  const { password, aclFile } = options;
+  const port = password === undefined && aclFile === undefined ? 0 : await freePort();
+  const login = password === undefined ? '' : `:${encodeURIComponent(password)}@`;
+  const url = port === 0 ? `unix:${socket}` : `redis://${login}127.0.0.1:${port}`;
   const settings = {
     port: String(port),
     bind: '127.0.0.1',
-    ...(options.password !== undefined && { requirepass: options.password }),
+    ...(password !== undefined && { requirepass: password }),
+    ...(aclFile !== undefined && { aclfile: aclFile }),
     unixsocket: socket,
     dir: folder,
     save: '',
@@ -66,7 +68,10 @@ export async function startRedis(t: AfterHook, options: RedisServerOptions = {})
       'redis-server answers',
       async () => {
         if (server?.exitCode !== null) throw new Error(readFileSync(settings.logfile, 'utf8'));
-        await checkReachable(url);
+        await checkReachable(url).catch((error: unknown) => {
+          // That nobody is signed in is an answer, too.
+          if (aclFile === undefined || !String(error).includes('NOAUTH')) throw error;
+        });
         return true;
       },
       { timeout: 10_000 },

@@ -2,12 +2,15 @@
 // The same lines name the run, the sensor and the job that they are about.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { lastFirst } from '../support/last-first.ts';
+import { stamps } from '../support/numbered-set.ts';
 import { startRedis } from '../support/redis-server.ts';
+import { makeMappedSet } from '../support/replay-cli.ts';
 import { metricsUrl, probe, SERVED } from '../support/scrape.ts';
 import { startCapfleet, TOKEN, type Running } from '../support/start-capfleet.ts';
 import { tempDir } from '../support/temp-dir.ts';
@@ -95,6 +98,39 @@ test('no secret is told by services or commands, whatever goes wrong', async (co
       );
   for (const line of replayer.output.stderr.split('\n').filter((each) => each.startsWith('{')))
     assert.equal((JSON.parse(line) as { sensor?: string }).sensor, 'one', line);
+});
+
+test('a password given to a command does not stand on the command line of what it starts', async (context) => {
+  const t = lastFirst(context);
+  const redis = await startRedis(t, { password: PASSWORD });
+  const childrenOf = async (parent: number): Promise<string[]> => {
+    const commands: string[] = [];
+    for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+      const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+      if (Number(/^PPid:\s*(\d+)$/m.exec(status)?.[1]) !== parent) continue;
+      commands.push(await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => ''));
+      commands.push(...(await childrenOf(Number(pid))));
+    }
+    return commands;
+  };
+  const set = await makeMappedSet(t, { 'a.pcap': stamps(0, 10, 100) });
+  const env = { ...process.env, CAPFLEET_REDIS: redis.url };
+  const dump = join(set.dir, 'again.json');
+  for (const [service, ...args] of [
+    ['mapper', 'map', '--source', set.captures, '--dump-json', dump, '--file-workers', '2'],
+    ['replayer', 'replay', '--dump-json', set.dump, '--out-interface', 'null', '--lead', '20s'],
+  ] as const) {
+    const running = startCapfleet(t, args, { env });
+    const started = await waitFor(`a ${service}`, async () => {
+      const found = (await childrenOf(running.pid)).filter((command) => command !== '');
+      return found.some((command) => command.split('\0').includes(service)) && found;
+    });
+    const told = started.join('\n');
+    for (const secret of [PASSWORD, encodeURIComponent(PASSWORD)])
+      assert.equal(told.includes(secret), false, told);
+    running.signal('SIGINT');
+    await running.ended;
+  }
 });
 
 test('what a client hangs on its errors is not logged: a refused command of Redis has its arguments', async (context) => {

@@ -11,7 +11,9 @@ import { makeMapPlace, runMap, type MapPlace } from '../support/map-cli.ts';
 import { arrived, FAR, NEAR, nearAndFar } from '../support/near-and-far.ts';
 import { numberedConversation } from '../support/numbered-set.ts';
 import { pcapFile } from '../support/pcap-writer.ts';
+import { startRedis } from '../support/redis-server.ts';
 import { playedReport, runReplay } from '../support/replay-cli.ts';
+import { startCapfleet } from '../support/start-capfleet.ts';
 
 const skip = await enterNamespaces(import.meta);
 const pair = nearAndFar();
@@ -99,6 +101,40 @@ test('an interface with the default route is refused unless it is allowed', { sk
   playedReport(await runReplay(set, [...SMALL, ...OUT, '--allow-default-route-interface', '--json']));
   assert.equal(arrived(), arrivedBefore + 2);
 });
+
+test(
+  'an agent does not send into the default route’s interface without its own permission, neither at its start nor later',
+  { skip },
+  async (t) => {
+    await setUp();
+    t.after(() => pair.remove());
+    const redis = await startRedis(t);
+    const start = ['replayer', '--redis', redis.url, '--sensor', 'one', '--interface', NEAR];
+    const played = ['--redis', redis.url, '--sensors', 'one', '--allow-default-route-interface', '--json'];
+    const agent = startCapfleet(t, start);
+    await agent.says('replayer ready');
+    for (const [add, remove] of [
+      [['address add 10.9.9.1/24 dev near', 'route add default via 10.9.9.2'], ['route del default']],
+      [['route add ::/0 dev near'], ['route del ::/0 dev near']],
+    ] as const) {
+      await pair.change(...add);
+      await assertRefused(await runReplay(set, [...SMALL, ...played]), /sensor-default-route/);
+      const late = await startCapfleet(t, start).ended;
+      assert.equal(late.code, 1, late.stderr);
+      assert.match(late.stderr, /near carries the default route.*\n.*--allow-default-route-interface/);
+      await pair.change(...remove);
+    }
+    await pair.change('route add default via 10.9.9.2');
+    agent.signal('SIGTERM');
+    await agent.ended;
+    const allowed = startCapfleet(t, [...start, '--allow-default-route-interface']);
+    await allowed.says('replayer ready');
+    playedReport(await runReplay(set, [...SMALL, ...played]));
+    assert.equal(arrived(), arrivedBefore + 2);
+    allowed.signal('SIGTERM');
+    await allowed.ended;
+  },
+);
 
 test(
   'without the right to open raw sockets the replay is refused and says how to get it',

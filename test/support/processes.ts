@@ -1,5 +1,5 @@
 /**
- * Looks for processes of this host by what is in their command line, to see what a program under test has
+ * Looks for processes of this host by what is in their command line or the URL of their Redis, to see what a program under test has
  * started and whether it is gone. A test makes the text its own, for example by a temporary folder's name.
  */
 import { readdir, readFile } from 'node:fs/promises';
@@ -17,7 +17,9 @@ export async function processesMentioning(text: string): Promise<FoundProcess[]>
     // It may end while it is looked at.
     const line = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '');
     const command = line.replaceAll('\0', ' ').trim();
-    if (command.includes(text)) found.push({ pid: Number(name), command });
+    const environment = await readFile(`/proc/${name}/environ`, 'utf8').catch(() => '');
+    const redis = environment.split('\0').find((variable) => variable.startsWith('CAPFLEET_REDIS='));
+    if (command.includes(text) || redis?.includes(text) === true) found.push({ pid: Number(name), command });
   }
   return found.sort((a, b) => a.pid - b.pid);
 }

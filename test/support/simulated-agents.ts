@@ -51,6 +51,7 @@ export async function startSimulatedAgents(
           source: disk,
           openFileLimit: 1024,
           roots: ['/'],
+          mayUseDefaultRoute: false,
         },
         preparePlay: simulatePlay,
         s3: testOptions({}),

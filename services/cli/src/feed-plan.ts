@@ -42,7 +42,8 @@ export async function checkFiles(
   signal: AbortSignal,
 ): Promise<void> {
   const interfaces = { state: () => Promise.resolve(null), names: () => Promise.resolve([]) };
-  await checkPlan(plan, { link, interfaces, source, openFileLimit: openFileLimit(), roots: ['/'] }, signal);
+  const mine = { roots: ['/'], mayUseDefaultRoute: false };
+  await checkPlan(plan, { link, interfaces, source, openFileLimit: openFileLimit(), ...mine }, signal);
 }
 
 /** @throws what the sink throws, or the signal's reason */

@@ -23,6 +23,7 @@ import { parseLink } from './link.ts';
 import { openFileLimit } from './open-file-limit.ts';
 import type { PacingOptions } from './pacing-options.ts';
 import { preparePlay } from './play.ts';
+import { checkOwnLink } from './prepare.ts';
 import { noMeters, type AgentMeters, type AgentSight } from './meters.ts';
 import { AGENT_CLOSE_LIMIT_MS, runAgent, type RunningAgent } from './run-agent.ts';
 
@@ -35,6 +36,7 @@ export interface ReplayerProcessOptions {
   /** An interface, `null`, or `file:PATH`. */
   readonly interface: string;
   readonly roots: readonly string[];
+  readonly allowDefaultRouteInterface: boolean;
   readonly s3: S3Options;
   readonly pacing: PacingOptions;
   /** Where metrics and probes are served; null: nowhere. */
@@ -43,7 +45,7 @@ export interface ReplayerProcessOptions {
   readonly logLevel: LogLevel;
 }
 
-/** @throws Failure `native-missing`, `sensor-taken`, `listen-failed` */
+/** @throws Failure `native-missing`, `sensor-default-route`, `sensor-taken`, `listen-failed` */
 export async function runReplayer(options: ReplayerProcessOptions): Promise<void> {
   const told = untilTold();
   const log = createLogger('replayer', options.logLevel, {
@@ -51,6 +53,9 @@ export async function runReplayer(options: ReplayerProcessOptions): Promise<void
     about: { sensor: options.sensor },
   });
   const native = requireNative();
+  const [link, interfaces] = [parseLink(options.interface), hostInterfaces(native)];
+  const mayUseDefaultRoute = options.allowDefaultRouteInterface;
+  await checkOwnLink({ link, interfaces, mayUseDefaultRoute });
   const systemClock = nativeSystemClock(native);
   const monotonicNow = (): Nanos => native.monotonicNow();
   const instance = randomUUID();
@@ -65,8 +70,9 @@ export async function runReplayer(options: ReplayerProcessOptions): Promise<void
       version,
       channel: redisCoordinatorChannel(redis, { sensor, instance }, log),
       prepare: {
-        link: parseLink(options.interface),
-        interfaces: hostInterfaces(native),
+        link,
+        interfaces,
+        mayUseDefaultRoute,
         source: sources(options.s3),
         openFileLimit: openFileLimit(),
         roots: options.roots,

@@ -31,11 +31,27 @@ export interface PrepareContext {
   readonly openFileLimit: number;
   /** Folders that plans may read from. */
   readonly roots: readonly string[];
+  /** Whether plans may be played into the interface of the host's default route, where they ask for that. */
+  readonly mayUseDefaultRoute: boolean;
 }
 
 /**
- * @throws Failure `interface-missing`, `interface-down`, `interface-default-route`, `interface-link-type`,
- *   `link-file-source`, `frame-too-large`, `too-many-open-files`, `file-missing`, `file-forbidden`, `file-changed`,
+ * The agent's own fence, whatever plans say.
+ * @throws Failure `sensor-default-route`
+ */
+export async function checkOwnLink({
+  link,
+  interfaces,
+  mayUseDefaultRoute,
+}: Pick<PrepareContext, 'link' | 'interfaces' | 'mayUseDefaultRoute'>): Promise<void> {
+  if (mayUseDefaultRoute || !('interface' in link)) return;
+  const state = await interfaces.state(link.interface);
+  if (state?.defaultRoute === true) throw new Failure('sensor-default-route', { interface: link.interface });
+}
+
+/**
+ * @throws Failure `interface-missing`, `interface-down`, `sensor-default-route`, `interface-default-route`,
+ *   `interface-link-type`, `link-file-source`, `frame-too-large`, `too-many-open-files`, `file-missing`, `file-forbidden`, `file-changed`,
  *   `file-outside-roots`, `tarball-compressed`, those of `openCapture`; the signal's reason
  * @returns the MTU that frames are held against; null where any frame goes
  */
@@ -69,7 +85,8 @@ function checkOverlap({ files }: SensorPlan, limit: number): void {
   if (needed > limit) throw new Failure('too-many-open-files', { files: atOnce, limit, needed });
 }
 
-async function checkLink(plan: SensorPlan, { link, interfaces }: PrepareContext): Promise<number | null> {
+async function checkLink(plan: SensorPlan, context: PrepareContext): Promise<number | null> {
+  const { link, interfaces } = context;
   if (!('interface' in link)) return null;
   const state = await interfaces.state(link.interface);
   if (!state) {
@@ -79,6 +96,7 @@ async function checkLink(plan: SensorPlan, { link, interfaces }: PrepareContext)
     });
   }
   if (!state.up) throw new Failure('interface-down', { interface: link.interface });
+  await checkOwnLink(context);
   if (state.defaultRoute && !plan.policies.allowDefaultRouteInterface) {
     throw new Failure('interface-default-route', { interface: link.interface });
   }

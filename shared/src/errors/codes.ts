@@ -308,6 +308,10 @@ export const errorTable = {
     'interface {interface} carries the default route of this host',
     'replay into another interface, or add --allow-default-route-interface',
   ),
+  'sensor-default-route': failed(
+    'interface {interface} carries the default route of this host, which this agent does not send into',
+    'start the agent with another --interface, or with --allow-default-route-interface',
+  ),
   'interface-link-type': failed(
     '{path} has link type {linkType}; {interface} sends {accepted}',
     'leave the file out with --file-regexp; cooked, raw IP, null and loop captures are turned into Ethernet by --dlt ethernet',

@@ -6,7 +6,7 @@ import { disk } from '@capfleet/shared/source/disk';
 import { defaultS3Options } from '@capfleet/shared/source/s3/s3-options';
 import { sources } from '@capfleet/shared/source/sources';
 import { plainReplay, type PlanFile, type SensorPlan } from '@capfleet/shared/dataset/replay-plan';
-import { checkPlan, type PrepareContext } from '@capfleet/replayer/prepare';
+import { checkOwnLink, checkPlan, type PrepareContext } from '@capfleet/replayer/prepare';
 import type { Interfaces } from '@capfleet/replayer/ports/interfaces';
 import { captureOf } from '../../support/read-capture.ts';
 import { planFile, sensorPlan } from '../../support/play-results.ts';
@@ -48,6 +48,7 @@ async function given(t: TestContext, context: Partial<PrepareContext> = {}, link
       source: sources(defaultS3Options),
       openFileLimit: 1024,
       roots: [dir],
+      mayUseDefaultRoute: true,
       ...context,
     },
   };
@@ -107,6 +108,16 @@ describe('preparing a plan', () => {
       plan({}, { policies: { ...plainReplay.policies, allowDefaultRouteInterface: true } }),
       context,
     );
+  });
+
+  test('never takes it where the agent was not started so, whatever the plan says', async (t) => {
+    const { context, plan } = await given(t, {
+      interfaces: interfaces({ defaultRoute: true }),
+      mayUseDefaultRoute: false,
+    });
+    const policies = { ...plainReplay.policies, allowDefaultRouteInterface: true };
+    await assert.rejects(checkPlan(plan({}, { policies }), context), { code: 'sensor-default-route' });
+    await checkOwnLink({ ...context, link: { kind: 'null' } });
   });
 
   test('names the interfaces that there are', async (t) => {

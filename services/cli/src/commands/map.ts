@@ -237,11 +237,11 @@ async function mapThroughQueue(
   const workers = options.fileWorkers ?? (privateRedis ? availableParallelism() : 0);
   const s3 = s3Options(options);
   const mapperArgs = [
-    ...['mapper', '--redis', redis, ...s3Args(s3)],
+    ...['mapper', ...s3Args(s3)],
     ...['--grace', LOCAL_GRACE, '--log-level', options.logLevel],
   ];
   const mappers = Array.from({ length: privateRedis ? Math.max(1, workers) : workers }, () =>
-    startLocal(world.program, mapperArgs, { restart: true }),
+    startLocal(world.program, mapperArgs, { restart: true, redis }),
   );
   const bar = mapProgressBar(world.stderr);
   const mappersGone = new AbortController();

@@ -413,18 +413,20 @@ async function play(plans: readonly SensorPlan[], options: CommandOptions, world
           world.program,
           [
             'replayer',
-            '--redis',
-            redis,
             '--sensor',
             LOCAL_SENSOR,
             '--interface',
             options.outInterface,
             ...s3Args(s3Options(options)),
             ...pacingArgs(pacingOptions(options)),
+            // The plan decides; over a Redis of others, only for a plan that asks for it.
+            ...(privateRedis || plans.some(({ policies }) => policies.allowDefaultRouteInterface)
+              ? ['--allow-default-route-interface']
+              : []),
             '--log-level',
             options.logLevel,
           ],
-          { restart: false, node: REPLAYER_HEAP },
+          { restart: false, node: REPLAYER_HEAP, redis },
         );
   world.onPause((isPause) => {
     followPause(isPause, agent, world);

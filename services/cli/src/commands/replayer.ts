@@ -22,6 +22,7 @@ interface ReplayerCommandOptions extends CommonOptions, S3CommandOptions, Pacing
   readonly sensor: string;
   readonly interface: string;
   readonly root: readonly string[];
+  readonly allowDefaultRouteInterface: boolean;
   readonly metricsListen?: ListenAddress;
 }
 
@@ -48,7 +49,12 @@ export function replayerCommand(
           .makeOptionMandatory(),
       )
       .addOption(redisOption().makeOptionMandatory())
-      .addOption(rootOption('folders and S3 prefixes that plans may read from; / is all')),
+      .addOption(rootOption('folders and S3 prefixes that plans may read from; / is all'))
+      .option(
+        '--allow-default-route-interface',
+        "send into the interface of this host's default route, where a plan asks for it",
+        false,
+      ),
   );
   return addPacingOptions(command)
     .addOption(metricsListenOption())

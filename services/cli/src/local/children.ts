@@ -20,12 +20,14 @@ export interface LocalService {
 /**
  * @param program the path of the `capfleet` program's main module
  * @param args as typed after `capfleet`
- * @param options `restart` starts it again where it ends on its own (a crash), `node` are options of Node itself
+ * @param options `restart` starts it again where it ends on its own (a crash), `node` are options of Node itself,
+ *   `redis` is its `--redis`: in its environment, since everybody on the host can read command lines, and it may hold
+ *   a password
  */
 export function startLocal(
   program: string,
   args: readonly string[],
-  options: { restart: boolean; node?: readonly string[] },
+  options: { restart: boolean; redis: string; node?: readonly string[] },
 ): LocalService {
   let closing = false;
   let restarts = 0;
@@ -38,6 +40,7 @@ export function startLocal(
     const started = fork(program, args, {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       detached: true,
+      env: { ...process.env, CAPFLEET_REDIS: options.redis },
       execArgv: [...process.execArgv, ...(options.node ?? [])],
     });
     const since = performance.now();

@@ -12,6 +12,11 @@ const testRegistration = {
   ],
 };
 
+const namedExportsOnly = [
+  { selector: 'ExportAllDeclaration', message: 'No barrel files: import the file that owns the name.' },
+  { selector: 'ExportDefaultDeclaration', message: 'Named exports only.' },
+];
+
 export default defineConfig(
   globalIgnores(['**/dist/', '**/build/', '**/node_modules/', '.node/', '.demo/', 'bench/runs/']),
   js.configs.recommended,
@@ -65,12 +70,48 @@ export default defineConfig(
       '@typescript-eslint/dot-notation': 'off',
       // A port's promise-returning method may be implemented without waiting for anything.
       '@typescript-eslint/require-await': 'off',
+      'no-restricted-syntax': ['error', ...namedExportsOnly],
+      eqeqeq: ['error', 'always', { null: 'ignore' }],
+    },
+  },
+  {
+    // What comes from outside must never be read as a program, by a shell or by Node.
+    files: ['services/**/*.ts', 'shared/**/*.ts', 'deploy/**/*.{ts,mjs}', 'services/**/*.mjs'],
+    rules: {
+      'no-eval': 'error',
+      'no-implied-eval': 'error',
+      'no-new-func': 'error',
+      'no-restricted-imports': [
+        'error',
+        ...['node:child_process', 'child_process'].map((name) => ({
+          name,
+          importNames: ['exec', 'execSync', 'default'],
+          message: 'A shell reads its argument: spawn a program with a list of arguments.',
+        })),
+        ...['node:vm', 'vm', 'node:repl'].map((name) => ({ name, message: 'No code out of data.' })),
+      ],
+      'no-restricted-properties': [
+        'error',
+        ...['exec', 'execSync'].map((property) => ({
+          object: 'child_process',
+          property,
+          message: 'A shell reads its argument.',
+        })),
+      ],
+    },
+  },
+  {
+    // Beside no-restricted-syntax above, which this repeats: a later list replaces an earlier one.
+    files: ['services/**/*.ts', 'shared/**/*.ts'],
+    rules: {
       'no-restricted-syntax': [
         'error',
-        { selector: 'ExportAllDeclaration', message: 'No barrel files: import the file that owns the name.' },
-        { selector: 'ExportDefaultDeclaration', message: 'Named exports only.' },
+        ...namedExportsOnly,
+        {
+          selector: "Property[key.name='shell'][value.value!=false]",
+          message: 'No shell: spawn a program with a list of arguments.',
+        },
       ],
-      eqeqeq: ['error', 'always', { null: 'ignore' }],
     },
   },
   {

@@ -1,6 +1,7 @@
 // Checks before the start everything that could fail after it: the interface, the files, whether the one takes
 // what is in the others. The raw socket itself is tried when the play opens it.
 import { isInside } from '@capfleet/shared/source/roots';
+import { isS3Path } from '@capfleet/shared/source/s3/s3-path';
 import { isSameFile } from '@capfleet/shared/source/same-file';
 import type { Source, SourceFile } from '@capfleet/shared/source/source';
 import { statHolder } from '@capfleet/shared/source/stretch';
@@ -118,6 +119,10 @@ async function checkFile(
   mtu: number | null,
 ): Promise<void> {
   const { path } = file;
+  const holder = file.within?.path ?? path;
+  // Nobody can have this host ask for objects that it has no business with.
+  if (isS3Path(holder) && !(await isInside(holder, context.roots)))
+    throw new Failure('file-outside-roots', { path });
   const now = await statPlanned(file, context.source);
   if (!(await isInside(now.path, context.roots))) throw new Failure('file-outside-roots', { path });
   checkUnchanged(file, now);

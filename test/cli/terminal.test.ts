@@ -1,10 +1,13 @@
 // What the program shows on a terminal and nowhere else. The terminal is one of script(1), from util-linux.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { ownProcess, program, runCapfleet, type Ended } from '../support/capfleet.ts';
 import { makeMapPlace, runMap } from '../support/map-cli.ts';
 import { stamps } from '../support/numbered-set.ts';
+import { tempDir } from '../support/temp-dir.ts';
 
 const tried = spawnSync('script', ['--version'], { encoding: 'utf8' });
 const skip = tried.status === 0 ? false : 'no script(1), which gives a program a terminal';
@@ -82,6 +85,35 @@ describe('capfleet', { concurrency: 2 }, () => {
     const plain = await onTerminal([...args, '--fresh'], { NO_COLOR: '1' });
     assert.match(plain.stdout, /INFO: mapper: mapped/);
   });
+
+  test(
+    'shows no control character of a text from outside, in its log as text or as JSON',
+    { skip },
+    async (t) => {
+      const script = join(await tempDir(t), 'log.mjs');
+      const logger = new URL('../../shared/dist/log/logger.js', import.meta.url).href;
+      const evil = JSON.stringify('a\n\u001b[2Jb\u009b31m\u007f\rc');
+      await writeFile(
+        script,
+        `import { createLogger } from ${JSON.stringify(logger)};
+      createLogger('test', 'info', { about: { sensor: ${evil} } })
+        .error({ err: new Error(${evil}), reason: ${evil}, deep: [{ x: ${evil} }] }, ${evil});`,
+      );
+      const env = { ...process.env, TERM: 'xterm', NO_COLOR: '1' };
+      const shown = await runCapfleet([`${process.execPath} ${script}`, '/dev/null'], {
+        through: ['script', '-qec'],
+        env,
+      });
+      assert.match(shown.stdout, /ERROR: test: a\\x0a\\x1b\[2Jb\\x9b31m\\x7f\\x0dc/);
+      assert.match(shown.stdout, /\n +at /, 'a stack has its lines');
+      const written = await runCapfleet([script], { through: [process.execPath] });
+      for (const text of [shown.stdout.replaceAll('\r\n', '\n'), written.stderr])
+        // eslint-disable-next-line no-control-regex -- these are the ones
+        assert.doesNotMatch(text, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
+      const [line = '', ...more] = written.stderr.trim().split('\n');
+      assert.deepEqual([(JSON.parse(line) as { msg: string }).msg, more], [JSON.parse(evil), []]);
+    },
+  );
 
   test('writes its log as one JSON object a line on standard error', async (t) => {
     const place = await makeMapPlace(t, { 'a.pcap.gz': stamps(0, 3, 10) });

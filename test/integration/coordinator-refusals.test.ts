@@ -137,6 +137,37 @@ describe('the API refuses', () => {
       'dump-invalid',
       /x is not a map/,
     ],
+    ...(
+      ['..%2f..%2fetc', 'a%0ab', '%1b%5b31m', '%c2%9b31m', '%00', '__proto__%2fx', '%e2%80%ae'] as const
+    ).flatMap((name): typeof requests => [
+      [
+        `a set called ${name}`,
+        `/v1/sets/${name}`,
+        sending('PUT', '{}'),
+        400,
+        'request-invalid',
+        /params\/set/,
+      ],
+      [`a plan called ${name}`, `/v1/plans/${name}`, {}, 400, 'request-invalid', /params\/plan/],
+      [`a run called ${name}`, `/v1/runs/${name}`, {}, 400, 'request-invalid', /params\/run/],
+      [`a mapping called ${name}`, `/v1/maps/${name}`, {}, 400, 'request-invalid', /params\/map/],
+    ]),
+    ...['../x', 'a/b', 'a\nb', '\u001b[31m', '\u009b31m', ''].map((sensor): (typeof requests)[number] => [
+      `a sensor called ${JSON.stringify(sensor)}`,
+      '/v1/plans',
+      sending('POST', planOf('x', { sensors: [sensor] })),
+      400,
+      'request-invalid',
+      /request\/sensors/,
+    ]),
+    [
+      'a prototype in a body',
+      '/v1/runs',
+      sending('POST', `{"plan":"x","__proto__":{"polluted":true}}`),
+      400,
+      'request-invalid',
+      /./,
+    ],
     ['a set without a body', '/v1/sets/x', { method: 'PUT' }, 400, 'request-invalid', /a mapping is needed/],
     ['a set that nobody keeps', '/v1/sets/x', {}, 404, 'set-unknown', /no set x/],
     ['a plan of such a set', '/v1/plans', sending('POST', planOf('x')), 404, 'set-unknown', /no set x/],

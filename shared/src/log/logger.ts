@@ -11,6 +11,7 @@ import {
 } from 'pino';
 import type PinoPretty from 'pino-pretty';
 import { errnoOf, reasonOf } from '../errors/failure.ts';
+import { escapeControlsIn, escapeLeftControls } from './control-characters.ts';
 import { scrubber } from './scrub.ts';
 
 export type Logger = PinoLogger;
@@ -27,6 +28,7 @@ export interface LoggerOptions {
 
 /** Logs of one service. */
 export function createLogger(service: string, level: LogLevel, options: LoggerOptions = {}): Logger {
+  const scrub = scrubber(options.secrets ?? []);
   return pino(
     {
       level,
@@ -34,7 +36,7 @@ export function createLogger(service: string, level: LogLevel, options: LoggerOp
       timestamp: stdTimeFunctions.isoTime,
       serializers: { err: plainError },
       redact: { paths: ['password', '*.password', 'redis', '*.redis'], censor: '***' },
-      hooks: { streamWrite: scrubber(options.secrets ?? []) },
+      hooks: { streamWrite: (line) => escapeLeftControls(scrub(line)) },
     },
     process.stderr.isTTY ? prettyStream() : destination({ fd: 2, sync: true }),
   );
@@ -51,7 +53,7 @@ function plainError(error: unknown): unknown {
 function prettyStream(): DestinationStream {
   const require = createRequire(import.meta.url);
   const { build } = require('pino-pretty') as typeof PinoPretty;
-  return build({
+  const pretty = build({
     destination: 2,
     sync: true,
     // It would judge by standard output.
@@ -60,6 +62,7 @@ function prettyStream(): DestinationStream {
     messageFormat: '{service}: {msg}',
     singleLine: true,
   });
+  return { write: (line) => pretty.write(`${escapeControlsIn(line)}\n`) };
 }
 
 /** Logs nothing: for libraries and tests that need a logger. */

@@ -1,4 +1,6 @@
 // Numbers and names as people read them.
+import { escapeControls } from '@capfleet/shared/log/control-characters';
+
 const grouped = new Intl.NumberFormat('en-US');
 
 export function formatCount(count: number, unit?: string): string {
@@ -21,10 +23,7 @@ export function formatBytes(bytes: number): string {
 
 /** A text from outside (a file's name, a reason) as one line that no terminal obeys. */
 export function printable(text: string): string {
-  // eslint-disable-next-line no-control-regex -- these are the ones
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (control) => {
-    return `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`;
-  });
+  return escapeControls(text);
 }
 
 /** Rows as columns two spaces apart; a column of numbers (per `right`) is set right. */

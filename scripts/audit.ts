@@ -18,7 +18,7 @@ const { stdout, stderr } = spawnSync('npm', ['audit', '--omit=dev', '--audit-lev
 const answer = parsed(stdout);
 const counts = answer?.metadata?.vulnerabilities;
 if (!counts) {
-  const reason = answer?.message ?? (stderr.trim().split('\n').at(-1) ?? 'no answer');
+  const reason = answer?.message ?? stderr.trim().split('\n').at(-1) ?? 'no answer';
   console.error(`audit: NOT CHECKED, the advisory service cannot be reached: ${reason}`);
 } else {
   const severe = Object.entries(answer.vulnerabilities ?? {}).filter(([, { severity }]) =>

@@ -7,10 +7,11 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { Queue } from 'bullmq';
-import { fromSensorsKey, PREFIX, sensorQueue } from '@capfleet/shared/contract/keys';
+import { redisSensorChannel } from '@capfleet/coordinator/adapters/redis-sensor-channel';
+import type { PrepareJob } from '@capfleet/shared/contract/agent-messages';
+import { fromSensorsKey } from '@capfleet/shared/contract/keys';
 import { silentLogger } from '@capfleet/shared/log/logger';
-import { connect, optionsOf } from '@capfleet/shared/redis/connect';
+import { connect } from '@capfleet/shared/redis/connect';
 import { lastFirst } from '../support/last-first.ts';
 import { stamps, writeNumberedSet } from '../support/numbered-set.ts';
 import { planFile, prepareJob, sensorPlan } from '../support/play-results.ts';
@@ -60,16 +61,16 @@ let runs = 0;
 /** Puts a job on the queue; what the agent answers, or null where it has no address to answer to. */
 async function answerTo(change: (job: Record<string, unknown>) => unknown): Promise<Record<string, unknown>> {
   const run = `run-${(runs += 1)}`;
-  const queue = new Queue(sensorQueue(SENSOR), { connection: optionsOf(redis.url), prefix: PREFIX });
+  const channel = redisSensorChannel(redis.url, 'test', silentLogger());
   const client = connect(redis.url, 'test', silentLogger());
   try {
-    await queue.add('prepare', change({ ...prepareJob(run, 1, SENSOR) }));
+    await channel.prepare(SENSOR, change({ ...prepareJob(run, 1, SENSOR) }) as PrepareJob);
     return await waitFor(`an answer for ${run}`, async () => {
       const [[, fields] = []] = await client.xrange(fromSensorsKey(run), '-', '+');
       return fields && (JSON.parse(fields[1] ?? '') as Record<string, unknown>);
     });
   } finally {
-    await queue.close();
+    await channel.close();
     client.disconnect();
   }
 }

@@ -5,12 +5,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
+import { redisSensorChannel } from '@capfleet/coordinator/adapters/redis-sensor-channel';
 import {
   claimKey,
   fromSensorsKey,
-  mapQueue,
   mapResultsKey,
   PREFIX,
   progressKey,
@@ -24,12 +22,13 @@ import {
   toSensorsKey,
 } from '@capfleet/shared/contract/keys';
 import { silentLogger } from '@capfleet/shared/log/logger';
-import { checkReachable, connect, optionsOf } from '@capfleet/shared/redis/connect';
+import { checkReachable, connect } from '@capfleet/shared/redis/connect';
 import { runCapfleet } from '../support/capfleet.ts';
 import { lastFirst } from '../support/last-first.ts';
 import type { MapPlace } from '../support/map-cli.ts';
 import { stamps } from '../support/numbered-set.ts';
 import { readPcap } from '../support/pcap-reader.ts';
+import { prepareJob } from '../support/play-results.ts';
 import { startRedis } from '../support/redis-server.ts';
 import { makeMappedSet, playedReport, runReplay } from '../support/replay-cli.ts';
 import {
@@ -149,7 +148,7 @@ describe('with a user for each role', () => {
       const { runs } = JSON.parse(stdout) as { runs: { run: string; sensors: string[]; state: string }[] };
       return runs.find(({ sensors, state }) => sensors.join() === 'two' && !/done|stopped/.test(state))?.run;
     });
-    const stopped = await runCapfleet(['stop', '--redis', coordinator(), run ?? '']);
+    const stopped = await runCapfleet(['stop', '--redis', coordinator(), run]);
     assert.doesNotMatch(stopped.stderr, /NOPERM/);
     const { code, stderr } = await replay.ended;
     assert.notEqual(code, 0);
@@ -167,7 +166,10 @@ describe('Redis refuses', () => {
   const run = 'run-1';
   type Command = [string, ...(string | number)[]];
 
-  async function withClient(url: string, use: (client: Redis) => Promise<void>): Promise<void> {
+  async function withClient(
+    url: string,
+    use: (client: ReturnType<typeof connect>) => Promise<void>,
+  ): Promise<void> {
     const client = connect(url, 'test', silentLogger());
     try {
       await use(client);
@@ -187,13 +189,16 @@ describe('Redis refuses', () => {
     });
   }
 
-  async function assertNoJob(url: string, queue: string): Promise<void> {
-    const adding = new Queue(queue, { connection: optionsOf(url), prefix: PREFIX });
-    adding.on('error', () => undefined);
+  /** As a coordinator would send it. */
+  async function assertNoPlan(url: string, name: string): Promise<void> {
+    const channel = redisSensorChannel(url, 'test', silentLogger());
     try {
-      await assert.rejects(adding.add('prepare', {}), /NOPERM|No permissions|can't access/i);
+      await assert.rejects(
+        channel.prepare(name, prepareJob(run, 1, name)),
+        /NOPERM|No permissions|can't access/i,
+      );
     } finally {
-      await adding.close();
+      await channel.close();
     }
   }
 
@@ -249,7 +254,7 @@ describe('Redis refuses', () => {
       ['SET', sensorKey('one'), '{}'],
       ['GET', sensorLeaseKey('one')],
     );
-    await assertNoJob(mapper(), sensorQueue('one'));
+    await assertNoPlan(mapper(), 'one');
   });
 
   test('a sensor the words of the coordinator, its plans and leases, and the mapping', async () => {
@@ -264,8 +269,8 @@ describe('Redis refuses', () => {
         ['ZREM', runsKey, run],
         ['SET', sensorLeaseKey('one'), 'x'],
         ['XADD', mapResultsKey('r'), '*', 'map', '{}'],
+        ['LPUSH', `${PREFIX}:map:wait`, 'job'],
       );
-      await assertNoJob(url, mapQueue);
     }
   });
 
@@ -280,7 +285,7 @@ describe('Redis refuses', () => {
       ['LPUSH', `${PREFIX}:${sensorQueue('one-more')}:wait`, 'job'],
       ['SET', sensorKey('one-more'), '{}'],
     );
-    await assertNoJob(sensor('one'), sensorQueue('two'));
+    await assertNoPlan(sensor('one'), 'two');
     await withClient(sensor('one'), async (client) => {
       await client.set(claimKey(run, 'one'), '1 x', 'EX', 1);
       await client.xadd(progressKey('none'), '*', 'message', 'x');

@@ -31,8 +31,8 @@ const ROOT = resolve(import.meta.dirname, '..');
 const FILE_LIMIT_MS = 180_000;
 const MEASURING = 'test/replay/';
 const NEEDS_S3 = 'test/s3/';
-/** Builds images and starts containers: only by `npm run test:deploy`, or when it is asked for. */
-const NEEDS_CONTAINERS = 'test/deploy/compose.test.ts';
+/** What takes containers, or minutes: only by `npm run test:deploy`, or when it is asked for. */
+const DEPLOYED = ['compose', 'kubernetes', 'redis'].map((name) => `test/deploy/${name}.test.ts`);
 const CHECKS: Check[] = [
   { name: 'eslint', args: ['node_modules/eslint/bin/eslint.js', '.', '--max-warnings', '0'] },
   {
@@ -142,7 +142,7 @@ async function inParallel(jobs: (() => Promise<void>)[], width: number): Promise
 
 function choose(filters: string[]): string[] {
   const all = globSync('test/**/*.test.ts', { cwd: ROOT }).sort();
-  if (filters.length === 0) return all.filter((file) => file !== NEEDS_CONTAINERS);
+  if (filters.length === 0) return all.filter((file) => !DEPLOYED.includes(file));
   // Any part of a path, or a path as the caller's shell completes it.
   return all.filter((file) =>
     filters.some((filter) => file.includes(filter) || file.startsWith(relative(ROOT, resolve(filter)))),

@@ -77,6 +77,7 @@ async function callHere(args: readonly string[]): Promise<Ended> {
     version,
     stateDir: join(tmpdir(), 'capfleet-test-state'),
     environment: process.env,
+    inherited: process.env,
     lastWords: [],
   });
   return { code, signal: null, stdout, stderr };

@@ -22,6 +22,7 @@ function openWorld(argv: readonly string[], interrupted: AbortSignal): World {
     version,
     stateDir: stateDir(),
     environment: ownVariables(),
+    inherited: process.env,
     lastWords: [],
   };
 }

@@ -23,6 +23,8 @@ export interface World {
   readonly stateDir: string;
   /** The variables that begin with CAPFLEET_; processes that are started do not inherit them. */
   readonly environment: Environment;
+  /** The other variables, which they do inherit. */
+  readonly inherited: Environment;
   /** Lines to say on stderr behind what a command failed with. */
   readonly lastWords: string[];
 }

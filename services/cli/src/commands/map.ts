@@ -241,7 +241,10 @@ async function mapThroughQueue(
     ...['--grace', LOCAL_GRACE, '--log-level', options.logLevel],
   ];
   const mappers = Array.from({ length: privateRedis ? Math.max(1, workers) : workers }, () =>
-    startLocal(world.program, mapperArgs, { restart: true, redis }),
+    startLocal(world.program, mapperArgs, {
+      restart: true,
+      env: { ...world.inherited, CAPFLEET_REDIS: redis },
+    }),
   );
   const bar = mapProgressBar(world.stderr);
   const mappersGone = new AbortController();

@@ -426,7 +426,7 @@ async function play(plans: readonly SensorPlan[], options: CommandOptions, world
             '--log-level',
             options.logLevel,
           ],
-          { restart: false, node: REPLAYER_HEAP, redis },
+          { restart: false, node: REPLAYER_HEAP, env: { ...world.inherited, CAPFLEET_REDIS: redis } },
         );
   world.onPause((isPause) => {
     followPause(isPause, agent, world);

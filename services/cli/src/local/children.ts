@@ -2,6 +2,7 @@
 // when this process is gone, however it went, they end too.
 import { fork, type ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Environment } from '../option-sources.ts';
 
 const CLOSE_DEADLINE_MS = 15_000;
 const RESTART_PAUSE_MS = 300;
@@ -21,13 +22,13 @@ export interface LocalService {
  * @param program the path of the `capfleet` program's main module
  * @param args as typed after `capfleet`
  * @param options `restart` starts it again where it ends on its own (a crash), `node` are options of Node itself,
- *   `redis` is its `--redis`: in its environment, since everybody on the host can read command lines, and it may hold
- *   a password
+ *   `env` is its environment: a URL of Redis belongs there, since everybody on the host can read command lines, and it
+ *   may hold a password
  */
 export function startLocal(
   program: string,
   args: readonly string[],
-  options: { restart: boolean; redis: string; node?: readonly string[] },
+  options: { restart: boolean; env: Environment; node?: readonly string[] },
 ): LocalService {
   let closing = false;
   let restarts = 0;
@@ -40,7 +41,7 @@ export function startLocal(
     const started = fork(program, args, {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       detached: true,
-      env: { ...process.env, CAPFLEET_REDIS: options.redis },
+      env: options.env,
       execArgv: [...process.execArgv, ...(options.node ?? [])],
     });
     const since = performance.now();

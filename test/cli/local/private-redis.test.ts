@@ -48,7 +48,7 @@ async function inTheMiddle(t: TestContext): Promise<{ place: Place; map: Running
   await waitFor('a mapper is ready', () => map.output.stderr.includes('mapper ready'), { timeout: 30_000 });
   const there = await processesMentioning(place.temporary);
   assert.equal(there.filter(({ command }) => command.startsWith('redis-server')).length, 1);
-  assert.equal(there.filter(({ command }) => command.includes(' mapper --redis ')).length, 2);
+  assert.equal(there.filter(({ command }) => command.includes(' mapper ')).length, 2);
   return { place, map };
 }
 
@@ -100,7 +100,7 @@ describe('nothing of the private Redis and its mappers is left', { concurrency: 
   test('after a second Ctrl-C, which does not wait for the mappers', async (t) => {
     const { place, map } = await inTheMiddle(t);
     const mappers = (await processesMentioning(place.temporary)).filter(({ command }) =>
-      command.includes(' mapper --redis '),
+      command.includes(' mapper '),
     );
     for (const { pid } of mappers) process.kill(pid, 'SIGSTOP');
     map.signal('SIGINT');

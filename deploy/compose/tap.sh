@@ -6,5 +6,5 @@ if ! ip link show replay0 >/dev/null 2>&1; then
   ip link set replay0 up
   ip link set far0 up
 fi
-exec tcpdump --interface far0 --direction in --immediate-mode --packet-buffered --snapshot-length 65535 \
-  --time-stamp-precision nano --buffer-size 16384 -n -w "$1"
+exec tcpdump --interface far0 --direction in --immediate-mode --packet-buffered --snapshot-length 9216 \
+  --time-stamp-precision nano --buffer-size 131072 -n -w "$1"

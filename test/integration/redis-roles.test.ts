@@ -49,6 +49,7 @@ const SENSORS = ['one', 'two'] as const;
 
 const cleanUp = lastFirst({ after });
 let server = '';
+let aclFile = '';
 let set: MapPlace;
 
 /** The whole server under a user's name. */
@@ -64,7 +65,7 @@ before(async () => {
     users = users.replace(`${role}_PASSWORD`, password);
   const one = readFileSync(join(DEPLOY, 'sensor.acl'), 'utf8');
   for (const name of SENSORS) users += one.replaceAll('NAME', name).replace('SENSOR_PASSWORD', `of-${name}`);
-  const aclFile = join(await tempDir(cleanUp), 'users.acl');
+  aclFile = join(await tempDir(cleanUp), 'users.acl');
   writeFileSync(aclFile, users);
   server = (await startRedis(cleanUp, { aclFile })).url;
   set = await makeMappedSet(cleanUp, { 'a.pcap': stamps(0, 100, 10), 'b.pcap': stamps(5, 100, 10) });
@@ -292,4 +293,21 @@ describe('Redis refuses', () => {
       await client.expire(progressKey('none'), 1);
     });
   });
+});
+
+test('what was written under any user is there after a restart: Redis reads its file as the user `default`', async (t) => {
+  const own = await startRedis(t, { aclFile, appendOnly: true });
+  const client = connect(
+    own.url.replace('//', `//coordinator:${PASSWORDS.COORDINATOR}@`),
+    'test',
+    silentLogger(),
+  );
+  t.after(() => {
+    client.disconnect();
+  });
+  await client.multi().set(runKey('kept'), '1').sadd(runsKey, 'kept').exec();
+  await own.kill();
+  await own.start();
+  assert.equal(await client.get(runKey('kept')), '1');
+  await assert.rejects(checkReachable(own.url), /NOAUTH/);
 });

@@ -234,8 +234,9 @@ describe('the manifests', { skip: withoutHelm }, () => {
     const scaled = JSON.stringify(
       manifests.filter(({ kind }) => /^(ScaledObject|HorizontalPodAutoscaler)$/.test(kind)),
     );
+    const alerts = readFileSync(join(ROOT, 'docs/operating.md'), 'utf8');
     const asked = new Set(
-      [...`${dashboard}${scaled}`.matchAll(/\bcapfleet_[a-z0-9_]+/g)].map(([name]) => name),
+      [...`${dashboard}${scaled}${alerts}`.matchAll(/\bcapfleet_[a-z0-9_]+/g)].map(([name]) => name),
     );
     assert.ok(asked.size > 25 && asked.has('capfleet_map_jobs'));
     const known = metricsOfServices();

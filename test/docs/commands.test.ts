@@ -7,7 +7,6 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { describe, test } from 'node:test';
-import { CommanderError, type Command } from 'commander';
 import { asFailure } from '@capfleet/shared/errors/failure';
 import { everyCommand } from '@capfleet/cli/program';
 import { capfleetArguments, commandBlocks, inlineCode, simpleCommands } from '../support/doc-commands.ts';
@@ -22,6 +21,8 @@ const CAPTURES = '/mnt/pcap';
 const LIMIT_MS = 90_000;
 /** Of the program itself, without options of its own. */
 const BARE = new Set(['exampleConfig', 'complete', 'help']);
+
+type Command = Awaited<ReturnType<typeof everyCommand>>[number];
 
 const skip = await enterNamespaces(import.meta);
 
@@ -45,7 +46,8 @@ async function refusal(args: readonly string[]): Promise<string | null> {
     await command.parseAsync(rest, { from: 'user' });
     return null;
   } catch (thrown) {
-    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? null : thrown.message;
+    // Commander's own say how they would end the process.
+    if (thrown instanceof Error && 'exitCode' in thrown) return thrown.exitCode === 0 ? null : thrown.message;
     return asFailure(thrown).message;
   }
 }

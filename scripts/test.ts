@@ -1,8 +1,8 @@
 // Runs everything that must hold before a change is accepted: type check of the tests, eslint, prettier, and
-// every test/**/*.test.ts, each file in its own process. Two things run at a time on a machine of two cores;
-// files that measure time (test/replay) run afterwards and alone. Those that need an S3 server (test/s3) share one,
-// which starts meanwhile. It ends with the skipped tests, each with
-// its reason, and one line of totals. Arguments choose files: `npm test -- test/unit merge` or `-- lint`.
+// every test/**/*.test.ts, each file in its own process. They wait a lot, so that three run at a time on a machine of two
+// cores; files that measure time (test/replay) run afterwards and alone. Those that need an S3 server (test/s3) share one,
+// which starts meanwhile. It ends with the skipped tests, each with its reason, and one line of totals. Arguments choose
+// files: `npm test -- test/unit merge` or `-- lint`.
 
 import { spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
@@ -28,7 +28,7 @@ interface Check {
 
 const ROOT = resolve(import.meta.dirname, '..');
 /** Longer than any file takes; a file that is still there then hangs, and is ended. */
-const FILE_LIMIT_MS = 180_000;
+const FILE_LIMIT_MS = 300_000;
 const MEASURING = 'test/replay/';
 const NEEDS_S3 = 'test/s3/';
 /** What takes containers, or minutes: only by `npm run test:deploy`, or when it is asked for. */
@@ -195,7 +195,7 @@ await inParallel(
         await runFile(file, values.name);
       }),
   ],
-  Math.min(4, Math.max(2, availableParallelism())),
+  Math.min(4, 1 + Math.max(2, availableParallelism())),
 );
 for (const file of files.filter((name) => name.startsWith(MEASURING))) await runFile(file, values.name);
 

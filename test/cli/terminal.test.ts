@@ -14,7 +14,7 @@ const skip = tried.status === 0 ? false : 'no script(1), which gives a program a
 if (skip !== false) process.stderr.write(`SKIPPED ${import.meta.filename}: ${skip}\n`);
 
 /** Runs the program on a terminal; what it shows there comes back as standard output. */
-async function onTerminal(args: readonly string[], env: Record<string, string> = {}): Promise<Ended> {
+async function onTerminal(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
   const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
   const command = [process.execPath, program, ...args].map(quote).join(' ');
   return runCapfleet([command, '/dev/null'], {
@@ -78,7 +78,7 @@ describe('capfleet', { concurrency: 2 }, () => {
   test('writes its log as text on a terminal, in colour unless that is not wanted', { skip }, async (t) => {
     const place = await makeMapPlace(t, { 'a.pcap.gz': stamps(0, 3, 10) });
     const args = ['map', '--dir-src', place.captures, '--dump-json', place.dump, '--log-level', 'info'];
-    const coloured = await onTerminal([...args, '--fresh']);
+    const coloured = await onTerminal([...args, '--fresh'], { NO_COLOR: undefined, CI: undefined });
     assert.doesNotMatch(coloured.stdout, /\{"level"/);
     assert.match(coloured.stdout, COLOUR);
     assert.match(coloured.stdout, /mapper: mapped/);

@@ -141,7 +141,7 @@ describe('a run over HTTP', () => {
     assert.deepEqual([early.status, early.body.error?.code], [409, 'run-open']);
     const where = ['--coordinator', service.url, '--token-file', tokenFile];
     const status = await runCapfleet(['status', ...where]);
-    assert.match(status.stdout, new RegExp(`${run} .* 1 sensor +under way`));
+    assert.match(status.stdout, new RegExp(`${run} .* 1 sensor +playing`));
 
     replay.signal('SIGINT');
     const stopped = await replay.ended;
@@ -181,12 +181,13 @@ describe('a run over HTTP', () => {
 /** What stands in the docs as a shell would run it. */
 async function documentedCalls(): Promise<string> {
   const text = await readFile(new URL('../../docs/coordinator.md', import.meta.url), 'utf8');
-  const [, block = ''] = /```sh\n([^]*?)```/.exec(text) ?? [];
-  return block;
+  const blocks = [...text.matchAll(/```sh\n([^]*?)```/g)].map(([, block = '']) => block);
+  const calls = blocks.find((block) => block.includes('call()')) ?? '';
+  return calls.replace('http://127.0.0.1:8470', service.url);
 }
 
 test('the calls in docs/coordinator.md are answered', async () => {
-  const env = { ...process.env, URL: service.url, CAPFLEET_TOKEN: TOKEN };
+  const env = { ...process.env, CAPFLEET_TOKEN: TOKEN };
   const cwd = await tempDir(cleanUp);
   await copyFile(set.dump, join(cwd, 'meta.json'));
   const { stdout } = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', await documentedCalls()], {
@@ -223,7 +224,7 @@ describe('a service', () => {
     await mapIs('mapping', mapped?.map);
     const runs = {
       later: await client.createRun(plans.later, { sensorTimeout: '10m' }),
-      s3: await client.createRun(plans.s3, { lead: '15s' }),
+      s3: await client.createRun(plans.s3, { lead: '25s' }),
       s4: await client.createRun(plans.s4, {}),
     };
     await Promise.all([isIn('playing', runs.s4), isIn('committing', runs.s3), isIn('waiting', runs.later)]);
@@ -248,7 +249,10 @@ describe('a service', () => {
       const states = (await client.runs()).map(({ sensors, state }) => `${sensors.join()} ${state}`);
       return states.includes('s1 done') && states;
     });
-    assert.ok(!listed.some((state) => /under way|orphaned/.test(state)), listed.join('\n'));
+    assert.ok(
+      !listed.some((state) => /preparing|committing|armed|playing|waiting|orphaned/.test(state)),
+      listed.join('\n'),
+    );
     for (const sensor of [ready, still, committed, playing, later])
       assert.deepEqual(await sensor.sent(), whole, sensor.name);
   });

@@ -242,7 +242,7 @@ describe('a coordinator', { concurrency: 3 }, () => {
     await plays(sensor);
     const run = runOf(sensor.agent);
     const shown = await runCapfleet(['status', '--redis', redis.url]);
-    assert.match(shown.stdout, new RegExp(`c2 .* run ${run}\n[^]*${run} .* 1 sensor +under way`));
+    assert.match(shown.stdout, new RegExp(`c2 .* run ${run}\n[^]*${run} .* 1 sensor +playing`));
     const { code, stdout, stderr } = await runCapfleet(['stop', run, '--redis', redis.url]);
     assert.equal(code, 0, stderr);
     assert.match(stdout, /^stopped: /);

@@ -7,7 +7,7 @@ import { showReport } from '@capfleet/cli/show/report';
 import { mapCaptures } from '@capfleet/cli/verify-replay';
 import { compileFilter } from '@capfleet/replayer/adapters/libpcap';
 import type { FarEndCapture } from '@capfleet/replayer/ports/far-end';
-import { emptyAccounts, type PlayResult, type RunReport } from '@capfleet/shared/contract/report';
+import { type PlayResult, type RunReport } from '@capfleet/shared/contract/report';
 import { buildDataSet } from '@capfleet/shared/dataset/dataset';
 import { plainReplay, planReplay, type SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import { Failure } from '@capfleet/shared/errors/failure';
@@ -41,7 +41,7 @@ function reportOf(result: Partial<PlayResult>): RunReport {
         returns: [],
       },
     ],
-    totals: emptyAccounts(),
+    totals: accounts({ read: 10, sent: 10, sentBytes: 600 }),
     startSkew: null,
     verdict: { holds: true, findings: [] },
   };

@@ -7,7 +7,7 @@ import { showReport } from '@capfleet/cli/show/report';
 import { mapCaptures } from '@capfleet/cli/verify-replay';
 import { compileFilter } from '@capfleet/replayer/adapters/libpcap';
 import type { FarEndCapture } from '@capfleet/replayer/ports/far-end';
-import { type PlayResult, type RunReport } from '@capfleet/shared/contract/report';
+import type { PlayResult, RunReport } from '@capfleet/shared/contract/report';
 import { buildDataSet } from '@capfleet/shared/dataset/dataset';
 import { plainReplay, planReplay, type SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import { Failure } from '@capfleet/shared/errors/failure';

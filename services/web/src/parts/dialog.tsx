@@ -23,26 +23,87 @@ export function Dialog({ title, onClose, children }: DialogProps) {
   );
 }
 
-export interface ConfirmProps extends DialogProps {
-  readonly action: string;
-  readonly isDangerous?: boolean;
-  /** The dialog stays open while it goes on, and where it is refused. */
-  readonly onConfirm: () => Promise<void>;
+/** A button, and the dialog that it opens and that closes itself. */
+export function Opener({
+  label,
+  disabled = false,
+  look = 'primary',
+  children,
+}: {
+  readonly label: string;
+  readonly disabled?: boolean;
+  readonly look?: 'primary' | 'danger';
+  readonly children: (close: () => void) => ComponentChildren;
+}) {
+  const [isOpen, setOpen] = useState(false);
+  return (
+    <>
+      <button
+        type="button"
+        class={look}
+        disabled={disabled}
+        onClick={() => {
+          setOpen(true);
+        }}
+      >
+        {label}
+      </button>
+      {isOpen &&
+        children(() => {
+          setOpen(false);
+        })}
+    </>
+  );
 }
 
-/** Asks before something is done. */
-export function Confirm({ action, isDangerous = false, onConfirm, ...dialog }: ConfirmProps) {
-  const { busy, refused, run } = useAction(onConfirm);
+/** A button that stops something, which asks first. The dialog stays open while it goes on, and where it is refused. */
+export function Stopper({
+  what,
+  disabled = false,
+  onStop,
+  children,
+}: {
+  readonly what: string;
+  readonly disabled?: boolean;
+  readonly onStop: () => Promise<void>;
+  readonly children: ComponentChildren;
+}) {
   return (
-    <Dialog title={dialog.title} onClose={dialog.onClose}>
-      {dialog.children}
+    <Opener label="Stop" look="danger" disabled={disabled}>
+      {(close) => (
+        <Confirm what={what} onClose={close} onStop={onStop}>
+          {children}
+        </Confirm>
+      )}
+    </Opener>
+  );
+}
+
+function Confirm({
+  what,
+  onStop,
+  onClose,
+  children,
+}: {
+  readonly what: string;
+  readonly onStop: () => Promise<void>;
+  readonly onClose: () => void;
+  readonly children: ComponentChildren;
+}) {
+  const { busy, refused, run } = useAction(async () => {
+    await onStop();
+    onClose();
+  });
+  return (
+    <Dialog title={`Stop this ${what}?`} onClose={onClose}>
+      {children}
       <Problem refused={refused} />
       <p class="actions">
-        <button type="button" onClick={dialog.onClose}>
+        <button type="button" onClick={onClose}>
           Cancel
         </button>
-        <button type="button" class={isDangerous ? 'danger' : 'primary'} disabled={busy} onClick={run}>
-          {action}
+        <button type="button" class="danger" disabled={busy} onClick={run}>
+          Stop {what}
         </button>
       </p>
     </Dialog>

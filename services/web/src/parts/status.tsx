@@ -48,6 +48,36 @@ export function Facts({ facts }: { readonly facts: readonly (readonly [string, C
   );
 }
 
+/** @param columns heads of its columns; `number`: of one that is set flush right */
+export function Table({
+  columns,
+  children,
+}: {
+  readonly columns: readonly (string | { readonly number: string })[];
+  readonly children: ComponentChildren;
+}) {
+  return (
+    <table>
+      <thead>
+        <tr>
+          {columns.map((column) =>
+            typeof column === 'string' ? (
+              <th key={column} scope="col">
+                {column}
+              </th>
+            ) : (
+              <th key={column.number} scope="col" class="number">
+                {column.number}
+              </th>
+            ),
+          )}
+        </tr>
+      </thead>
+      <tbody>{children}</tbody>
+    </table>
+  );
+}
+
 /** A table that may be wider than the screen scrolls by itself, also by the keyboard. */
 export function Wide({ label, children }: { readonly label: string; readonly children: ComponentChildren }) {
   return (

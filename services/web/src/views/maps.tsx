@@ -1,10 +1,9 @@
 // Mappings: those of the last day, and how far one is.
 import type { MapRecord, MapState } from '@capfleet/shared/contract/map-record';
-import { useState } from 'preact/hooks';
 import { useApi, useClient, useEvents } from '../api/use-api.ts';
 import { bytes, count, instant, percent, plural, shortId } from '../format.ts';
-import { Confirm } from '../parts/dialog.tsx';
-import { Facts, Problem, State, Waiting, Wide } from '../parts/status.tsx';
+import { Opener, Stopper } from '../parts/dialog.tsx';
+import { Facts, Problem, State, Table, Waiting, Wide } from '../parts/status.tsx';
 import { MapSource } from './map-source.tsx';
 
 interface MapDetail {
@@ -14,64 +13,34 @@ interface MapDetail {
 
 export function MapsView() {
   const { data, refused } = useApi<{ maps: MapDetail[] }>('maps', 3000);
-  const [isMapping, setMapping] = useState(false);
   return (
     <>
       <div class="heading">
         <h1>Mappings</h1>
-        <button
-          type="button"
-          class="primary"
-          onClick={() => {
-            setMapping(true);
-          }}
-        >
-          Map a source
-        </button>
+        <Opener label="Map a source">{(close) => <MapSource onClose={close} />}</Opener>
       </div>
       <Problem refused={refused} />
       {data === null && !refused && <Waiting what="mappings" />}
       {data?.maps.length === 0 && <p>Nothing was mapped within the last day.</p>}
       {data && data.maps.length > 0 && (
         <Wide label="Mappings">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Mapping</th>
-                <th scope="col">State</th>
-                <th scope="col">Set</th>
-                <th scope="col">Source</th>
-                <th scope="col" class="number">
-                  Files
+          <Table columns={['Mapping', 'State', 'Set', 'Source', { number: 'Files' }, 'Asked for']}>
+            {data.maps.map(({ record, state }) => (
+              <tr key={record.map}>
+                <th scope="row">
+                  <a href={`#/maps/${record.map}`}>{shortId(record.map)}</a>
                 </th>
-                <th scope="col">Asked for</th>
+                <td>
+                  <State word={state.state} />
+                </td>
+                <td>{record.set}</td>
+                <td>{record.source}</td>
+                <td class="number">{state.progress ? count(state.progress.filesDone) : '—'}</td>
+                <td>{instant(record.created)}</td>
               </tr>
-            </thead>
-            <tbody>
-              {data.maps.map(({ record, state }) => (
-                <tr key={record.map}>
-                  <th scope="row">
-                    <a href={`#/maps/${record.map}`}>{shortId(record.map)}</a>
-                  </th>
-                  <td>
-                    <State word={state.state} />
-                  </td>
-                  <td>{record.set}</td>
-                  <td>{record.source}</td>
-                  <td class="number">{state.progress ? count(state.progress.filesDone) : '—'}</td>
-                  <td>{instant(record.created)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
+            ))}
+          </Table>
         </Wide>
-      )}
-      {isMapping && (
-        <MapSource
-          onClose={() => {
-            setMapping(false);
-          }}
-        />
       )}
     </>
   );
@@ -80,44 +49,20 @@ export function MapsView() {
 export function MapView({ id }: { readonly id: string }) {
   const client = useClient();
   const { state, last, refused } = useEvents<MapDetail, MapDetail>(`maps/${id}/events`);
-  const [isStopping, setStopping] = useState(false);
   const detail = last ?? state;
-  const close = (): void => {
-    setStopping(false);
-  };
   return (
     <>
       <div class="heading">
         <h1>Mapping {shortId(id)}</h1>
         {detail && !last && (
-          <button
-            type="button"
-            class="danger"
-            onClick={() => {
-              setStopping(true);
-            }}
-          >
-            Stop
-          </button>
+          <Stopper what="mapping" onStop={() => client.post(`maps/${id}/stop`)}>
+            <p>The set {detail.record.set} stays as it was.</p>
+          </Stopper>
         )}
       </div>
       <Problem refused={refused} />
       {!detail && !refused && <Waiting what="the mapping" />}
       {detail && <MapProgress {...detail} />}
-      {isStopping && (
-        <Confirm
-          title="Stop this mapping?"
-          action="Stop mapping"
-          isDangerous
-          onClose={close}
-          onConfirm={async () => {
-            await client.post(`maps/${id}/stop`);
-            close();
-          }}
-        >
-          <p>The set {detail?.record.set} stays as it was.</p>
-        </Confirm>
-      )}
     </>
   );
 }

@@ -5,7 +5,7 @@ import { Chart } from '../charts/chart.tsx';
 import { countsChart, latenessChart, latenessMarks } from '../charts/rates.ts';
 import { bytes, count, duration, instant, shortId } from '../format.ts';
 import { refusedIn } from '../report-sums.ts';
-import { Facts, State, Wide } from '../parts/status.tsx';
+import { Facts, State, Table, Wide } from '../parts/status.tsx';
 
 export interface ReportProps {
   readonly report: RunReport;
@@ -70,30 +70,18 @@ export function Report({ report, children }: ReportProps) {
               of={report}
               draw={(theme) => latenessChart(late, theme)}
             >
-              <table>
-                <thead>
-                  <tr>
-                    <th scope="col">Sensor</th>
-                    {latenessMarks.map(([, name]) => (
-                      <th key={name} scope="col" class="number">
-                        {name}
-                      </th>
+              <Table columns={['Sensor', ...latenessMarks.map(([, name]) => ({ number: name }))]}>
+                {late.map(({ sensor, lateness }) => (
+                  <tr key={sensor}>
+                    <th scope="row">{sensor}</th>
+                    {latenessMarks.map(([mark]) => (
+                      <td key={mark} class="number">
+                        {duration(lateness[mark])}
+                      </td>
                     ))}
                   </tr>
-                </thead>
-                <tbody>
-                  {late.map(({ sensor, lateness }) => (
-                    <tr key={sensor}>
-                      <th scope="row">{sensor}</th>
-                      {latenessMarks.map(([mark]) => (
-                        <td key={mark} class="number">
-                          {duration(lateness[mark])}
-                        </td>
-                      ))}
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
+                ))}
+              </Table>
             </Chart>
           </section>
         )}
@@ -115,28 +103,18 @@ export function Report({ report, children }: ReportProps) {
       <section aria-labelledby="verdict">
         <h2 id="verdict">What the verdict rests on</h2>
         <Wide label="Findings">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Check</th>
-                <th scope="col">Sensor</th>
-                <th scope="col">Result</th>
-                <th scope="col">Finding</th>
+          <Table columns={['Check', 'Sensor', 'Result', 'Finding']}>
+            {verdict.findings.map(({ check, sensor, holds, text }, index) => (
+              <tr key={index}>
+                <th scope="row">{check}</th>
+                <td>{sensor ?? 'all'}</td>
+                <td>
+                  <State word={holds ? 'holds' : 'does not hold'} />
+                </td>
+                <td class="text">{text}</td>
               </tr>
-            </thead>
-            <tbody>
-              {verdict.findings.map(({ check, sensor, holds, text }, index) => (
-                <tr key={index}>
-                  <th scope="row">{check}</th>
-                  <td>{sensor ?? 'all'}</td>
-                  <td>
-                    <State word={holds ? 'holds' : 'does not hold'} />
-                  </td>
-                  <td class="text">{text}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
+            ))}
+          </Table>
         </Wide>
       </section>
       <Sensors report={report} />
@@ -146,35 +124,21 @@ export function Report({ report, children }: ReportProps) {
 
 function Accounts({ report: { sensors } }: { readonly report: RunReport }) {
   return (
-    <table>
-      <thead>
-        <tr>
-          <th scope="col">Sensor</th>
-          <th scope="col" class="number">
-            Read
-          </th>
-          <th scope="col" class="number">
-            Sent
-          </th>
-          <th scope="col">Not sent, by cause</th>
+    <Table columns={['Sensor', { number: 'Read' }, { number: 'Sent' }, 'Not sent, by cause']}>
+      {sensors.map(({ sensor, result }) => (
+        <tr key={sensor}>
+          <th scope="row">{sensor}</th>
+          <td class="number">{result ? count(result.accounts.read) : '—'}</td>
+          <td class="number">{result ? count(result.accounts.sent) : '—'}</td>
+          <td>
+            {Object.entries(result?.accounts.refused ?? {})
+              .filter(([, packets]) => packets > 0)
+              .map(([cause, packets]) => `${cause} ${count(packets)}`)
+              .join(', ') || 'none'}
+          </td>
         </tr>
-      </thead>
-      <tbody>
-        {sensors.map(({ sensor, result }) => (
-          <tr key={sensor}>
-            <th scope="row">{sensor}</th>
-            <td class="number">{result ? count(result.accounts.read) : '—'}</td>
-            <td class="number">{result ? count(result.accounts.sent) : '—'}</td>
-            <td>
-              {Object.entries(result?.accounts.refused ?? {})
-                .filter(([, packets]) => packets > 0)
-                .map(([cause, packets]) => `${cause} ${count(packets)}`)
-                .join(', ') || 'none'}
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </Table>
   );
 }
 
@@ -183,51 +147,42 @@ function Sensors({ report: { sensors } }: { readonly report: RunReport }) {
     <section aria-labelledby="by-sensor">
       <h2 id="by-sensor">By sensor</h2>
       <Wide label="By sensor">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Sensor</th>
-              <th scope="col">Interface</th>
-              <th scope="col">Outcome</th>
-              <th scope="col" class="number">
-                Start error
-              </th>
-              <th scope="col" class="number">
-                End drift
-              </th>
-              <th scope="col" class="number">
-                Clock ±
-              </th>
-              <th scope="col">Notes</th>
+        <Table
+          columns={[
+            'Sensor',
+            'Interface',
+            'Outcome',
+            { number: 'Start error' },
+            { number: 'End drift' },
+            { number: 'Clock ±' },
+            'Notes',
+          ]}
+        >
+          {sensors.map(({ sensor, interface: name, link, clockBound, result, error }) => (
+            <tr key={sensor}>
+              <th scope="row">{sensor}</th>
+              <td>
+                {name} ({link})
+              </td>
+              <td>
+                <State word={result?.outcome ?? 'failed'} />
+              </td>
+              <td class="number">{result?.startError ? duration(result.startError) : '—'}</td>
+              <td class="number">{result?.endDrift ? duration(result.endDrift) : '—'}</td>
+              <td class="number">{clockBound === null ? '—' : duration(clockBound)}</td>
+              <td class="text">
+                {[error, result?.error ?? null].map((each, index) =>
+                  each ? <div key={index}>{each.message}</div> : null,
+                )}
+                {result?.warnings.map(({ message, advice }, index) => (
+                  <div key={index}>
+                    {message}; {advice}
+                  </div>
+                ))}
+              </td>
             </tr>
-          </thead>
-          <tbody>
-            {sensors.map(({ sensor, interface: name, link, clockBound, result, error }) => (
-              <tr key={sensor}>
-                <th scope="row">{sensor}</th>
-                <td>
-                  {name} ({link})
-                </td>
-                <td>
-                  <State word={result?.outcome ?? 'failed'} />
-                </td>
-                <td class="number">{result?.startError ? duration(result.startError) : '—'}</td>
-                <td class="number">{result?.endDrift ? duration(result.endDrift) : '—'}</td>
-                <td class="number">{clockBound === null ? '—' : duration(clockBound)}</td>
-                <td class="text">
-                  {[error, result?.error ?? null].map((each, index) =>
-                    each ? <div key={index}>{each.message}</div> : null,
-                  )}
-                  {result?.warnings.map(({ message, advice }, index) => (
-                    <div key={index}>
-                      {message}; {advice}
-                    </div>
-                  ))}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+          ))}
+        </Table>
       </Wide>
     </section>
   );

@@ -7,8 +7,8 @@ import { useApi, useClient, useEvents } from '../api/use-api.ts';
 import { Chart } from '../charts/chart.tsx';
 import { rateChart, ratesOf } from '../charts/rates.ts';
 import { bytes, count, duration, instant, shortCount, shortId } from '../format.ts';
-import { Confirm } from '../parts/dialog.tsx';
-import { Facts, Problem, State, Waiting, Wide } from '../parts/status.tsx';
+import { Stopper } from '../parts/dialog.tsx';
+import { Facts, Problem, State, Table, Waiting, Wide } from '../parts/status.tsx';
 import { Report } from './report.tsx';
 
 const COURSE_MS = 2000;
@@ -16,25 +16,17 @@ const COURSE_MS = 2000;
 export function RunView({ id }: { readonly id: string }) {
   const client = useClient();
   const { state, last: report, refused } = useEvents<View, RunReport>(`runs/${id}/events`);
-  const [isStopping, setStopping] = useState(false);
-  const close = (): void => {
-    setStopping(false);
-  };
   return (
     <>
       <div class="heading">
         <h1>Run {shortId(id)}</h1>
         {state && !report && (
-          <button
-            type="button"
-            class="danger"
-            disabled={state.stopAsked}
-            onClick={() => {
-              setStopping(true);
-            }}
-          >
-            Stop
-          </button>
+          <Stopper what="run" disabled={state.stopAsked} onStop={() => client.post(`runs/${id}/stop`)}>
+            <p>
+              Every sensor ({state.sensors.map(({ sensor }) => sensor).join(', ')}) stops sending at once.
+              What was not sent by then stays unsent; the report tells how much.
+            </p>
+          </Stopper>
         )}
       </div>
       <Problem refused={refused} />
@@ -54,23 +46,6 @@ export function RunView({ id }: { readonly id: string }) {
             <Rates key="live" run={id} isOver={false} sensors={state.sensors.map(({ sensor }) => sensor)} />
           </>
         )
-      )}
-      {isStopping && (
-        <Confirm
-          title="Stop this run?"
-          action="Stop run"
-          isDangerous
-          onClose={close}
-          onConfirm={async () => {
-            await client.post(`runs/${id}/stop`);
-            close();
-          }}
-        >
-          <p>
-            Every sensor ({state?.sensors.map(({ sensor }) => sensor).join(', ')}) stops sending at once. What
-            was not sent by then stays unsent; the report tells how much.
-          </p>
-        </Confirm>
       )}
     </>
   );
@@ -104,47 +79,34 @@ function Live({ view }: { readonly view: View }) {
         ]}
       />
       <Wide label="Sensors of the run">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Sensor</th>
-              <th scope="col">State</th>
-              <th scope="col" class="number">
-                Sent
-              </th>
-              <th scope="col" class="number">
-                Bytes
-              </th>
-              <th scope="col" class="number">
-                Not sent
-              </th>
-              <th scope="col" class="number">
-                At
-              </th>
-              <th scope="col" class="number">
-                Behind the first
-              </th>
+        <Table
+          columns={[
+            'Sensor',
+            'State',
+            { number: 'Sent' },
+            { number: 'Bytes' },
+            { number: 'Not sent' },
+            { number: 'At' },
+            { number: 'Behind the first' },
+          ]}
+        >
+          {view.sensors.map((each) => (
+            <tr key={each.sensor}>
+              <th scope="row">{each.sensor}</th>
+              <td>
+                <State word={wordOf(each, view.phase)} />
+                {each.error && <div class="problem">{each.error.message}</div>}
+              </td>
+              <td class="number">{count(each.progress?.sent ?? 0)}</td>
+              <td class="number">{bytes(each.progress?.sentBytes ?? 0)}</td>
+              <td class="number">{count(each.progress?.refused ?? 0)}</td>
+              <td class="number">{each.progress ? duration(each.progress.position) : '—'}</td>
+              <td class="number">
+                {each.progress ? duration(reached - Number(each.progress.position)) : '—'}
+              </td>
             </tr>
-          </thead>
-          <tbody>
-            {view.sensors.map((each) => (
-              <tr key={each.sensor}>
-                <th scope="row">{each.sensor}</th>
-                <td>
-                  <State word={wordOf(each, view.phase)} />
-                  {each.error && <div class="problem">{each.error.message}</div>}
-                </td>
-                <td class="number">{count(each.progress?.sent ?? 0)}</td>
-                <td class="number">{bytes(each.progress?.sentBytes ?? 0)}</td>
-                <td class="number">{count(each.progress?.refused ?? 0)}</td>
-                <td class="number">{each.progress ? duration(each.progress.position) : '—'}</td>
-                <td class="number">
-                  {each.progress ? duration(reached - Number(each.progress.position)) : '—'}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+          ))}
+        </Table>
       </Wide>
     </>
   );
@@ -213,32 +175,23 @@ function Rates({ run, isOver, sensors }: RatesProps) {
         of={rates}
         draw={(theme) => rateChart(rates, theme)}
       >
-        <table>
-          <thead>
-            <tr>
-              <th scope="col" class="number">
-                After the start
+        <Table
+          columns={[
+            { number: 'After the start' },
+            { number: 'Planned, packets / s' },
+            { number: 'Actual, packets / s' },
+          ]}
+        >
+          {Array.from({ length: rows }, (_, index) => (
+            <tr key={index}>
+              <th scope="row" class="number">
+                {duration(index * rates.bucket)}
               </th>
-              <th scope="col" class="number">
-                Planned, packets / s
-              </th>
-              <th scope="col" class="number">
-                Actual, packets / s
-              </th>
+              <td class="number">{rateText(rates.planned?.[index])}</td>
+              <td class="number">{rateText(rates.actual[index])}</td>
             </tr>
-          </thead>
-          <tbody>
-            {Array.from({ length: rows }, (_, index) => (
-              <tr key={index}>
-                <th scope="row" class="number">
-                  {duration(index * rates.bucket)}
-                </th>
-                <td class="number">{rateText(rates.planned?.[index])}</td>
-                <td class="number">{rateText(rates.actual[index])}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+          ))}
+        </Table>
       </Chart>
     </section>
   );

@@ -3,7 +3,7 @@ import type { RunSummary } from '@capfleet/shared/contract/api';
 import { useState } from 'preact/hooks';
 import { useApi } from '../api/use-api.ts';
 import { instant, shortId } from '../format.ts';
-import { Problem, State, Waiting, Wide } from '../parts/status.tsx';
+import { Problem, State, Table, Waiting, Wide } from '../parts/status.tsx';
 import { StartRun } from './start-run.tsx';
 
 export function RunsView() {
@@ -28,32 +28,21 @@ export function RunsView() {
       {data?.runs.length === 0 && <p>No run was asked for within the last day.</p>}
       {data && data.runs.length > 0 && (
         <Wide label="Runs">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Run</th>
-                <th scope="col">State</th>
-                <th scope="col">Verdict</th>
-                <th scope="col">Sensors</th>
-                <th scope="col">Asked for</th>
+          <Table columns={['Run', 'State', 'Verdict', 'Sensors', 'Asked for']}>
+            {data.runs.map(({ run, state, holds, sensors, created }) => (
+              <tr key={run}>
+                <th scope="row">
+                  <a href={`#/runs/${run}`}>{shortId(run)}</a>
+                </th>
+                <td>
+                  <State word={state} />
+                </td>
+                <td>{holds === null ? '—' : <State word={holds ? 'holds' : 'does not hold'} />}</td>
+                <td>{sensors.join(', ')}</td>
+                <td>{instant(created)}</td>
               </tr>
-            </thead>
-            <tbody>
-              {data.runs.map(({ run, state, holds, sensors, created }) => (
-                <tr key={run}>
-                  <th scope="row">
-                    <a href={`#/runs/${run}`}>{shortId(run)}</a>
-                  </th>
-                  <td>
-                    <State word={state} />
-                  </td>
-                  <td>{holds === null ? '—' : <State word={holds ? 'holds' : 'does not hold'} />}</td>
-                  <td>{sensors.join(', ')}</td>
-                  <td>{instant(created)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
+            ))}
+          </Table>
         </Wide>
       )}
       {isStarting && (

@@ -3,7 +3,7 @@ import type { Registration } from '@capfleet/shared/contract/agent-messages';
 import { useApi } from '../api/use-api.ts';
 import { disciplineText, offsetText } from '../clock-words.ts';
 import { count, shortId } from '../format.ts';
-import { Problem, State, Waiting, Wide } from '../parts/status.tsx';
+import { Problem, State, Table, Waiting, Wide } from '../parts/status.tsx';
 
 export function SensorsView() {
   const { data, refused } = useApi<{ sensors: Registration[] }>('sensors', 2000);
@@ -25,46 +25,41 @@ export function SensorsView() {
             the last run.
           </p>
           <Wide label="Sensors">
-            <table>
-              <thead>
-                <tr>
-                  <th scope="col">Sensor</th>
-                  <th scope="col">Load</th>
-                  <th scope="col">Interface</th>
-                  <th scope="col">Link</th>
-                  <th scope="col" class="number">
-                    MTU
-                  </th>
-                  <th scope="col">Clock offset</th>
-                  <th scope="col">System clock</th>
-                  <th scope="col">Host</th>
-                  <th scope="col">Version</th>
+            <Table
+              columns={[
+                'Sensor',
+                'Load',
+                'Interface',
+                'Link',
+                { number: 'MTU' },
+                'Clock offset',
+                'System clock',
+                'Host',
+                'Version',
+              ]}
+            >
+              {data.sensors.map((each) => (
+                <tr key={each.sensor}>
+                  <th scope="row">{each.sensor}</th>
+                  <td>
+                    {each.busyWith === null ? (
+                      'idle'
+                    ) : (
+                      <a href={`#/runs/${each.busyWith}`}>run {shortId(each.busyWith)}</a>
+                    )}
+                  </td>
+                  <td>{each.interface}</td>
+                  <td>
+                    {each.link} <State word={each.up ? 'up' : 'down'} />
+                  </td>
+                  <td class="number">{each.mtu === null ? '—' : count(each.mtu)}</td>
+                  <td>{offsetText(each)}</td>
+                  <td>{disciplineText(each)}</td>
+                  <td>{each.host}</td>
+                  <td>{each.version}</td>
                 </tr>
-              </thead>
-              <tbody>
-                {data.sensors.map((each) => (
-                  <tr key={each.sensor}>
-                    <th scope="row">{each.sensor}</th>
-                    <td>
-                      {each.busyWith === null ? (
-                        'idle'
-                      ) : (
-                        <a href={`#/runs/${each.busyWith}`}>run {shortId(each.busyWith)}</a>
-                      )}
-                    </td>
-                    <td>{each.interface}</td>
-                    <td>
-                      {each.link} <State word={each.up ? 'up' : 'down'} />
-                    </td>
-                    <td class="number">{each.mtu === null ? '—' : count(each.mtu)}</td>
-                    <td>{offsetText(each)}</td>
-                    <td>{disciplineText(each)}</td>
-                    <td>{each.host}</td>
-                    <td>{each.version}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
+              ))}
+            </Table>
           </Wide>
         </>
       )}

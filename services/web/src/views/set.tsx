@@ -1,44 +1,28 @@
 // One data set: which capture thread wrote what, and when.
 import type { SetTimeline } from '@capfleet/shared/contract/api';
-import { useState } from 'preact/hooks';
 import { useApi } from '../api/use-api.ts';
 import { Chart } from '../charts/chart.tsx';
 import { laneName, lanesChart, lanesHeight, lanesOf } from '../charts/lanes.ts';
 import { between, bytes, count, duration, instant, percent, plural } from '../format.ts';
-import { Facts, Problem, Waiting, Wide } from '../parts/status.tsx';
+import { Opener } from '../parts/dialog.tsx';
+import { Facts, Problem, Table, Waiting, Wide } from '../parts/status.tsx';
 import { StartRun } from './start-run.tsx';
 
 const MOST_PAUSES = 20;
 
 export function SetView({ name }: { readonly name: string }) {
   const { data, refused } = useApi<SetTimeline>(`sets/${encodeURIComponent(name)}/timeline`);
-  const [isStarting, setStarting] = useState(false);
   return (
     <>
       <div class="heading">
         <h1>{name}</h1>
-        <button
-          type="button"
-          class="primary"
-          disabled={!data?.beginning}
-          onClick={() => {
-            setStarting(true);
-          }}
-        >
-          Replay
-        </button>
+        <Opener label="Replay" disabled={!data?.beginning}>
+          {(close) => <StartRun set={name} onClose={close} />}
+        </Opener>
       </div>
       <Problem refused={refused} />
       {data === null && !refused && <Waiting what="the time line" />}
       {data && <Timeline timeline={data} />}
-      {isStarting && (
-        <StartRun
-          set={name}
-          onClose={() => {
-            setStarting(false);
-          }}
-        />
-      )}
     </>
   );
 }
@@ -74,44 +58,31 @@ function Timeline({ timeline }: { readonly timeline: SetTimeline }) {
         of={timeline}
         draw={(theme) => lanesChart(timeline, theme)}
       >
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Lane</th>
-              <th scope="col" class="number">
-                Files
-              </th>
-              <th scope="col" class="number">
-                Packets
-              </th>
-              <th scope="col" class="number">
-                Captured
-              </th>
-              <th scope="col">Begins</th>
-              <th scope="col">Ends</th>
-              <th scope="col" class="number">
-                Pauses
-              </th>
-              <th scope="col" class="number">
-                Out of order
-              </th>
+        <Table
+          columns={[
+            'Lane',
+            { number: 'Files' },
+            { number: 'Packets' },
+            { number: 'Captured' },
+            'Begins',
+            'Ends',
+            { number: 'Pauses' },
+            { number: 'Out of order' },
+          ]}
+        >
+          {lanes.map((lane) => (
+            <tr key={String(lane.lane)}>
+              <th scope="row">{nameOf(lane)}</th>
+              <td class="number">{count(lane.files)}</td>
+              <td class="number">{count(lane.packets)}</td>
+              <td class="number">{bytes(lane.capturedBytes)}</td>
+              <td>{instant(lane.beginning)}</td>
+              <td>{instant(lane.end)}</td>
+              <td class="number">{count(lane.pauses)}</td>
+              <td class="number">{count(lane.outOfOrderFiles)}</td>
             </tr>
-          </thead>
-          <tbody>
-            {lanes.map((lane) => (
-              <tr key={String(lane.lane)}>
-                <th scope="row">{nameOf(lane)}</th>
-                <td class="number">{count(lane.files)}</td>
-                <td class="number">{count(lane.packets)}</td>
-                <td class="number">{bytes(lane.capturedBytes)}</td>
-                <td>{instant(lane.beginning)}</td>
-                <td>{instant(lane.end)}</td>
-                <td class="number">{count(lane.pauses)}</td>
-                <td class="number">{count(lane.outOfOrderFiles)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+          ))}
+        </Table>
       </Chart>
       <div class="columns">
         <Overlaps timeline={timeline} />
@@ -127,28 +98,15 @@ function Overlaps({ timeline }: { readonly timeline: SetTimeline }) {
     <section aria-labelledby="overlaps">
       <h2 id="overlaps">Lanes at once</h2>
       <Wide label="Lanes at once">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Lanes</th>
-              <th scope="col" class="number">
-                Time
-              </th>
-              <th scope="col" class="number">
-                Share
-              </th>
+        <Table columns={['Lanes', { number: 'Time' }, { number: 'Share' }]}>
+          {timeline.overlaps.map(({ lanes, time }) => (
+            <tr key={lanes}>
+              <th scope="row">{count(lanes)}</th>
+              <td class="number">{duration(time)}</td>
+              <td class="number">{percent(Number(time), all)}</td>
             </tr>
-          </thead>
-          <tbody>
-            {timeline.overlaps.map(({ lanes, time }) => (
-              <tr key={lanes}>
-                <th scope="row">{count(lanes)}</th>
-                <td class="number">{duration(time)}</td>
-                <td class="number">{percent(Number(time), all)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+          ))}
+        </Table>
       </Wide>
     </section>
   );
@@ -172,28 +130,16 @@ function Pauses({
         <p>No lane paused for more than a second.</p>
       ) : (
         <Wide label="Longest pauses">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Lane</th>
-                <th scope="col" class="number">
-                  Length
-                </th>
-                <th scope="col">From</th>
-                <th scope="col">To</th>
+          <Table columns={['Lane', { number: 'Length' }, 'From', 'To']}>
+            {longest.map(({ lane, length, from, to }) => (
+              <tr key={`${String(lane.lane)} ${from}`}>
+                <th scope="row">{nameOf(lane)}</th>
+                <td class="number">{duration(length)}</td>
+                <td>{instant(from)}</td>
+                <td>{instant(to)}</td>
               </tr>
-            </thead>
-            <tbody>
-              {longest.map(({ lane, length, from, to }) => (
-                <tr key={`${String(lane.lane)} ${from}`}>
-                  <th scope="row">{nameOf(lane)}</th>
-                  <td class="number">{duration(length)}</td>
-                  <td>{instant(from)}</td>
-                  <td>{instant(to)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
+            ))}
+          </Table>
         </Wide>
       )}
     </section>

@@ -1,27 +1,18 @@
 // The data sets that are kept.
 import type { SetInfo } from '@capfleet/shared/contract/api';
-import { useState } from 'preact/hooks';
 import { useApi } from '../api/use-api.ts';
 import { between, count, duration, instant } from '../format.ts';
-import { Problem, Waiting, Wide } from '../parts/status.tsx';
+import { Opener } from '../parts/dialog.tsx';
+import { Problem, Table, Waiting, Wide } from '../parts/status.tsx';
 import { MapSource } from './map-source.tsx';
 
 export function SetsView() {
   const { data, refused } = useApi<{ sets: SetInfo[] }>('sets', 5000);
-  const [isMapping, setMapping] = useState(false);
   return (
     <>
       <div class="heading">
         <h1>Data sets</h1>
-        <button
-          type="button"
-          class="primary"
-          onClick={() => {
-            setMapping(true);
-          }}
-        >
-          Map a source
-        </button>
+        <Opener label="Map a source">{(close) => <MapSource onClose={close} />}</Opener>
       </div>
       <Problem refused={refused} />
       {data === null ? (
@@ -32,44 +23,23 @@ export function SetsView() {
         <p>No set is kept. Map a folder of captures, and it appears here.</p>
       ) : (
         <Wide label="Data sets">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Set</th>
-                <th scope="col" class="number">
-                  Files
+          <Table
+            columns={['Set', { number: 'Files' }, { number: 'Packets' }, 'Begins', 'Lasts', 'Kept since']}
+          >
+            {data.sets.map(({ set, files, packets, beginning, end, kept }) => (
+              <tr key={set}>
+                <th scope="row">
+                  <a href={`#/sets/${encodeURIComponent(set)}`}>{set}</a>
                 </th>
-                <th scope="col" class="number">
-                  Packets
-                </th>
-                <th scope="col">Begins</th>
-                <th scope="col">Lasts</th>
-                <th scope="col">Kept since</th>
+                <td class="number">{count(files)}</td>
+                <td class="number">{count(packets)}</td>
+                <td>{instant(beginning)}</td>
+                <td>{duration(between(beginning, end))}</td>
+                <td>{instant(kept)}</td>
               </tr>
-            </thead>
-            <tbody>
-              {data.sets.map(({ set, files, packets, beginning, end, kept }) => (
-                <tr key={set}>
-                  <th scope="row">
-                    <a href={`#/sets/${encodeURIComponent(set)}`}>{set}</a>
-                  </th>
-                  <td class="number">{count(files)}</td>
-                  <td class="number">{count(packets)}</td>
-                  <td>{instant(beginning)}</td>
-                  <td>{duration(between(beginning, end))}</td>
-                  <td>{instant(kept)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
+            ))}
+          </Table>
         </Wide>
-      )}
-      {isMapping && (
-        <MapSource
-          onClose={() => {
-            setMapping(false);
-          }}
-        />
       )}
     </>
   );

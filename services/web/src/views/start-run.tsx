@@ -5,7 +5,7 @@ import { useState } from 'preact/hooks';
 import { useApi, useClient } from '../api/use-api.ts';
 import { count, duration, plural } from '../format.ts';
 import { Dialog, useAction } from '../parts/dialog.tsx';
-import { Problem, State, Waiting, Wide } from '../parts/status.tsx';
+import { Problem, State, Table, Waiting, Wide } from '../parts/status.tsx';
 
 const rules = [
   ['lane', 'by lane: what one capture thread wrote stays together'],
@@ -234,7 +234,12 @@ function Plan({ plan, wishes }: { readonly plan: PlanSummary; readonly wishes: W
   const { data } = useApi<{ sensors: Registration[] }>('sensors');
   const interfaceOf = (sensor: string): string =>
     data?.sensors.find((each) => each.sensor === sensor)?.interface ?? 'not registered';
-  const length = plan.loops === 0 ? 'without end, until it is stopped' : `within ${duration(plan.length)}`;
+  const length =
+    plan.loops === 0
+      ? 'without end, until it is stopped'
+      : plan.length === '0'
+        ? 'for as long as that takes'
+        : `within ${duration(plan.length)}`;
   return (
     <>
       <p>
@@ -242,30 +247,16 @@ function Plan({ plan, wishes }: { readonly plan: PlanSummary; readonly wishes: W
         {wishes.speed}, {wishes.lead} after all sensors are ready.
       </p>
       <Wide label="What is sent where">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Sensor</th>
-              <th scope="col">Interface</th>
-              <th scope="col" class="number">
-                Files
-              </th>
-              <th scope="col" class="number">
-                Packets
-              </th>
+        <Table columns={['Sensor', 'Interface', { number: 'Files' }, { number: 'Packets' }]}>
+          {plan.sensors.map(({ sensor, files, packets }) => (
+            <tr key={sensor}>
+              <th scope="row">{sensor}</th>
+              <td>{interfaceOf(sensor)}</td>
+              <td class="number">{count(files)}</td>
+              <td class="number">{plan.byFlow ? 'its share' : count(packets)}</td>
             </tr>
-          </thead>
-          <tbody>
-            {plan.sensors.map(({ sensor, files, packets }) => (
-              <tr key={sensor}>
-                <th scope="row">{sensor}</th>
-                <td>{interfaceOf(sensor)}</td>
-                <td class="number">{count(files)}</td>
-                <td class="number">{plan.byFlow ? 'its share' : count(packets)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+          ))}
+        </Table>
       </Wide>
       {plan.byFlow && (
         <p>

@@ -176,7 +176,9 @@ export const planSummarySchema = z.object({
   loops: count,
   length: z
     .string()
-    .describe('from the start to the last packet, ns; of one pass, where loops are without end'),
+    .describe(
+      'from the start to the last packet, ns; of one pass, where loops are without end; 0 where it is not known',
+    ),
   byFlow: z.boolean().describe('each sensor reads all files, and sends its share of their packets'),
   sensors: z.array(z.object({ sensor: sensorNameSchema, files: count, packets: count })),
 });

@@ -26,12 +26,7 @@ export interface Overlap extends Span {
  * @param leastGap pauses up to this long are none
  */
 export function laneTimelines(files: readonly TimedFile[], leastGap: Nanos): LaneTimeline[] {
-  const byLane = new Map<number, TimedFile[]>();
-  for (const file of files) {
-    const lane = byLane.get(file.lane);
-    if (lane) lane.push(file);
-    else byLane.set(file.lane, [file]);
-  }
+  const byLane = Map.groupBy(files, ({ lane }) => lane);
   return [...byLane.entries()]
     .sort(([a], [b]) => a - b)
     .map(([lane, own]) => {
@@ -41,9 +36,7 @@ export function laneTimelines(files: readonly TimedFile[], leastGap: Nanos): Lan
         files: own.length,
         packets: own.reduce((sum, { map }) => sum + map.packets, 0),
         spans,
-        gaps: spans
-          .slice(1)
-          .map(({ earliest }, index) => ({ earliest: spans[index]?.latest ?? 0n, latest: earliest })),
+        gaps: gapsBetween(spans),
         outOfOrder: own
           .filter(({ map }) => map.outOfOrder > 0)
           .map(({ map, earliest, latest }) => ({
@@ -57,7 +50,7 @@ export function laneTimelines(files: readonly TimedFile[], leastGap: Nanos): Lan
 }
 
 /** The stretches with a constant number of lanes that wrote, from the first to the last instant. */
-export function overlaps(timelines: readonly LaneTimeline[]): Overlap[] {
+export function overlaps(timelines: readonly Pick<LaneTimeline, 'spans'>[]): Overlap[] {
   const turns: { at: Nanos; change: number }[] = [];
   for (const { spans } of timelines) {
     for (const { earliest, latest } of spans)
@@ -78,7 +71,15 @@ export function overlaps(timelines: readonly LaneTimeline[]): Overlap[] {
   return stretches;
 }
 
-function runTogether(files: readonly Span[], leastGap: Nanos): Span[] {
+/** What lies between them. */
+export function gapsBetween(spans: readonly Span[]): Span[] {
+  return spans
+    .slice(1)
+    .map(({ earliest }, index) => ({ earliest: spans[index]?.latest ?? 0n, latest: earliest }));
+}
+
+/** Files of a lane as one span where the pause between them is no longer than the least gap. */
+export function runTogether(files: readonly Span[], leastGap: Nanos): Span[] {
   const spans: { earliest: Nanos; latest: Nanos }[] = [];
   for (const { earliest, latest } of [...files].sort(compareSpans)) {
     const last = spans.at(-1);

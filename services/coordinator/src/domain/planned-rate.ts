@@ -1,7 +1,7 @@
 // How many packets each sensor has to send when, out of the plans of a run, boiled down to a size that does not grow with
 // them. Pure.
 import { PLANNED_BUCKETS, type RunCourse } from '@capfleet/shared/contract/api';
-import type { SensorPlan } from '@capfleet/shared/dataset/replay-plan';
+import { runDuration, wireDuration, type SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import { parseRational } from '@capfleet/shared/time/rational';
 import { Curve } from './curve.ts';
 
@@ -13,15 +13,15 @@ const MOST_PLACED = 2_000_000;
 export function plannedRate(plans: readonly SensorPlan[]): Planned | null {
   const [first] = plans;
   if (!first) return null;
-  const { base, period, speed, loops, loopDelay, duration, pace, maxGap, limit } = first.timeline;
+  const { base, speed, loops, loopDelay, pace, maxGap, limit } = first.timeline;
   const ratio = parseRational(speed);
   const files = plans.reduce((sum, plan) => sum + plan.files.length, 0);
   if (!ratio || pace.kind !== 'original' || maxGap !== null || limit !== null) return null;
   if (loops === 0 || loops * files > MOST_PLACED) return null;
   const slow = ratio.denominator / ratio.numerator;
-  const pass = Number(period) * slow;
+  const pass = Number(wireDuration(first.timeline));
   const turn = pass + Number(loopDelay);
-  const length = Math.min(turn * loops - Number(loopDelay), duration === null ? Infinity : Number(duration));
+  const length = Number(runDuration(first.timeline));
   const width = length > 0 ? length / PLANNED_BUCKETS : 1;
   const buckets = length > 0 ? PLANNED_BUCKETS : 1;
   const origin = BigInt(base);

@@ -1,6 +1,7 @@
 // How a data set lies in time, boiled down to a size that does not grow with it: per lane when it wrote and how many
 // packets, its pauses, and how many lanes wrote at once. Pure; a file costs the same however long it is.
 import { MOST_TIMELINE_LANES, TIMELINE_BUCKETS, type SetTimeline } from '@capfleet/shared/contract/api';
+import { gapsBetween, overlaps, runTogether, type Overlap } from '@capfleet/shared/dataset/lane-timeline';
 import { compareSpans, inferLanes, type Span } from '@capfleet/shared/dataset/lanes';
 import { formatInstant, SECOND, type Nanos } from '@capfleet/shared/time/nanos';
 import { Curve } from './curve.ts';
@@ -31,43 +32,30 @@ export function drawTimeline(files: FileOnTimeline[]): TimelinePicture {
   const latest = files.reduce((most, file) => (file.latest > most ? file.latest : most), first.latest);
   const frame = frameOf(first.earliest, latest);
   const numbers = inferLanes(files);
-  const lanes: LaneTally[] = [];
-  const others = new LaneTally(frame, null);
-  const open = new Map<number, { earliest: Nanos; latest: Nanos }>();
+  const byLane = Map.groupBy(files, (_, index) => numbers[index] ?? 0);
   const all = new Curve(frame.buckets);
-  const written: Span[] = [];
-  const close = (lane: number, span: Span): void => {
-    written.push(span);
-    (lanes[lane] ?? others).wrote(span);
-  };
-  files.forEach((file, index) => {
-    const number = numbers[index] ?? 0;
-    if (number < MOST_TIMELINE_LANES) lanes[number] ??= new LaneTally(frame, number);
-    const tally = lanes[number] ?? others;
-    tally.add(file);
-    spread(all, frame, file, file.packets);
-    const before = open.get(number);
-    if (before && file.earliest - before.latest <= LEAST_PAUSE) {
-      if (file.latest > before.latest) before.latest = file.latest;
-      return;
-    }
-    if (before) {
-      close(number, before);
-      tally.paused(before.latest, file.earliest);
-    }
-    open.set(number, { earliest: file.earliest, latest: file.latest });
-  });
-  for (const [lane, span] of open) close(lane, span);
-  const laneCount = open.size;
+  for (const file of files) spread(all, frame, file, file.packets);
+  const shown: LaneTally[] = [];
+  const others = new LaneTally(frame, null);
+  const written: { spans: Span[] }[] = [];
+  for (const [lane, own] of [...byLane].sort(([a], [b]) => a - b)) {
+    const tally = lane < MOST_TIMELINE_LANES ? new LaneTally(frame, lane) : others;
+    if (tally !== others) shown.push(tally);
+    const spans = runTogether(own, LEAST_PAUSE);
+    for (const file of own) tally.add(file);
+    for (const span of spans) tally.wrote(span);
+    for (const gap of gapsBetween(spans)) tally.paused(gap);
+    written.push({ spans });
+  }
   return {
     beginning: formatInstant(first.earliest),
     end: formatInstant(latest),
-    laneCount,
+    laneCount: byLane.size,
     bucket: frame.width,
     packets: all.counts(),
-    shown: lanes.map((lane) => lane.end()),
-    others: laneCount > lanes.length ? others.end() : null,
-    overlaps: overlapsOf(written),
+    shown: shown.map((lane) => lane.end()),
+    others: byLane.size > shown.length ? others.end() : null,
+    overlaps: timeByLanes(overlaps(written)),
   };
 }
 
@@ -134,7 +122,7 @@ class LaneTally {
   readonly #lane: number | null;
   readonly #packets: Curve;
   readonly #written: Curve;
-  readonly #longest: { from: Nanos; to: Nanos }[] = [];
+  readonly #longest: Span[] = [];
   #span: Span | null = null;
   #pauses = 0;
   #files = 0;
@@ -169,9 +157,9 @@ class LaneTally {
     spread(this.#written, this.#frame, span, buckets);
   }
 
-  paused(from: Nanos, to: Nanos): void {
+  paused(gap: Span): void {
     this.#pauses += 1;
-    this.#longest.push({ from, to });
+    this.#longest.push(gap);
     if (this.#longest.length > 2 * MOST_PAUSES) this.#forgetShort();
   }
 
@@ -195,45 +183,29 @@ class LaneTally {
         return share <= 0 && (packetsOver[bucket] ?? 0) > 0 ? 1 / SHARE_DIGITS : Math.max(0, share);
       }),
       pauses: this.#pauses,
-      longestPauses: this.#longest.map(({ from, to }) => ({
-        from: formatInstant(from),
-        to: formatInstant(to),
-        length: String(to - from),
+      longestPauses: this.#longest.map(({ earliest, latest }) => ({
+        from: formatInstant(earliest),
+        to: formatInstant(latest),
+        length: String(latest - earliest),
       })),
     };
   }
 
   #forgetShort(): void {
-    this.#longest.sort((a, b) => Number(b.to - b.from - (a.to - a.from)));
+    this.#longest.sort((a, b) => Number(b.latest - b.earliest - (a.latest - a.earliest)));
     this.#longest.splice(MOST_PAUSES);
   }
 }
 
 /** For how long how many wrote at once. */
-function overlapsOf(spans: readonly Span[]): TimelinePicture['overlaps'] {
-  const begins = spans.map(({ earliest }) => earliest).sort(byTime);
-  const ends = spans.map(({ latest }) => latest).sort(byTime);
+function timeByLanes(stretches: readonly Overlap[]): TimelinePicture['overlaps'] {
   const times = new Map<number, Nanos>();
-  let [lanes, begun, ended] = [0, 0, 0];
-  let at = begins[0] ?? 0n;
-  while (ended < ends.length) {
-    const begin = begins[begun];
-    const end = ends[ended] ?? 0n;
-    const isBegin = begin !== undefined && begin <= end;
-    const next = isBegin ? begin : end;
-    if (next > at) times.set(lanes, (times.get(lanes) ?? 0n) + next - at);
-    at = next;
-    if (isBegin) [lanes, begun] = [lanes + 1, begun + 1];
-    else [lanes, ended] = [lanes - 1, ended + 1];
-  }
+  for (const { lanes, earliest, latest } of stretches)
+    times.set(lanes, (times.get(lanes) ?? 0n) + latest - earliest);
   return [...times]
     .sort(([a], [b]) => b - a)
     .slice(0, MOST_OVERLAPS)
-    .map(([count, time]) => ({ lanes: count, time: String(time) }));
-}
-
-function byTime(a: Nanos, b: Nanos): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+    .map(([lanes, time]) => ({ lanes, time: String(time) }));
 }
 
 function joinBuckets(values: readonly number[], by: number, divisor: number): number[] {

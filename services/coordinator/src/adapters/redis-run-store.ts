@@ -46,7 +46,10 @@ export function redisRunStore(redis: string, holder: string, log: Logger): RunSt
       ...sensors.map((sensor) => runPlanKey(run, sensor)),
     ],
   });
-  const release: RunStore['release'] = (run, sensors) => holds.release(holdable(run, sensors));
+  const release: RunStore['release'] = (run, sensors) => {
+    courses.delete(run);
+    return holds.release(holdable(run, sensors));
+  };
   const recordOf = (text: string | null): RunRecord | null =>
     runRecordSchema.safeParse(parseEntry(text)).data ?? null;
 
@@ -151,7 +154,6 @@ export function redisRunStore(redis: string, holder: string, log: Logger): RunSt
         .zrem(openRunsKey, run)
         .exec();
       throwRefused(kept);
-      courses.delete(run);
       await release(run, sensors);
     },
 

@@ -25,12 +25,13 @@ export async function serveQueuePages(
   await app.register(
     async (pages) => {
       pages.addHook('onRequest', async (request, reply) => {
+        const isPerson = request.headers.accept?.includes('text/html') === true;
         if (hasSession(request.cookies, token)) {
-          board.show((await channel.registrations()).keys());
+          if (isPerson) board.show((await channel.registrations()).keys());
           return undefined;
         }
         // A person comes back from where sessions are opened; a script is told.
-        if (request.headers.accept?.includes('text/html') === true) return reply.redirect('/', 303);
+        if (isPerson) return reply.redirect('/', 303);
         // Not thrown: the board has an error handler of its own.
         refuse(new Failure('token-refused'), request, reply);
         return reply;

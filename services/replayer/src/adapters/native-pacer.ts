@@ -38,6 +38,8 @@ export function openNativePacer(link: NativeLink, pacing: PacingOptions = plainP
   const stats = new BigInt64Array(STAT_COUNT);
   const stat = (index: number): bigint => stats[index] ?? 0n;
   const count = (index: number): number => Number(stat(index));
+  /** Upper ends of the histogram's buckets, ns, which never change. */
+  let bucketBounds: number[] | null = null;
   return {
     memory: native.ring(handle),
     commit: (head) => native.commit(handle, head),
@@ -108,10 +110,10 @@ export function openNativePacer(link: NativeLink, pacing: PacingOptions = plainP
       const buckets = new BigInt64Array(HISTOGRAM_BUCKETS);
       const samples = native.histogram(handle, buckets);
       native.stats(handle, stats);
+      bucketBounds ??= Array.from(buckets, (_, bucket) => native.histogramUpperBound(bucket));
       let [bucket, seen] = [0, 0];
       const upTo = bounds.map((bound) => {
-        for (; bucket < HISTOGRAM_BUCKETS && native.histogramUpperBound(bucket) <= bound; bucket += 1)
-          seen += Number(buckets[bucket]);
+        for (; (bucketBounds?.[bucket] ?? Infinity) <= bound; bucket += 1) seen += Number(buckets[bucket]);
         return seen;
       });
       return { count: samples, upTo, sum: count(STAT.latenessSum) };

@@ -297,7 +297,12 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
     }
     if (!isAt(run, epoch)) return;
     expectConfirmation(leadOf(committed), run, epoch);
-    await measuring.catch(() => undefined);
+    try {
+      await measuring;
+    } catch (thrown) {
+      if (isAt(run, epoch)) handle({ type: 'failed', error: recordOf(thrown) });
+      return;
+    }
     handle({ type: 'near', epoch, lead: leadOf(committed), ...committed });
   }
 

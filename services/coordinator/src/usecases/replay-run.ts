@@ -271,7 +271,7 @@ async function carryThrough(
   /** However far off the start is: this host's clock runs otherwise than the one that it is on. */
   async function followStart(): Promise<void> {
     const { start, clock } = state;
-    if (start === null || clock === null || !hasStart(state)) return;
+    if (start === null || clock === null || !awaitsStart(state)) return;
     const asked = performance.now();
     deadline.startsIn(asked, start - ((await channel.now()) - clock.behindRedis));
   }
@@ -311,7 +311,8 @@ async function carryThrough(
       if (messages !== INTERRUPTED) {
         listening = null;
         // Sensors hear a stop at once, this coordinator at its next renewal: what they end with is no failure of theirs.
-        if (hasStart(state) && messages.some(isStop) && (await isOver())) queue.push({ type: 'stop-asked' });
+        if (awaitsStart(state) && messages.some(isStop) && (await isOver()))
+          queue.push({ type: 'stop-asked' });
         for (const message of messages) queue.push({ type: 'said', message });
       }
     }
@@ -345,7 +346,7 @@ async function orInterrupted<T>(
   }
 }
 
-function hasStart({ phase }: RunState): boolean {
+function awaitsStart({ phase }: RunState): boolean {
   return phase === 'committing' || phase === 'armed';
 }
 

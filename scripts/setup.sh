@@ -175,13 +175,14 @@ case " $* " in *" wireshark-common "*)
   echo wireshark-common wireshark-common/install-setuid boolean false | debconf-set-selections || true ;;
 esac
 install() { apt-get -o DPkg::Lock::Timeout=120 install -y --no-install-recommends "$@"; }
-install "$@" || { apt-get -o DPkg::Lock::Timeout=120 update && install "$@"; }
+install "$@" || { apt-get -o DPkg::Lock::Timeout=120 update && install "$@"; } || exit 1
 case " $* " in *" redis-server "*)
   # Not at the next boot either: it was installed for the program alone.
   if [ -d /run/systemd/system ]; then systemctl --quiet disable redis-server.service || true; fi ;;
 esac
 '
 
+optional_pid=''
 if [ -n "$missing$optional" ]; then
   as_root='' via=''
   if [ "$(id -u)" -eq 0 ]; then
@@ -196,19 +197,15 @@ if [ -n "$missing$optional" ]; then
     say "installing with apt-get$via: $reasons"
     if [ "$as_root" = sudo ]; then sudo -v; fi
     advice='install them by hand, then run the same command again'
-    first_advice=$advice
-    if [ -n "$optional" ]; then first_advice=''; fi
     # shellcheck disable=SC2086 # lists of package names, and a command with an option
     install_step() { run_step "$1" system-packages "$2" $as_root sh -c "$install_packages" sh $3; }
-    if ! install_step 'system packages' "$first_advice" "$missing $optional"; then
-      if [ -z "$optional" ]; then exit 1; fi
-      if [ -n "$missing" ]; then install_step 'system packages that must be' "$advice" "$missing"; fi
-      for group in $groups; do
-        if ! install_step "$group" '' "$(packages_of "$group")"; then
-          : >".node/without-$group"
-          say "going on without $group, now and later (remove .node/without-$group to have it tried again)"
-        fi
-      done
+    if [ -n "$missing" ]; then install_step 'system packages' "$advice" "$missing"; fi
+    if [ -n "$optional" ]; then
+      # Meanwhile the rest goes on, which needs none of them.
+      optional_start=$(now)
+      # shellcheck disable=SC2086 # a command with an option, and a list of names
+      $as_root sh -c "$install_packages" sh $optional >.node/optional-packages.log 2>&1 </dev/null 9>&- &
+      optional_pid=$!
     fi
   elif [ -n "$missing" ]; then
     if is_debian; then
@@ -317,3 +314,19 @@ build() {
 PATH=$node_path
 run_step 'build' build 'mend what the log names, then run the same command again' build
 if grep -h '^build-native: warning' .node/build.log >&2; then :; fi
+
+# ---- packages that only some tests need -------------------------------------------------------------------
+
+if [ -n "$optional_pid" ]; then
+  step_quiet=no
+  if wait "$optional_pid"; then
+    say "packages for some tests ... $(($(now) - optional_start)) s beside the rest"
+  else
+    for group in $groups; do
+      if ! install_step "$group" '' "$(packages_of "$group")"; then
+        : >".node/without-$group"
+        say "going on without $group, now and later (remove .node/without-$group to have it tried again)"
+      fi
+    done
+  fi
+fi

@@ -1,13 +1,14 @@
 // Runs everything that must hold before a change is accepted: type check of the tests, eslint, prettier, and
-// every test/**/*.test.ts, each file in its own process. They wait a lot, so that three run at a time on a machine of two
-// cores; files that measure time (test/replay) run afterwards and alone. Those that need an S3 server (test/s3) share one,
-// which starts meanwhile. It ends with the skipped tests, each with its reason, and one line of totals. Arguments choose
-// files: `npm test -- test/unit merge` or `-- lint`.
+// every test/**/*.test.ts, each file in its own process. On a machine of two cores two of those that start processes of
+// their own run at a time, and beside them, one after the other, the checks and test/unit, which need no more than one;
+// files that measure time (test/replay) run afterwards and alone. Those that need an S3 server (test/s3) share one, which
+// starts meanwhile. It ends with the skipped tests, each with its reason, and one line of totals. Arguments choose files:
+// `npm test -- test/unit merge` or `-- lint`.
 
 import { spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { delimiter, dirname, relative, resolve } from 'node:path';
+import { delimiter, dirname, join, relative, resolve } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { run } from 'node:test';
 import { spec as SpecReporter } from 'node:test/reporters';
@@ -31,6 +32,7 @@ const ROOT = resolve(import.meta.dirname, '..');
 const FILE_LIMIT_MS = 300_000;
 const MEASURING = 'test/replay/';
 const NEEDS_S3 = 'test/s3/';
+const SMALL = 'test/unit/';
 /** What takes containers, or minutes: only by `npm run test:deploy`, or when it is asked for. */
 const DEPLOYED = ['compose', 'kubernetes', 'redis'].map((name) => `test/deploy/${name}.test.ts`);
 const CHECKS: Check[] = [
@@ -130,14 +132,17 @@ async function runFile(file: string, namePattern: string | undefined): Promise<v
   for (const event of kept) reporter.write(event);
 }
 
-/** Takes the jobs in order, `width` at a time. */
-async function inParallel(jobs: (() => Promise<void>)[], width: number): Promise<void> {
-  const queue = jobs.values();
-  await Promise.all(
-    Array.from({ length: width }, async () => {
-      for (const job of queue) await job();
-    }),
-  );
+type Job = () => Promise<void>;
+
+/** Takes the jobs of each lane in order, `width` of it at a time; a lane that is through helps the others. */
+async function inLanes(
+  lanes: readonly { readonly jobs: readonly Job[]; readonly width: number }[],
+): Promise<void> {
+  const queues = lanes.map(({ jobs }) => jobs.values());
+  const work = async (own: number): Promise<void> => {
+    for (const queue of [...queues.slice(own), ...queues.slice(0, own)]) for (const job of queue) await job();
+  };
+  await Promise.all(lanes.flatMap(({ width }, own) => Array.from({ length: width }, () => work(own))));
 }
 
 function choose(filters: string[]): string[] {
@@ -181,22 +186,33 @@ if (files.length === 0 && (checks.length === 0 || !filtered)) {
 }
 
 process.chdir(ROOT);
+// What V8 made of the libraries is kept for the next file.
+process.env['NODE_COMPILE_CACHE'] ??= join(ROOT, '.node/compiled');
 process.env['PATH'] = [dirname(process.execPath), process.env['PATH']].join(delimiter);
 const started = performance.now();
 const s3 = needsS3Server() ? startS3Server() : null;
-await inParallel(
-  [
-    ...checks.map((check) => () => runCheck(check)),
-    ...files.filter(isPlain).map((file) => () => runFile(file, values.name)),
-    ...files
-      .filter((file) => file.startsWith(NEEDS_S3))
-      .map((file) => async () => {
-        await announce(s3);
-        await runFile(file, values.name);
-      }),
-  ],
-  Math.min(4, 1 + Math.max(2, availableParallelism())),
-);
+const inTurn = (file: string) => (): Promise<void> => runFile(file, values.name);
+await inLanes([
+  {
+    jobs: [
+      ...files.filter((file) => isPlain(file) && !file.startsWith(SMALL)).map(inTurn),
+      ...files
+        .filter((file) => file.startsWith(NEEDS_S3))
+        .map((file) => async () => {
+          await announce(s3);
+          await runFile(file, values.name);
+        }),
+    ],
+    width: Math.min(4, Math.max(2, availableParallelism())),
+  },
+  {
+    jobs: [
+      ...checks.map((check) => () => runCheck(check)),
+      ...files.filter((file) => file.startsWith(SMALL)).map(inTurn),
+    ],
+    width: 1,
+  },
+]);
 for (const file of files.filter((name) => name.startsWith(MEASURING))) await runFile(file, values.name);
 
 const server = await s3;

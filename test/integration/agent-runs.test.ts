@@ -50,9 +50,11 @@ function jobOf(run: string): PrepareJob {
   return { ...prepareJob(run, 1, SENSOR), plan: sensorPlan(SENSOR, { files: [HERE] }) };
 }
 
-async function commit(run: string, lead: bigint): Promise<void> {
-  const start = String((await world.channel.now()) + lead);
-  await world.channel.say(run, { type: 'commit', epoch: 1, clock: 'redis', start });
+/** The start, ns by the clock of Redis. */
+async function commit(run: string, lead: bigint): Promise<bigint> {
+  const start = (await world.channel.now()) + lead;
+  await world.channel.say(run, { type: 'commit', epoch: 1, clock: 'redis', start: String(start) });
+  return start;
 }
 
 test('a start that was taken back has no word in the next run', async () => {
@@ -82,11 +84,10 @@ test('a start is acknowledged when it is near, by a clock that was measured then
   const far = hearing('far');
   await world.channel.prepare(SENSOR, jobOf('far'));
   await far.says('ready');
-  await commit('far', 5000n * MS);
-  const begun = performance.now();
+  const start = await commit('far', 5000n * MS);
   await far.says('acknowledged');
-  const after = performance.now() - begun;
-  assert.ok(after > 2900 && after < 4900, `${after} ms`);
+  const lead = start - (await world.channel.now());
+  assert.ok(lead > 0n && lead < 2100n * MS, `${lead} ns before the start`);
   await world.channel.say('far', { type: 'confirm', epoch: 1 });
   await far.says('report');
   const probes = far.heard.map((word) =>

@@ -122,6 +122,10 @@ describe('the live page', { skip: noBrowser }, () => {
       (await page.locator('.facts div', { hasText: 'Sent' }).first().innerText()).replaceAll(/\D/g, ''),
     );
     assert.ok(shown > 0 && shown < packets, String(shown));
+    const late = page.getByRole('table').getByRole('columnheader', { name: /^Late, / });
+    assert.deepEqual(await late.allInnerTexts(), ['Late, median', 'Late, 99 %', 'Late, latest']);
+    const east = page.getByRole('row', { name: /^east/ }).getByRole('cell');
+    for (const cell of (await east.allInnerTexts()).slice(-3)) assert.match(cell, /^[\d.]+ (ns|µs|ms)$/);
     await assertAccessible(page);
     await assertFits(page);
     await shoot(page, 'run');

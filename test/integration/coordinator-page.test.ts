@@ -80,7 +80,14 @@ describe('a plan and its run', () => {
 
     const { store } = api.world;
     const view = (await store.view(run)) ?? ((await api.ask(`/v1/runs/${run}`)).body as { view: never }).view;
-    const progress = { sent: 7, sentBytes: 700, refused: 0, position: '1000000000', loops: 0 };
+    const progress = {
+      sent: 7,
+      sentBytes: 700,
+      refused: 0,
+      position: '1000000000',
+      loops: 0,
+      lateness: null,
+    };
     await store.show({ ...view, sensors: view.sensors.map((each) => ({ ...each, progress })) });
     const later = (await api.ask(`/v1/runs/${run}/course`)).body as RunCourse;
     assert.deepEqual(later.sensors, [

@@ -11,7 +11,8 @@ import { stamps, writeNumberedSet } from '../support/numbered-set.ts';
 import { numbersOf, playedReport, SHORT_LEAD } from '../support/replay-cli.ts';
 import { startRedis } from '../support/redis-server.ts';
 import { cliOptions, endpoint, makeBucket, withoutS3, type Bucket } from '../support/s3-bucket.ts';
-import { startMapper } from '../support/start-capfleet.ts';
+import { metricsUrl, named, scrape, SERVED } from '../support/scrape.ts';
+import { startMapper, startReplayer } from '../support/start-capfleet.ts';
 import { tarFile } from '../support/tar-writer.ts';
 import { tempDir, type AfterHook } from '../support/temp-dir.ts';
 
@@ -60,6 +61,39 @@ describe('capfleet with S3', { skip: withoutS3, concurrency: 2 }, () => {
     assert.deepEqual(await view(there), await view(here));
     const again = await map(`${bucket.path}/set`, there);
     assert.deepEqual([again['files'], again['reused']], [3, 3], 'and knows its files again');
+  });
+
+  test('is asked by mappers and replayers that count what they ask', async (t) => {
+    const after = lastFirst(t);
+    const { dir, bucket } = await makeScene(after);
+    const redis = await startRedis(after);
+    const mapper = await startMapper(after, redis.url, [...cliOptions(), ...SERVED]);
+    const dump = join(dir, 'd.json');
+    const shared = ['--redis', redis.url, '--dump-json', dump];
+    const mapped = await runCapfleet([
+      ...['map', ...shared, '--source', `${bucket.path}/set`, '--file-suffix', '', ...cliOptions()],
+    ]);
+    assert.equal(mapped.code, 0, mapped.stderr);
+    const replayer = await startReplayer(after, redis.url, 'one', [
+      '--interface',
+      'null',
+      ...cliOptions(),
+      ...SERVED,
+    ]);
+    const replay = ['replay', ...shared, '--sensors', 'one', ...SHORT_LEAD];
+    const files = Object.keys(SHAPE).length;
+    const requests = 'capfleet_s3_requests_total{operation="GetObject"}';
+    const errors = 'capfleet_s3_errors_total{operation="GetObject",reason="404"}';
+    assert.equal((await runCapfleet(replay)).code, 0);
+    for (const service of [mapper, replayer]) {
+      const told = await scrape(await metricsUrl(service));
+      assert.ok((told.get(requests) ?? 0) >= files, JSON.stringify(named(told, 'capfleet_s3')));
+      assert.equal(told.has(errors), false);
+    }
+    await bucket.remove('set/a.pcap');
+    await runCapfleet(replay);
+    const told = await scrape(await metricsUrl(replayer));
+    assert.ok((told.get(errors) ?? 0) >= 1, JSON.stringify(named(told, 'capfleet_s3')));
   });
 
   test('maps through a shared Redis with a mapper that may read that prefix, and no other', async (t) => {

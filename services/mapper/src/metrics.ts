@@ -1,6 +1,7 @@
 // A mapper's figures for Prometheus, and what it serves them by. Every count is made once per job, file, request or read
 // of a window; none per packet.
 import { METRICS_PREFIX, serviceRegistry } from '@capfleet/shared/service/registry';
+import { s3Metrics } from '@capfleet/shared/service/s3-metrics';
 import type { WatchS3 } from '@capfleet/shared/source/s3/s3-connection';
 import { isS3Path } from '@capfleet/shared/source/s3/s3-path';
 import type { Source } from '@capfleet/shared/source/source';
@@ -42,13 +43,7 @@ export function mapperMetrics(): MapperMetrics {
   const bytes = counter('mapper_file_bytes_total', 'Size of the files mapped, as they lie there');
   const read = counter('mapper_read_bytes_total', 'Bytes read, by where from', 'source');
   const packets = counter('mapper_packets_total', 'Packets in the files mapped');
-  const requests = counter('s3_requests_total', 'Requests to S3, each attempt', 'operation');
-  const errors = counter(
-    's3_errors_total',
-    'Requests to S3 that failed, by HTTP status or the name of what broke',
-    'operation',
-    'reason',
-  );
+  const askedOfS3 = s3Metrics(registry);
   const active = new Gauge({
     name: `${METRICS_PREFIX}mapper_jobs_active`,
     help: 'Jobs at work now',
@@ -92,8 +87,7 @@ export function mapperMetrics(): MapperMetrics {
       },
     },
     watchS3(operation, failure) {
-      requests.inc({ operation });
-      if (failure !== null) errors.inc({ operation, reason: failure });
+      askedOfS3([{ operation, failure, count: 1 }], []);
     },
     metered: (source) => ({
       list: (where, filter) => source.list(where, filter),

@@ -2,6 +2,7 @@
 // the plays; nothing is done per packet.
 import { refusalCauses, type PlayResult } from '@capfleet/shared/contract/report';
 import { METRICS_PREFIX, serviceRegistry } from '@capfleet/shared/service/registry';
+import { s3Metrics } from '@capfleet/shared/service/s3-metrics';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { LatenessMetric } from './lateness-metric.ts';
 import type { AgentMeters, AgentSight } from './meters.ts';
@@ -61,6 +62,7 @@ export function replayerMetrics(look: () => AgentSight | null): ReplayerMetrics 
       'How late the first packet of the latest play was by the clock of this host',
     ),
   );
+  const askedOfS3 = s3Metrics(registry);
   for (const cause of refusalCauses) refused.inc({ cause }, 0);
 
   /** What is counted already of a play. */
@@ -74,7 +76,8 @@ export function replayerMetrics(look: () => AgentSight | null): ReplayerMetrics 
     starved.inc(progress.starved - (before?.starved ?? 0));
     for (const cause of refusalCauses)
       refused.inc({ cause }, (progress.refusedBy[cause] ?? 0) - (before?.refusedBy[cause] ?? 0));
-    if (progress.lateness) lateness.add(progress.lateness, before?.lateness ?? null);
+    askedOfS3(progress.s3, before?.s3 ?? []);
+    if (progress.latenessSpread) lateness.add(progress.latenessSpread, before?.latenessSpread ?? null);
   };
 
   const refresh = (): void => {

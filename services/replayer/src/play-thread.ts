@@ -4,6 +4,7 @@ import { BpfFilter } from '@capfleet/shared/bpf/filter';
 import { fileRate, isOrdered } from '@capfleet/shared/dataset/replay-plan';
 import { asFailure, Failure } from '@capfleet/shared/errors/failure';
 import type { RefusalCause } from '@capfleet/shared/contract/report';
+import { countS3Requests } from '@capfleet/shared/source/s3/s3-requests';
 import { sources } from '@capfleet/shared/source/sources';
 import type { Nanos } from '@capfleet/shared/time/nanos';
 import { openNativePacer } from './adapters/native-pacer.ts';
@@ -33,7 +34,8 @@ const port = await openPlayPort();
 const { plan, link, mtu, s3, pacing: asked, joinAt } = port.data;
 /** Without waiting nothing is late. */
 const isTimed = plan.timeline.pace.kind !== 'top';
-const disk = sources(s3);
+const askedOfS3 = countS3Requests();
+const disk = sources(s3, askedOfS3.watch);
 const say = (message: FromPlayThread): void => {
   port.say(message);
 };
@@ -98,10 +100,12 @@ async function play(): Promise<void> {
       refused: total(refusedBy),
       refusedBy,
       starved,
-      lateness: isTimed ? pacer.latenessSpread(LATENESS_BOUNDS) : null,
+      lateness: latenessSoFar(pacer),
+      latenessSpread: isTimed ? pacer.latenessSpread(LATENESS_BOUNDS) : null,
       ring: isAtWork ? ring.fill() : { filled: 0, size: pacer.memory.byteLength },
       lastDue: last ? String(last.due) : null,
       loops: counts.loops,
+      s3: askedOfS3.counts(),
     });
   };
   const progress = setInterval(tellProgress, PROGRESS_INTERVAL_MS);
@@ -157,6 +161,10 @@ function latenessOf(quantiles: Nanos[] | null): PlayOutcome['lateness'] {
   return { p50: String(p50), p90: String(p90), p99: String(p99), p999: String(p999), max: String(max) };
 }
 
+function latenessSoFar(pacer: Pacer): PlayOutcome['lateness'] {
+  return isTimed ? latenessOf(pacer.latenessQuantiles(SHARES)) : null;
+}
+
 function outcomeOf(
   pacer: Pacer,
   counts: FeedCounts,
@@ -178,7 +186,7 @@ function outcomeOf(
     departures,
   } = pacer.counts();
   const dealtWith = sent + total(refused) + total(counts.refused);
-  const lateness = isTimed ? latenessOf(pacer.latenessQuantiles(SHARES)) : null;
+  const lateness = latenessSoFar(pacer);
   return {
     outcome: state === 'done' ? 'done' : state === 'stopped' ? 'stopped' : 'failed',
     error:

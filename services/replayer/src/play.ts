@@ -4,6 +4,7 @@ import type { PlayResult, RefusalCause } from '@capfleet/shared/contract/report'
 import type { SensorPlan } from '@capfleet/shared/dataset/replay-plan';
 import { Failure, type FailureRecord } from '@capfleet/shared/errors/failure';
 import type { S3Options } from '@capfleet/shared/source/s3/s3-options';
+import type { S3Requests } from '@capfleet/shared/source/s3/s3-requests';
 import type { Nanos } from '@capfleet/shared/time/nanos';
 import type { LinkChoice } from './link.ts';
 import { startPlayHost } from './play-host.ts';
@@ -21,12 +22,16 @@ export interface PlayProgress {
   readonly refusedBy: Readonly<Partial<Record<RefusalCause, number>>>;
   /** As in the result. */
   readonly starved: number;
+  /** As in the result, of what is sent so far. */
+  readonly lateness: PlayResult['lateness'];
   /** By LATENESS_BOUNDS; null where nothing is due at any time. */
-  readonly lateness: LatenessSpread | null;
+  readonly latenessSpread: LatenessSpread | null;
   /** Bytes that wait in the ring, of how many. */
   readonly ring: { readonly filled: number; readonly size: number };
   readonly lastDue: string | null;
   readonly loops: number;
+  /** What its files and their reading ahead asked of S3. */
+  readonly s3: S3Requests;
 }
 
 export const noProgress: PlayProgress = {
@@ -36,9 +41,11 @@ export const noProgress: PlayProgress = {
   refusedBy: {},
   starved: 0,
   lateness: null,
+  latenessSpread: null,
   ring: { filled: 0, size: 0 },
   lastDue: null,
   loops: 0,
+  s3: [],
 };
 
 export type ToPlayThread =

@@ -331,10 +331,10 @@ export async function runAgent(world: AgentWorld): Promise<RunningAgent> {
   function watch(prepared: Play, before: ClockFacts, run: string, epoch: number): void {
     const timer = setInterval(() => {
       if (play !== prepared || (state.phase !== 'playing' && state.phase !== 'stopping')) return;
-      const { sent, sentBytes, refused, lastDue, loops } = prepared.progress;
+      const { sent, sentBytes, refused, lastDue, loops, lateness } = prepared.progress;
       const position = lastDue === null ? '0' : String(BigInt(lastDue) - origin);
       channel
-        .say(run, { type: 'progress', sensor, epoch, sent, sentBytes, refused, position, loops })
+        .say(run, { type: 'progress', sensor, epoch, sent, sentBytes, refused, position, loops, lateness })
         .catch(() => undefined);
       world.clocks.follow().then(
         (course) => {

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { failureSchema } from '../dataset/file-map.ts';
 import { sensorNameSchema, sensorPlanSchema } from '../dataset/replay-plan.ts';
 import { referenceClocks, systemClockSchema } from './reference-clock.ts';
-import { clockFactsSchema, playResultSchema } from './report.ts';
+import { clockFactsSchema, latenessSchema, playResultSchema } from './report.ts';
 
 export const MESSAGE_VERSION = 1;
 /** An agent renews its registration this often … */
@@ -86,6 +86,8 @@ const progressSchema = z.object({
   /** Position on the timeline, ns after T0. */
   position: nanos,
   loops: count,
+  /** As in the report, of what is sent so far; null where nothing is, or is due at any time. */
+  lateness: latenessSchema.nullable(),
 });
 
 /** Sensor → coordinator. */

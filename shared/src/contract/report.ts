@@ -50,7 +50,8 @@ export const clockCourseSchema = z.object({
   wallSet: clockSetSchema,
 });
 
-const latenessSchema = z.object({
+/** Of the packets that were sent so far: by how much a share of them was late at most, ns. */
+export const latenessSchema = z.object({
   p50: nanos,
   p90: nanos,
   p99: nanos,

@@ -5,7 +5,7 @@ import { failureSchema } from '../dataset/file-map.ts';
 import { sensorNameSchema } from '../dataset/replay-plan.ts';
 import { runIdSchema } from './agent-messages.ts';
 import { referenceClocks } from './reference-clock.ts';
-import { runReportSchema, type RunReport } from './report.ts';
+import { latenessSchema, runReportSchema, type RunReport } from './report.ts';
 
 const count = z.int().nonnegative();
 
@@ -33,6 +33,8 @@ const sensorViewSchema = z.object({
       /** On the timeline, ns after the start. */
       position: z.string().regex(/^-?\d{1,25}$/),
       loops: count,
+      /** As in the report, of what is sent so far; null where nothing is, or is due at any time. */
+      lateness: latenessSchema.nullable(),
     })
     .nullable(),
   /** Null while it is not over for this sensor. */

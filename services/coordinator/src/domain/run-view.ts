@@ -20,6 +20,7 @@ export function viewRun(run: string, { phase, start, clock, stopAsked, sensors }
         refused: progress.refused,
         position: progress.position,
         loops: progress.loops,
+        lateness: progress.lateness,
       },
       outcome: result?.outcome ?? null,
       error,

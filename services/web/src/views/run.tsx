@@ -5,13 +5,15 @@ import type { RunView as View } from '@capfleet/shared/contract/run-view';
 import { useState } from 'preact/hooks';
 import { useApi, useClient, useEvents } from '../api/use-api.ts';
 import { Chart } from '../charts/chart.tsx';
-import { rateChart, ratesOf } from '../charts/rates.ts';
+import { latenessMarks, rateChart, ratesOf } from '../charts/rates.ts';
 import { bytes, count, duration, instant, shortCount, shortId } from '../format.ts';
 import { Stopper } from '../parts/dialog.tsx';
 import { Facts, Problem, State, Table, Waiting, Wide } from '../parts/status.tsx';
 import { Report } from './report.tsx';
 
 const COURSE_MS = 2000;
+/** What is shown of them while a run plays. */
+const lateMarks = latenessMarks.filter(([mark]) => mark === 'p50' || mark === 'p99' || mark === 'max');
 
 export function RunView({ id }: { readonly id: string }) {
   const client = useClient();
@@ -88,6 +90,7 @@ function Live({ view }: { readonly view: View }) {
             { number: 'Not sent' },
             { number: 'At' },
             { number: 'Behind the first' },
+            ...lateMarks.map(([, name]) => ({ number: `Late, ${name}` })),
           ]}
         >
           {view.sensors.map((each) => (
@@ -104,6 +107,11 @@ function Live({ view }: { readonly view: View }) {
               <td class="number">
                 {each.progress ? duration(reached - Number(each.progress.position)) : '—'}
               </td>
+              {lateMarks.map(([mark]) => (
+                <td key={mark} class="number">
+                  {each.progress?.lateness ? duration(each.progress.lateness[mark]) : '—'}
+                </td>
+              ))}
             </tr>
           ))}
         </Table>

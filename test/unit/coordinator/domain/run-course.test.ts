@@ -9,7 +9,7 @@ import { SECOND } from '@capfleet/shared/time/nanos';
 
 function viewAt(position: number, sent: number): RunView {
   const view = unseenView('r', ['a', 'b']);
-  const progress = { sent, sentBytes: 0, refused: 0, position: String(position), loops: 0 };
+  const progress = { sent, sentBytes: 0, refused: 0, position: String(position), loops: 0, lateness: null };
   return {
     ...view,
     sensors: view.sensors.map((each) => (each.sensor === 'a' ? { ...each, progress } : each)),

@@ -29,7 +29,17 @@ const report = (sensor: string, epoch = EPOCH): RunEvent =>
 const stopped = (sensor: string): RunEvent =>
   said({ type: 'report', sensor, epoch: EPOCH, result: playResult({ outcome: 'stopped' }) });
 const progress = (sensor: string, sent: number, epoch = EPOCH): RunEvent =>
-  said({ type: 'progress', sensor, epoch, sent, sentBytes: 0, refused: 0, position: '5', loops: 0 });
+  said({
+    type: 'progress',
+    sensor,
+    epoch,
+    sent,
+    sentBytes: 0,
+    refused: 0,
+    position: '5',
+    loops: 0,
+    lateness: null,
+  });
 const lost = (sensor: string): RunEvent => ({ type: 'lost', sensor });
 const decided: Extract<RunEvent, { type: 'start-decided' }> = {
   type: 'start-decided',

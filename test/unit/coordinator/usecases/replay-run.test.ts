@@ -44,6 +44,7 @@ const progress: FromSensor = {
   refused: 0,
   position: '1',
   loops: 0,
+  lateness: null,
 };
 const report: FromSensor = { type: 'report', sensor: 'one', epoch: 1, result: playResult() };
 const acknowledged: FromSensor = { type: 'acknowledged', sensor: 'one', epoch: 1 };

@@ -1,8 +1,8 @@
 // Runs everything that must hold before a change is accepted: type check of the tests, eslint, prettier, and
 // every test/**/*.test.ts, each file in its own process. On a machine of two cores two of those that start processes of
-// their own run at a time, and beside them, one after the other, the checks and test/unit, which need no more than one;
-// files that measure time (test/replay) run afterwards and alone. Those that need an S3 server (test/s3) share one, which
-// starts meanwhile. It ends with the skipped tests, each with its reason, and one line of totals. Arguments choose files:
+// their own run at a time, and those that measure time (test/replay) afterwards, one by one. The checks and test/unit, which
+// need no more than a processor, are done beside them all the while with what processors are left over: at the lowest
+// priority. Files that need an S3 server (test/s3) share one, which starts meanwhile. It ends with the skipped tests, each with its reason, and one line of totals. Arguments choose files:
 // `npm test -- test/unit merge` or `-- lint`.
 
 import { spawn } from 'node:child_process';
@@ -33,6 +33,8 @@ const FILE_LIMIT_MS = 300_000;
 const MEASURING = 'test/replay/';
 const NEEDS_S3 = 'test/s3/';
 const SMALL = 'test/unit/';
+/** Flags of a Node that is to leave the processors to others. */
+const BESIDE = ['--import', join(ROOT, 'scripts/lowest-priority.ts')];
 /** What takes containers, or minutes: only by `npm run test:deploy`, or when it is asked for. */
 const DEPLOYED = ['compose', 'kubernetes', 'redis'].map((name) => `test/deploy/${name}.test.ts`);
 const CHECKS: Check[] = [
@@ -63,7 +65,8 @@ function seconds(since: number): string {
 
 async function runCheck({ name, args }: Check): Promise<void> {
   const started = performance.now();
-  const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
+  const flags = [...BESIDE, ...args];
+  const child = spawn(process.execPath, flags, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => (output += text));
@@ -108,6 +111,7 @@ async function runFile(file: string, namePattern: string | undefined): Promise<v
     files: [resolve(ROOT, file)],
     cwd: ROOT,
     signal: limit,
+    ...(file.startsWith(SMALL) && { execArgv: BESIDE }),
     ...(namePattern === undefined ? {} : { testNamePatterns: new RegExp(namePattern) }),
   });
   const kept: TestEvent[] = [];
@@ -134,15 +138,12 @@ async function runFile(file: string, namePattern: string | undefined): Promise<v
 
 type Job = () => Promise<void>;
 
-/** Takes the jobs of each lane in order, `width` of it at a time; a lane that is through helps the others. */
-async function inLanes(
-  lanes: readonly { readonly jobs: readonly Job[]; readonly width: number }[],
-): Promise<void> {
-  const queues = lanes.map(({ jobs }) => jobs.values());
-  const work = async (own: number): Promise<void> => {
-    for (const queue of [...queues.slice(own), ...queues.slice(0, own)]) for (const job of queue) await job();
+/** Takes the jobs in order, `width` of them at a time; who else takes of the same queue shares them. */
+async function work(queue: Iterator<Job> & Iterable<Job>, width = 1): Promise<void> {
+  const one = async (): Promise<void> => {
+    for (const job of queue) await job();
   };
-  await Promise.all(lanes.flatMap(({ width }, own) => Array.from({ length: width }, () => work(own))));
+  await Promise.all(Array.from({ length: width }, one));
 }
 
 function choose(filters: string[]): string[] {
@@ -192,28 +193,28 @@ process.env['PATH'] = [dirname(process.execPath), process.env['PATH']].join(deli
 const started = performance.now();
 const s3 = needsS3Server() ? startS3Server() : null;
 const inTurn = (file: string) => (): Promise<void> => runFile(file, values.name);
-await inLanes([
-  {
-    jobs: [
-      ...files.filter((file) => isPlain(file) && !file.startsWith(SMALL)).map(inTurn),
-      ...files
-        .filter((file) => file.startsWith(NEEDS_S3))
-        .map((file) => async () => {
-          await announce(s3);
-          await runFile(file, values.name);
-        }),
-    ],
-    width: Math.min(4, Math.max(2, availableParallelism())),
-  },
-  {
-    jobs: [
-      ...checks.map((check) => () => runCheck(check)),
-      ...files.filter((file) => file.startsWith(SMALL)).map(inTurn),
-    ],
-    width: 1,
-  },
-]);
-for (const file of files.filter((name) => name.startsWith(MEASURING))) await runFile(file, values.name);
+const beside = [
+  ...checks.map((check) => () => runCheck(check)),
+  ...files.filter((file) => file.startsWith(SMALL)).map(inTurn),
+].values();
+const first = [
+  ...files.filter((file) => isPlain(file) && !file.startsWith(SMALL)).map(inTurn),
+  ...files
+    .filter((file) => file.startsWith(NEEDS_S3))
+    .map((file) => async () => {
+      await announce(s3);
+      await runFile(file, values.name);
+    }),
+].values();
+const measuring = files
+  .filter((file) => file.startsWith(MEASURING))
+  .map(inTurn)
+  .values();
+const mainLine = async (): Promise<void> => {
+  await work(first, Math.min(4, Math.max(2, availableParallelism())));
+  await work(measuring);
+};
+await Promise.all([work(beside), mainLine().then(() => work(beside))]);
 
 const server = await s3;
 if (server !== null && typeof server !== 'string') await server.close();

@@ -11,8 +11,8 @@ import { constantMs, fileCapabilities, serviceFacts } from '../support/deploy/pr
 import { tempDir } from '../support/temp-dir.ts';
 
 const units = { replayer: 'capfleet-replayer@.service', coordinator: 'capfleet-coordinator.service' };
-/** Of Node and its convention. */
-const FOREIGN = new Set(['NODE_ENV', 'NODE_EXTRA_CA_CERTS']);
+/** Of Node's convention. */
+const FOREIGN = new Set(['NODE_ENV']);
 const withoutSystemd =
   spawnSync('systemd-analyze', ['--version']).status === 0
     ? false

@@ -78,6 +78,7 @@ async function callHere(args: readonly string[]): Promise<Ended> {
     stateDir: join(tmpdir(), 'capfleet-test-state'),
     environment: process.env,
     inherited: process.env,
+    trust: () => undefined,
     lastWords: [],
   });
   return { code, signal: null, stdout, stderr };

@@ -5,6 +5,7 @@ import { isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { exitCode } from '@capfleet/shared/errors/exit-codes';
 import { allocatorEnvironment } from '@capfleet/shared/process/allocator';
+import { trustAlso } from '@capfleet/shared/process/trusted-cas';
 import { runProgram } from './program.ts';
 import type { World } from './world.ts';
 
@@ -23,6 +24,7 @@ function openWorld(argv: readonly string[], interrupted: AbortSignal): World {
     stateDir: stateDir(),
     environment: ownVariables(),
     inherited: process.env,
+    trust: trustAlso,
     lastWords: [],
   };
 }

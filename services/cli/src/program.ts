@@ -4,7 +4,8 @@ import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
 import { asFailure } from '@capfleet/shared/errors/failure';
 import { redactUrl } from '@capfleet/shared/redis/connect';
 import { exampleConfigCommand } from './commands/example-config.ts';
-import { addSources, type Environment } from './option-sources.ts';
+import { addSources } from './option-sources.ts';
+import { addTrust } from './settings.ts';
 import { showFailure } from './show/failure.ts';
 import { printable } from './show/text.ts';
 import type { World } from './world.ts';
@@ -39,18 +40,24 @@ const commands: Readonly<Record<string, () => Promise<(run: Run) => Command>>> =
 };
 
 /** Where one is asked for, the others are there by their names only. */
-async function loadCommands(asked: string, run: Run, environment: Environment): Promise<Command[]> {
+async function loadCommands(
+  asked: string,
+  run: Run,
+  { environment, trust }: Pick<World, 'environment' | 'trust'>,
+): Promise<Command[]> {
   const isOne = Object.hasOwn(commands, asked);
   return Promise.all(
     Object.entries(commands).map(async ([name, load]) =>
-      isOne && name !== asked ? new Command(name) : addSources((await load())(run), environment),
+      isOne && name !== asked
+        ? new Command(name)
+        : addTrust(addSources((await load())(run), environment), trust),
     ),
   );
 }
 
 /** Every command that does something, with all its options; none of them runs. */
 export async function everyCommand(): Promise<Command[]> {
-  return loadCommands('', () => Promise.resolve(), {});
+  return loadCommands('', () => Promise.resolve(), { environment: {}, trust: () => undefined });
 }
 
 /** The command whose options are asked for: also while its line is still typed (`capfleet complete -- map …`). */
@@ -76,8 +83,7 @@ export async function runProgram(argv: readonly string[], world: World): Promise
     .configureOutput(output)
     .exitOverride()
     .showHelpAfterError('(see --help)');
-  for (const command of await loadCommands(askedCommand(argv), run, world.environment))
-    program.addCommand(command);
+  for (const command of await loadCommands(askedCommand(argv), run, world)) program.addCommand(command);
   program.addCommand(exampleConfigCommand(run, everyCommand));
   if (!Object.hasOwn(commands, argv[0] ?? '')) (await import('@bomb.sh/tab/commander')).default(program);
   program.commands.forEach((command) =>

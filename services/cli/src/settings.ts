@@ -1,4 +1,5 @@
 // Parsers of the values that a person types. Each refuses in the name of the setting.
+import { resolve } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { SensorPattern } from '@capfleet/shared/dataset/assignment';
 import { pathPattern, type PathPattern } from '@capfleet/shared/source/path-pattern';
@@ -225,6 +226,25 @@ export function checkOwner(
   if (redis !== undefined) return { redis, flag: '--redis' };
   const why = 'to know where the runs are';
   throw new Failure('setting-missing', { setting: '--redis or --coordinator', why, command });
+}
+
+/** Where a command can come to speak TLS. */
+const SPEAK_TLS = ['--redis', '--coordinator', '--s3-endpoint'];
+
+/** @param trust is given the PEM files that were asked for, before the command does anything */
+export function addTrust(command: Command, trust: (paths: readonly string[]) => void): Command {
+  if (!command.options.some(({ long }) => SPEAK_TLS.includes(long ?? ''))) return command;
+  return command
+    .addOption(
+      new Option(
+        '--ca-file <files>',
+        'authorities that TLS accepts beside the usual ones: PEM files, with commas between them',
+      ).argParser((text) => text.split(',').map((path) => resolve(parsePath(path)))),
+    )
+    .hook('preAction', (_, acting) => {
+      const { caFile } = acting.opts<{ caFile?: readonly string[] }>();
+      if (caFile) trust(caFile);
+    });
 }
 
 /** The S3 options of a command as commander gives them. */

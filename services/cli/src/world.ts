@@ -25,6 +25,8 @@ export interface World {
   readonly environment: Environment;
   /** The other variables, which they do inherit. */
   readonly inherited: Environment;
+  /** Has TLS accept what the authorities of these PEM files signed, also in processes that are started. */
+  readonly trust: (paths: readonly string[]) => void;
   /** Lines to say on stderr behind what a command failed with. */
   readonly lastWords: string[];
 }

@@ -4,6 +4,7 @@ import { BpfFilter } from '@capfleet/shared/bpf/filter';
 import { fileRate, isOrdered } from '@capfleet/shared/dataset/replay-plan';
 import { asFailure, Failure } from '@capfleet/shared/errors/failure';
 import type { RefusalCause } from '@capfleet/shared/contract/report';
+import { trustAsParent } from '@capfleet/shared/process/trusted-cas';
 import { countS3Requests } from '@capfleet/shared/source/s3/s3-requests';
 import { sources } from '@capfleet/shared/source/sources';
 import type { Nanos } from '@capfleet/shared/time/nanos';
@@ -30,6 +31,7 @@ const READ_AHEAD_SECONDS = 8;
 /** Of packets, whose lateness is told. */
 const SHARES = [0.5, 0.9, 0.99, 0.999, 1];
 
+trustAsParent();
 const port = await openPlayPort();
 const { plan, link, mtu, s3, pacing: asked, joinAt } = port.data;
 /** Without waiting nothing is late. */

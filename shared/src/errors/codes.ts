@@ -370,7 +370,11 @@ export const errorTable = {
   'redis-start': failed('the private redis-server did not start: {reason}', 'see the reason'),
   'redis-unreachable': passing(
     'cannot reach Redis at {url}: {reason}',
-    'check --redis and that the server runs',
+    'check --redis and that the server runs; a certificate of your own authority needs --ca-file',
+  ),
+  'ca-file-invalid': usage(
+    'cannot take authorities for TLS from {path}: {reason}',
+    'give a PEM file of certificates with --ca-file',
   ),
   'redis-forbidden': failed(
     'the user that was given for Redis may not do what is needed: {reason}',

@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { reasonOf } from '@capfleet/shared/errors/failure';
 import { silentLogger } from '@capfleet/shared/log/logger';
+import { trustAsParent } from '@capfleet/shared/process/trusted-cas';
 import { connect } from '@capfleet/shared/redis/connect';
 import { estimateOffset, type ClockOffset, type ClockProbe } from '@capfleet/shared/time/clock-offset';
 import { MICROSECOND, SECOND } from '@capfleet/shared/time/nanos';
@@ -14,6 +15,7 @@ export interface ClockQuestion {
 export type ClockAnswer =
   { readonly id: number; readonly measured: ClockOffset } | { readonly id: number; readonly error: string };
 
+trustAsParent();
 const client = connect(workerData as string, 'clock', silentLogger());
 
 parentPort?.on('message', ({ id, probes }: ClockQuestion) => {

@@ -63,7 +63,7 @@ describe('capfleet', { concurrency: 3 }, () => {
   }
 
   test('does not print the password of a Redis that it cannot reach', async () => {
-    const args = ['mapper', '--redis', 'redis://user:secret@127.0.0.1:1'];
+    const args = ['status', '--redis', 'redis://user:secret@127.0.0.1:1'];
     const { code, stdout, stderr } = await runCapfleet(args);
     assert.deepEqual([code, stdout], [1, '']);
     assert.match(stderr, /redis:\/\/user:\*\*\*@127\.0\.0\.1:1/);

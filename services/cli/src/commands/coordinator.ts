@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { Command, Option } from 'commander';
 import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
-import { checkReachable } from '@capfleet/shared/redis/connect';
+import { checkNotTurnedAway } from '@capfleet/shared/redis/turned-away';
 import type { ListenAddress } from '@capfleet/shared/service/listen';
 import {
   addS3Options,
@@ -54,7 +54,7 @@ export function coordinatorCommand(
       run(async (world) => {
         const { redis, listen, root, logLevel } = options;
         const token = await tokenOf(options, world);
-        await checkReachable(redis);
+        await checkNotTurnedAway(redis);
         const { runCoordinator } = await import('@capfleet/coordinator/main');
         const s3 = s3Options(options);
         const page = fileURLToPath(new URL('.', import.meta.resolve('@capfleet/web/page/index.html')));

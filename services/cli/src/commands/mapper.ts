@@ -1,7 +1,7 @@
 // capfleet mapper: a worker that maps files for whoever enqueues jobs in the same Redis.
 import { Command, Option } from 'commander';
 import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
-import { checkReachable } from '@capfleet/shared/redis/connect';
+import { checkNotTurnedAway } from '@capfleet/shared/redis/turned-away';
 import type { ListenAddress } from '@capfleet/shared/service/listen';
 import {
   addS3Options,
@@ -61,7 +61,7 @@ export function mapperCommand(run: (action: (world: World) => Promise<ExitCode>)
     .addHelpText('before', examples)
     .action((options: MapperCommandOptions) =>
       run(async () => {
-        await checkReachable(options.redis);
+        await checkNotTurnedAway(options.redis);
         const { runMapper } = await import('@capfleet/mapper/main');
         await runMapper({
           redis: options.redis,

@@ -1,7 +1,7 @@
 // capfleet replayer: the agent of one sensor, on the host that injects.
 import { Command, Option } from 'commander';
 import { exitCode, type ExitCode } from '@capfleet/shared/errors/exit-codes';
-import { checkReachable } from '@capfleet/shared/redis/connect';
+import { checkNotTurnedAway } from '@capfleet/shared/redis/turned-away';
 import type { ListenAddress } from '@capfleet/shared/service/listen';
 import { addPacingOptions, pacingOptions, type PacingCommandOptions } from '../pacing-options.ts';
 import {
@@ -62,7 +62,7 @@ export function replayerCommand(
     .addHelpText('before', examples)
     .action((options: ReplayerCommandOptions) =>
       run(async ({ version }) => {
-        await checkReachable(options.redis);
+        await checkNotTurnedAway(options.redis);
         const { runReplayer } = await import('@capfleet/replayer/main');
         const [s3, pacing] = [s3Options(options), pacingOptions(options)];
         const { root: roots, metricsListen = null } = options;

@@ -1,6 +1,8 @@
 // `capfleet doctor` on real hosts: this one as root in a network namespace, prepared, and bare, as a process without rights.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Finding } from '@capfleet/cli/doctor/judge-host';
 import { program, runCapfleet, type Ended } from '../support/capfleet.ts';
@@ -55,16 +57,18 @@ test('an interface that merges what arrives is told', { skip }, async () => {
   }
 });
 
-test('a bare one is told what it may not do, and how to mend it', async () => {
+test('a bare one is told what it may not do, and how to mend it', async (t) => {
+  const source = await tempDir(t);
+  await writeFile(join(source, 'a.pcap'), '', { mode: 0 });
   const dropped = ['setpriv', '--inh-caps=-all', '--ambient-caps=-all', '--bounding-set=-all', '--'];
-  const args = ['doctor', '--interface', 'nowhere', '--redis', 'redis://127.0.0.1:1', '--source', '/nowhere'];
+  const args = ['doctor', '--interface', 'nowhere', '--redis', 'redis://127.0.0.1:1', '--source', source];
   const through = [...(process.getuid?.() === 0 ? dropped : []), process.execPath, program];
   const ended = await runCapfleet([...args, '--json'], { through });
   assert.equal(ended.code, 1);
   const found = verdicts(ended);
-  for (const check of ['raw packets', 'interface nowhere', 'Redis', 'source /nowhere'])
+  for (const check of ['raw packets', 'interface nowhere', 'Redis', `source ${source}`])
     assert.equal(found.get(check), 'error', check);
   const words = await runCapfleet(args, { through });
-  assert.match(words.stdout, /^error {4}raw packets .*\n +→ sudo setcap cap_net_raw/m);
+  assert.match(words.stdout, /^error {4}raw packets .*\n +→ run it as the unit of deploy\/host does/m);
   assert.match(words.stdout, /\n4 errors, /);
 });

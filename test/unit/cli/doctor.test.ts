@@ -39,24 +39,32 @@ describe('a host', () => {
     [
       'no right to raw packets',
       { capabilities: { ...prepared.capabilities, netRaw: false } },
-      /^error raw packets: sudo setcap cap_net_raw/,
+      /^error raw packets: .*deploy\/host.*sudo setcap cap_net_raw/,
     ],
-    ['no real-time class', { realtimeAllowed: false }, /^warning real-time class: .*ulimit -r 1/],
-    ['real-time threads held short', { realtimeRuntime: 500_000 }, /^warning real-time throttling: .*sysctl/],
+    ['no real-time class', { realtimeAllowed: false }, /^warning real-time class: .*LimitRTPRIO=1/],
+    [
+      'real-time threads held short',
+      { realtimeRuntime: 50_000, realtimePeriod: 100_000 },
+      /^warning real-time throttling: sudo sysctl -w kernel\.sched_rt_runtime_us=95000$/,
+    ],
     [
       'little memory that may be locked',
       { capabilities: { ...prepared.capabilities, ipcLock: false } },
-      /^warning locked memory: ulimit -l/,
+      /^warning locked memory: .*LimitMEMLOCK=64M/,
     ],
-    ['few open files', { openFiles: 1024 }, /^warning open files: ulimit -n/],
+    ['few open files', { openFiles: 1024 }, /^warning open files: .*ulimit -n/],
     ['slow processors', { governors: ['performance', 'powersave'] }, /^warning processor speed: .*cpupower/],
     ['processors that are taken away', { stolen: 0.02 }, /^warning processors: /],
     [
       'a clock of its own',
       { clock: { synchronised: false, maxErrorUs: 16 } },
-      /^warning system clock: .*chrony/,
+      /^warning system clock: .*apt-get install chrony/,
     ],
-    ['a clock that is far off', { clock: { synchronised: true, maxErrorUs: 5000 } }, /^warning system clock/],
+    [
+      'a clock that is far off',
+      { clock: { synchronised: true, maxErrorUs: 5000 } },
+      /^warning system clock: give chrony servers that are nearer/,
+    ],
     ['no libpcap', { libpcap: 'cannot open it' }, /^warning libpcap: .*libpcap0.8/],
   ] as const) {
     test(`with ${what} is told what to do`, () => {

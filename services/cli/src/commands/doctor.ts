@@ -70,8 +70,12 @@ async function examine(options: DoctorOptions): Promise<Finding[]> {
 async function examineSource(path: string, options: DoctorOptions): Promise<Finding> {
   const check = `source ${path}`;
   try {
-    for await (const file of sources(s3Options(options)).list(path, { suffix: '', pattern: null }))
-      return { check, verdict: 'ok', found: `can be listed; first: ${file.path}`, remedy: null };
+    const source = sources(s3Options(options));
+    for await (const file of source.list(path, { suffix: '', pattern: null })) {
+      const reader = await source.open(file);
+      await reader.read(Buffer.alloc(1), 0, 1).finally(() => reader.close());
+      return { check, verdict: 'ok', found: `can be listed and read; first: ${file.path}`, remedy: null };
+    }
     return { check, verdict: 'warning', found: 'has no file', remedy: 'check the path' };
   } catch (error) {
     const { message, hint } = asFailure(error);

@@ -14,6 +14,8 @@ const RING_BYTES = 32 * 1024 * 1024;
 const OPEN_FILES_FEW = 4096;
 /** Less in a second and a real-time pacing thread is stopped by the kernel. */
 const REALTIME_LEAST = 0.9;
+/** What Linux gives them, unless told otherwise. */
+const REALTIME_USUAL = 0.95;
 const STOLEN_MUCH = 0.005;
 const MAX_ERROR_US = 1000;
 
@@ -58,7 +60,7 @@ function judgeRawPackets({ capabilities }: HostFacts): Finding {
     : error(
         'raw packets',
         'may not be sent: no CAP_NET_RAW',
-        `sudo setcap cap_net_raw,cap_sys_nice,cap_ipc_lock+ep ${NODE}`,
+        `run it as the unit of deploy/host does, or sudo setcap cap_net_raw,cap_sys_nice,cap_ipc_lock+ep ${NODE}`,
       );
 }
 
@@ -68,7 +70,7 @@ function judgeRealtime({ realtimeAllowed }: HostFacts): Finding {
     : warning(
         'real-time class',
         'is not allowed; other programs will make packets late',
-        `sudo setcap cap_net_raw,cap_sys_nice,cap_ipc_lock+ep ${NODE}, or ulimit -r 1`,
+        'CAP_SYS_NICE or LimitRTPRIO=1 in the unit; for a user a line "USER - rtprio 1" in /etc/security/limits.conf',
       );
 }
 
@@ -82,7 +84,7 @@ function judgeThrottling({ realtimeRuntime: runtime, realtimePeriod: period }: H
     : warning(
         check,
         found,
-        'sudo sysctl -w kernel.sched_rt_runtime_us=950000 kernel.sched_rt_period_us=1000000',
+        `sudo sysctl -w kernel.sched_rt_runtime_us=${Math.round(REALTIME_USUAL * period)}`,
       );
 }
 
@@ -92,7 +94,11 @@ function judgeLockedMemory({ lockedMemory, capabilities }: HostFacts): Finding {
   const found = `${(lockedMemory / 1024 ** 2).toFixed(0)} MiB may be locked`;
   return lockedMemory >= RING_BYTES
     ? ok(check, found)
-    : warning(check, `${found}, and a sensor wants 32 MiB`, 'ulimit -l 65536, or CAP_IPC_LOCK');
+    : warning(
+        check,
+        `${found}, and a sensor wants 32 MiB`,
+        'CAP_IPC_LOCK or LimitMEMLOCK=64M in the unit; for a user a line "USER - memlock 65536" in /etc/security/limits.conf',
+      );
 }
 
 function judgeOpenFiles({ openFiles }: HostFacts): Finding {
@@ -102,7 +108,7 @@ function judgeOpenFiles({ openFiles }: HostFacts): Finding {
     : warning(
         'open files',
         `${found}: a share whose files overlap in time may need more`,
-        `ulimit -n ${OPEN_FILES_FEW}`,
+        `LimitNOFILE=65536 in the unit; ulimit -n ${OPEN_FILES_FEW} in a shell`,
       );
 }
 
@@ -135,7 +141,9 @@ function judgeClock({ clock }: HostFacts): Finding {
     : warning(
         check,
         `${found}; sensors take the clock of Redis instead (--clock auto)`,
-        'sudo apt-get install chrony',
+        clock.synchronised
+          ? 'give chrony servers that are nearer (chronyc sources), or PTP; see deploy/host'
+          : 'sudo apt-get install chrony; with rtcsync in its configuration, as in deploy/host',
       );
 }
 

@@ -6,8 +6,8 @@ import { printable } from './show/text.ts';
 import type { World } from './world.ts';
 
 const SHORTEST = 16;
-/** Rights of the group and of all others. */
-const OTHERS = 0o077;
+/** Rights of all others: a group is given on purpose, as Kubernetes does with what it mounts. */
+const OTHERS = 0o007;
 
 /** @throws Failure `token-missing`, `token-file`, `token-unusable` */
 export async function tokenOf(

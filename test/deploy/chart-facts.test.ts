@@ -256,7 +256,7 @@ function metricsOfServices(): Set<string> {
   const registries = [
     coordinatorMetrics().registry,
     mapperMetrics().registry,
-    replayerMetrics(() => null).registry,
+    replayerMetrics('s', () => null).registry,
   ];
   return new Set(registries.flatMap((registry) => registry.getMetricsAsArray().map(({ name }) => name)));
 }

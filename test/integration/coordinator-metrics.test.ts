@@ -46,12 +46,14 @@ test('the queue, sensors, runs, Redis and requests are counted, and what is gone
     'capfleet_sensor_clock_bound_seconds{sensor="one"}',
     'capfleet_sensor_clock_bound_seconds{sensor="two"}',
     'capfleet_runs{state="orphaned"}',
+    'capfleet_run_start_skew_seconds',
+    'capfleet_run_start_skew_bound_seconds',
     'capfleet_http_request_seconds_count{method="POST",route="/v1/runs",status="201"}',
     'capfleet_http_request_seconds_count{method="GET",route="/v1/runs/:run",status="404"}',
   ].map((name) => [name, metrics.get(name)]);
   assert.deepEqual(
     values.map(([, value]) => value),
-    [1, 1, 2, 0, 1, 1, 0, undefined, 0.00005, 1, 1, 1],
+    [1, 1, 2, 0, 1, 1, 0, undefined, 0.00005, 1, 0.5, 0.25, 1, 1],
     JSON.stringify(values),
   );
   assert.ok((metrics.get('capfleet_redis_round_trip_seconds') ?? 0) > 0);
@@ -65,6 +67,8 @@ test('the queue, sensors, runs, Redis and requests are counted, and what is gone
   const [status, { reasons }] = await probe(api.url, '/readyz');
   assert.equal(status, 503);
   assert.match(reasons?.join() ?? '', /^cannot reach Redis at unix:.*: no answer within/);
+  const queues = await fetch(`${api.url}/queues/`, { headers: { accept: 'text/html' }, redirect: 'manual' });
+  assert.equal(queues.status, 503);
   const without = await scrape(api.url);
   assert.equal(without.get('capfleet_redis_up'), 0);
   assert.deepEqual(

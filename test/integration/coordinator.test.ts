@@ -2,9 +2,12 @@
 // and several. Real processes, a real Redis; every packet has a number, so that nothing can be played twice unseen.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
+import { request, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { coordinatorClient, type CoordinatorClient } from '@capfleet/cli/coordinator-client';
 import { redisMapStore } from '@capfleet/coordinator/adapters/redis-map-store';
@@ -337,19 +340,40 @@ describe('a service', () => {
     };
     assert.equal((await send('PUT', 'sets/long', JSON.stringify({ files: [file] }))).status, 200);
     const rule = { by: 'pattern', patterns: [{ sensor: 'a', pattern: '(a+)+$' }] };
-    const request = { plan: 'long', set: 'long', request: { sensors: ['a'], rule } };
-    const refused = await send('POST', 'plans', JSON.stringify(request));
+    const asked = { plan: 'long', set: 'long', request: { sensors: ['a'], rule } };
+    const refused = await send('POST', 'plans', JSON.stringify(asked));
     assert.match(await refused.text(), /assignment-uncovered/);
   });
 
-  test('that ends gives its run to another one at once, and stops nothing', async () => {
+  test('that ends gives its run to another one at once, answers what is under way, and stops nothing', async () => {
     const [sensor, other] = await Promise.all([startSensor('t1'), startCoordinator(cleanUp, redis.url)]);
     const run = await client.createRun(await planFor('t1'), {});
     await isIn('playing', run);
     const watcher = connect(redis.url, 'test', silentLogger());
     cleanUp.after(async () => watcher.disconnect());
     const owner = await watcher.get(runOwnerKey(run));
+    const [head, tail] = ['{"files":', '[]}'];
+    const slow = request(`${service.url}/v1/sets/slow`, {
+      method: 'PUT',
+      headers: {
+        authorization: `Bearer ${TOKEN}`,
+        'content-type': 'application/json',
+        'content-length': head.length + tail.length,
+      },
+    });
+    const answered = once(slow, 'response') as Promise<[IncomingMessage]>;
+    slow.write(head);
+    await sleep(200);
     service.signal('SIGTERM');
+    await waitFor('it to take no more', () =>
+      fetch(`${service.url}/livez`).then(
+        () => false,
+        () => true,
+      ),
+    );
+    slow.end(tail);
+    const [{ statusCode }] = await answered;
+    assert.equal(statusCode, 200);
     assert.equal((await service.ended).code, 0);
     // Given back, not only expired some seconds later.
     assert.notEqual(await watcher.get(runOwnerKey(run)), owner);

@@ -31,9 +31,9 @@ test('is alive, not ready, and ready again once it is up', { skip }, async (cont
   await ready(true);
   await ip('link', 'set', 'out0', 'down');
   await ready(false);
-  assert.equal((await scrape(url)).get(UP), 0);
+  assert.equal((await scrape(url, 'one')).get(UP), 0);
   assert.equal((await probe(url, '/livez'))[0], 200);
   await ip('link', 'set', 'out0', 'up');
   await ready(true);
-  assert.equal((await scrape(url)).get(UP), 1);
+  assert.equal((await scrape(url, 'one')).get(UP), 1);
 });

@@ -26,13 +26,13 @@ test('packets, lateness, the ring, the clock and the start of plays are told', a
   assert.equal(map.code, 0, map.stderr);
   const agent = await startReplayer(t, redis.url, 'one', [...INTO_NOTHING, ...SERVED]);
   const url = await metricsUrl(agent);
-  assert.equal((await scrape(url)).get('capfleet_replayer_packets_sent_total'), 0);
+  assert.equal((await scrape(url, 'one')).get('capfleet_replayer_packets_sent_total'), 0);
 
   const replay = ['replay', '--redis', redis.url, '--dump-json', dump, '--sensors', 'one', '--lead', '500ms'];
   const first = startCapfleet(t, [...replay, '--loop-count', '2']);
   // In the middle of it.
   const during = await waitFor('packets on their way', async () => {
-    const found = await scrape(url);
+    const found = await scrape(url, 'one');
     assert.ok(first.isRunning(), first.output.stderr);
     return (found.get('capfleet_replayer_packets_sent_total') ?? 0) > 0 ? found : null;
   });
@@ -43,7 +43,7 @@ test('packets, lateness, the ring, the clock and the start of plays are told', a
   const second = startCapfleet(t, replay);
   assert.equal((await second.ended).code, 0, second.output.stderr);
 
-  const after = await scrape(url);
+  const after = await scrape(url, 'one');
   const expected = {
     capfleet_replayer_packets_sent_total: 600,
     'capfleet_replayer_packets_refused_total{cause="late"}': 0,
@@ -92,7 +92,7 @@ test('a replayer without its Redis is alive, not ready, and says why; it recover
     return reasons[1] === 'the replayer is not registered at Redis';
   });
   assert.deepEqual(await probe(url, '/livez'), [200, { alive: true }]);
-  assert.equal((await scrape(url)).get('capfleet_redis_up'), 0);
+  assert.equal((await scrape(url, 'one')).get('capfleet_redis_up'), 0);
   await redis.start();
   await waitFor('it to be ready again', async () => (await probe(url, '/readyz'))[0] === 200);
 });

@@ -27,7 +27,9 @@ async function startTls(t: AfterHook, redis: string, folder: string): Promise<st
   }).listen(0, '127.0.0.1');
   server.on('tlsClientError', () => undefined);
   await once(server, 'listening');
-  t.after(() => server.close());
+  t.after(async () => {
+    server.close();
+  });
   return `rediss://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
 }
 

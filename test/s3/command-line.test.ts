@@ -85,14 +85,14 @@ describe('capfleet with S3', { skip: withoutS3, concurrency: 2 }, () => {
     const requests = 'capfleet_s3_requests_total{operation="GetObject"}';
     const errors = 'capfleet_s3_errors_total{operation="GetObject",reason="404"}';
     assert.equal((await runCapfleet(replay)).code, 0);
-    for (const service of [mapper, replayer]) {
-      const told = await scrape(await metricsUrl(service));
+    for (const [service, sensor] of [[mapper], [replayer, 'one']] as const) {
+      const told = await scrape(await metricsUrl(service), sensor);
       assert.ok((told.get(requests) ?? 0) >= files, JSON.stringify(named(told, 'capfleet_s3')));
       assert.equal(told.has(errors), false);
     }
     await bucket.remove('set/a.pcap');
     await runCapfleet(replay);
-    const told = await scrape(await metricsUrl(replayer));
+    const told = await scrape(await metricsUrl(replayer), 'one');
     assert.ok((told.get(errors) ?? 0) >= 1, JSON.stringify(named(told, 'capfleet_s3')));
   });
 

@@ -44,7 +44,16 @@ export async function startApi(t: AfterHook, redis: string, roots = ['/']): Prom
   const board = bullBoard(redis, log);
   const stores = { sets, plans, maps, mapQueue, board };
   const kept = { ...world, ...stores, keeper, mapKeeper: keeper, mayRead: fenceOf(roots) };
-  const app = await buildApi({ ...kept, health, closing, token: TOKEN, page: null, version: '1', log });
+  const app = await buildApi({
+    ...kept,
+    health,
+    startSkew: () => ({ measured: '500000000', clockBound: '250000000' }),
+    closing,
+    token: TOKEN,
+    page: null,
+    version: '1',
+    log,
+  });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   t.after(async () => {
     await app.close();

@@ -2,8 +2,11 @@
 import assert from 'node:assert/strict';
 import type { Running } from './start-capfleet.ts';
 
-/** Values by name and labels, as they are exposed. */
-export async function scrape(url: string): Promise<Map<string, number>> {
+/**
+ * Values by name and labels, as they are exposed.
+ * @param sensor of which all must be; they are then without that label
+ */
+export async function scrape(url: string, sensor?: string): Promise<Map<string, number>> {
   const response = await fetch(`${url}/metrics`);
   assert.equal(response.status, 200);
   assert.match(response.headers.get('content-type') ?? '', /^text\/plain; version=0\.0\.4/);
@@ -11,9 +14,16 @@ export async function scrape(url: string): Promise<Map<string, number>> {
   return new Map(
     lines.map((line) => {
       const space = line.lastIndexOf(' ');
-      return [line.slice(0, space), Number(line.slice(space + 1))];
+      const name = line.slice(0, space);
+      return [sensor === undefined ? name : withoutSensor(name, sensor), Number(line.slice(space + 1))];
     }),
   );
+}
+
+function withoutSensor(name: string, sensor: string): string {
+  const label = `sensor="${sensor}"`;
+  assert.ok(name.includes(label), name);
+  return name.replace(new RegExp(`,${label}|${label},?`), '').replace('{}', '');
 }
 
 /** Those whose name begins so, without the buckets of histograms. */

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MapRecord } from '@capfleet/shared/contract/map-record';
+import type { RunReport } from '@capfleet/shared/contract/report';
 import { createLogger, type Logger, type LogLevel } from '@capfleet/shared/log/logger';
 import { secretsOfAws } from '@capfleet/shared/log/scrub';
 import { untilTold } from '@capfleet/shared/process/lifetime';
@@ -69,16 +70,31 @@ export async function runCoordinator(options: CoordinatorProcessOptions): Promis
     carry: async (map, leave) => (await carryMap(mapWorld, map, leave)).state,
     log,
   });
+  let latestSkew: RunReport['startSkew'] = null;
   const keeper = keep({
     what: 'run',
     adrift: () => runs.store.adrift(),
-    carry: (run, leave) => carryRun(redis, run, leave, log),
+    async carry(run, leave) {
+      const { outcome, startSkew } = await carryRun(redis, run, leave, log);
+      latestSkew = startSkew ?? latestSkew;
+      return outcome;
+    },
     log,
   });
   const mapQueue = mapQueueCounts(redis, log);
   const board = bullBoard(redis, log);
   const kept = { ...runs, sets, plans, maps, keeper, mapKeeper, mapQueue, board, mayRead };
-  const api = await buildApi({ ...kept, health, closing: closing.signal, token, page, version, log });
+  const startSkew = (): RunReport['startSkew'] => latestSkew;
+  const api = await buildApi({
+    ...kept,
+    startSkew,
+    health,
+    closing: closing.signal,
+    token,
+    page,
+    version,
+    log,
+  });
   try {
     const address = await listenOn(api, listen, '--listen');
     log.info({ address }, 'coordinator ready');
@@ -98,12 +114,11 @@ export async function runCoordinator(options: CoordinatorProcessOptions): Promis
 }
 
 /** Each run is carried through with connections of its own. */
-async function carryRun(redis: string, run: string, leave: AbortSignal, log: Logger): Promise<string> {
+async function carryRun(redis: string, run: string, leave: AbortSignal, log: Logger): Promise<RunReport> {
   const world = redisRunWorld(redis, log);
   try {
     const interrupted = new AbortController().signal;
-    const report = await resumeRun(world, run, { interrupted, leave, onChange: () => undefined });
-    return report.outcome;
+    return await resumeRun(world, run, { interrupted, leave, onChange: () => undefined });
   } finally {
     await world.close();
   }

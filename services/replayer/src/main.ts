@@ -102,14 +102,14 @@ export async function runReplayer(options: ReplayerProcessOptions): Promise<void
 
 /** What keeps the figures is not loaded where nobody asks for them. */
 async function watch(
-  { redis, metricsListen: listen }: ReplayerProcessOptions,
+  { redis, sensor, metricsListen: listen }: ReplayerProcessOptions,
   look: () => AgentSight | null,
   log: Logger,
 ): Promise<{ readonly meters: AgentMeters; readonly served: ServedWorker | null }> {
   if (!listen) return { meters: noMeters, served: null };
   const { replayerMetrics } = await import('./metrics.ts');
   const { serveWorker } = await import('@capfleet/shared/service/worker-http');
-  const { registry, meters, refresh } = replayerMetrics(look);
+  const { registry, meters, refresh } = replayerMetrics(sensor, look);
   const check = async (): Promise<void> => {
     const sight = look();
     const unready = (state: string): Failure =>

@@ -18,8 +18,9 @@ export interface ReplayerMetrics {
 }
 
 /** @param look null while there is no agent yet */
-export function replayerMetrics(look: () => AgentSight | null): ReplayerMetrics {
+export function replayerMetrics(sensor: string, look: () => AgentSight | null): ReplayerMetrics {
   const registry = serviceRegistry();
+  registry.setDefaultLabels({ sensor });
   const named = <Label extends string = never>(
     name: string,
     help: string,

@@ -11,7 +11,7 @@ export function mapQueueCounts(redis: string, log: Logger): QueueCounts {
     log.warn({ reason: message }, 'map queue');
   });
   return {
-    read: () => queue.getJobCounts('waiting', 'active', 'delayed', 'failed'),
+    read: () => queue.getJobCounts('waiting', 'active', 'delayed'),
     close: () => queue.close(),
   };
 }

@@ -1,4 +1,5 @@
 // What the API works with.
+import type { RunReport } from '@capfleet/shared/contract/report';
 import type { Logger } from '@capfleet/shared/log/logger';
 import type { Fence } from '@capfleet/shared/source/roots';
 import type { Health } from '../ports/health.ts';
@@ -23,6 +24,8 @@ export interface ApiWorld {
   readonly mayRead: Fence;
   readonly board: Pick<QueueBoard, 'pages' | 'show'>;
   readonly mapQueue: Pick<QueueCounts, 'read'>;
+  /** Of the latest run that was carried through here; null before the first. */
+  readonly startSkew: () => RunReport['startSkew'];
   readonly health: Health;
   /** Aborted when the service ends: who watches a run is let go. */
   readonly closing: AbortSignal;

@@ -40,7 +40,8 @@ export async function buildApi(world: ApiWorld): Promise<FastifyInstance> {
     bodyLimit: BODY_BYTES,
     requestTimeout: REQUEST_MS,
     exposeHeadRoutes: false,
-    forceCloseConnections: true,
+    // What is under way is answered when the service ends; streams of events end by themselves.
+    forceCloseConnections: 'idle',
     return503OnClosing: false,
   });
   app.setValidatorCompiler(validatorCompiler);

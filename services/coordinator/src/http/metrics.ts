@@ -12,7 +12,7 @@ const BUCKETS = [0.001, 0.005, 0.025, 0.1, 0.3, 1, 5, 30];
 const RUNS_LOOKED_AT = 1000;
 
 type Gauges = ReturnType<typeof coordinatorMetrics>['gauges'];
-type Watched = Pick<ApiWorld, 'health' | 'channel' | 'store' | 'mapQueue'>;
+type Watched = Pick<ApiWorld, 'health' | 'channel' | 'store' | 'mapQueue' | 'startSkew'>;
 
 export function serveMetrics(app: FastifyInstance, world: Watched): void {
   const { registry, requests, gauges } = coordinatorMetrics();
@@ -22,8 +22,10 @@ export function serveMetrics(app: FastifyInstance, world: Watched): void {
     requests.observe(labels, reply.elapsedTime / 1000);
     done();
   });
+  // Anybody may ask; one look is enough for all who ask meanwhile.
+  let looking: Promise<void> | null = null;
   app.get('/metrics', { schema: { hide: true } }, async (_request, reply) => {
-    await look(world, gauges);
+    await (looking ??= look(world, gauges).finally(() => (looking = null)));
     return reply.type(registry.contentType).send(await registry.metrics());
   });
 }
@@ -54,6 +56,12 @@ function clusterGauges(registers: Registry[]) {
     sensors: gauge('sensors', 'Sensors that have an agent', []),
     busy: gauge('sensor_busy', 'Whether the sensor belongs to a run', ['sensor']),
     interfaceUp: gauge('sensor_interface_up', "Whether the sensor's interface is up", ['sensor']),
+    startSkew: gauge(
+      'run_start_skew_seconds',
+      'How far apart the sensors of the latest run that this coordinator carried through started',
+      [],
+    ),
+    startSkewBound: gauge('run_start_skew_bound_seconds', 'How well that is known', []),
     clockBound: gauge('sensor_clock_bound_seconds', 'How well the clock of a sensor that is busy is known', [
       'sensor',
     ]),
@@ -61,8 +69,8 @@ function clusterGauges(registers: Registry[]) {
 }
 
 async function look(
-  { health, channel, store, mapQueue }: Watched,
-  { redis, jobs, runs, sensors, busy, interfaceUp, clockBound }: Gauges,
+  { health, channel, store, mapQueue, startSkew }: Watched,
+  { redis, jobs, runs, sensors, busy, interfaceUp, clockBound, ...gauges }: Gauges,
 ): Promise<void> {
   const roundTripMs = await health.check().catch(() => null);
   const found =
@@ -71,8 +79,13 @@ async function look(
       : null;
   // From here on at once: two may ask at the same time.
   for (const each of [jobs, runs, busy, interfaceUp, clockBound]) each.reset();
-  sensors.remove();
+  for (const each of [sensors, gauges.startSkew, gauges.startSkewBound]) each.remove();
   redis.set(roundTripMs);
+  const skew = startSkew();
+  if (skew) {
+    gauges.startSkew.set(Number(skew.measured) * SECONDS_PER_NS);
+    gauges.startSkewBound.set(Number(skew.clockBound) * SECONDS_PER_NS);
+  }
   if (!found) return;
   const [counts, registered, listed] = found;
   for (const [state, count] of Object.entries(counts)) jobs.set({ state }, count);

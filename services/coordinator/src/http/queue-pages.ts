@@ -1,6 +1,6 @@
 // The pages of the queues, for a browser that has a session. They have a content security policy of their own.
 import type { FastifyInstance } from 'fastify';
-import { Failure } from '@capfleet/shared/errors/failure';
+import { asFailure, Failure } from '@capfleet/shared/errors/failure';
 import type { ApiWorld } from './api-world.ts';
 import { refuse } from './refusal.ts';
 import { hasSession, QUEUES_PATH } from './session.ts';
@@ -20,11 +20,17 @@ const POLICY = [
 
 export async function serveQueuePages(
   app: FastifyInstance,
-  { board, channel, token }: Pick<ApiWorld, 'board' | 'channel' | 'token'>,
+  { board, channel, health, token }: Pick<ApiWorld, 'board' | 'channel' | 'health' | 'token'>,
 ): Promise<void> {
   await app.register(
     async (pages) => {
       pages.addHook('onRequest', async (request, reply) => {
+        try {
+          await health.check();
+        } catch (unreachable) {
+          refuse(asFailure(unreachable), request, reply);
+          return reply;
+        }
         const isPerson = request.headers.accept?.includes('text/html') === true;
         if (hasSession(request.cookies, token)) {
           if (isPerson) board.show((await channel.registrations()).keys());

@@ -44,7 +44,7 @@ function workerRegistry({ registry }: { registry: Registry }): Registry {
 const services: Readonly<Record<string, Registry>> = {
   coordinator: coordinatorMetrics().registry,
   mapper: workerRegistry(mapperMetrics()),
-  replayer: workerRegistry(replayerMetrics(() => null)),
+  replayer: workerRegistry(replayerMetrics('s', () => null)),
 };
 
 test('docs/metrics.md lists every metric of every service', async () => {
@@ -70,7 +70,8 @@ it. None of it needs a token, and it names sensors and interfaces: let the monit
 | \`/healthz\` | of a worker as \`/readyz\`; of the coordinator whether Redis answers |
 
 A service needs its Redis to be ready, a replayer also its interface, and its registration there. None has to be started
-again when that comes back: restart on \`/livez\` alone.
+again when that comes back, or before its Redis is there: restart on \`/livez\` alone. Only a Redis that turns it away (a wrong
+password, say) ends a service.
 
 \`\`\`yaml
 # Kubernetes, of a mapper with --metrics-listen 0.0.0.0:9470 and the default --grace of 20 s
@@ -81,7 +82,7 @@ terminationGracePeriodSeconds: 30
 \`\`\`
 
 Counters and histograms begin with the process. Metrics of the process and of Node.js (\`capfleet_process_…\`,
-\`capfleet_nodejs_…\`) are those of prom-client. While Redis does not answer, what would have to be asked there is left out.
+\`capfleet_nodejs_…\`) are those of prom-client. All of a replayer have the label \`sensor\`. While Redis does not answer, what would have to be asked there is left out.
 
 This page is made from the metrics themselves: \`UPDATE_DOCS=1 node --test test/unit/shared/service/metrics-page.test.ts\`.`;
   await assertWritten('metrics.md', `${[head, ...sections].join('\n\n')}\n`);

@@ -4,7 +4,17 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { parse } from 'yaml';
-import { CHART, helm, render, ROOT, valueSets, withoutHelm, type Manifest } from '../support/deploy/helm.ts';
+import {
+  CHART,
+  componentOf,
+  helm,
+  podOf,
+  render,
+  ROOT,
+  valueSets,
+  withoutHelm,
+  type Manifest,
+} from '../support/deploy/helm.ts';
 
 const kindsOf = (manifests: readonly Manifest[]): string[] => manifests.map(({ kind }) => kind);
 
@@ -89,6 +99,41 @@ describe('the chart', { skip: withoutHelm }, () => {
       assert.match(stderr, reason);
     });
   }
+
+  test('each service has the Redis user of its role, and KEDA its own; or all have one', () => {
+    const keysOf = (values: string | object): Record<string, string[]> => {
+      const found = render(values).flatMap((manifest): [string, string[]][] => {
+        if (manifest.kind === 'TriggerAuthentication')
+          return [['keda', manifest['spec'].secretTargetRef.map(({ key }: { key: string }) => key)]];
+        const env: Manifest[] = podOf(manifest)?.['containers'][0].env ?? [];
+        const keys = env.flatMap(({ name, valueFrom }) =>
+          /REDIS/.test(name) ? [valueFrom.secretKeyRef.key] : [],
+        );
+        return keys.length === 0 ? [] : [[componentOf(manifest), keys]];
+      });
+      return Object.fromEntries(found);
+    };
+    const roles = {
+      coordinator: ['redis-url-coordinator'],
+      mapper: ['redis-url-mapper'],
+      replayer: ['redis-url-replayer'],
+      keda: ['redis-username-keda', 'redis-password-keda'],
+    };
+    const { redis: probe, ...internal } = keysOf('internal-redis-keda-values.yaml');
+    assert.deepEqual([internal, probe], [roles, ['redis-password-keda']]);
+    const external = (redis: object): object => ({
+      redis: { internal: false, existingSecret: 'ours', external: { address: 'queue:6379', ...redis } },
+      replayer: { agents: [{ name: 'main', interface: 'eth1' }] },
+      mapper: { autoscaling: { kind: 'keda' } },
+    });
+    assert.deepEqual(keysOf(external({})), roles);
+    assert.deepEqual(keysOf(external({ oneUser: true })), {
+      coordinator: ['redis-url'],
+      mapper: ['redis-url'],
+      replayer: ['redis-url'],
+      keda: ['redis-username', 'redis-password'],
+    });
+  });
 
   test('secrets are made new for each release, or are yours', () => {
     const secrets = (values: object): Manifest[] => render(values).filter(({ kind }) => kind === 'Secret');

@@ -6,13 +6,30 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { describe, test } from 'node:test';
 import { stringify } from 'yaml';
-import { kustomize, manifestsIn, render, ROOT, withoutHelm, type Manifest } from '../support/deploy/helm.ts';
-import { kubernetesFiles } from '../support/deploy/kubernetes-files.ts';
+import {
+  CHART,
+  kustomize,
+  manifestsIn,
+  render,
+  ROOT,
+  withoutHelm,
+  type Manifest,
+} from '../support/deploy/helm.ts';
+import { kubernetesFiles, usersOfChart } from '../support/deploy/kubernetes-files.ts';
 import { strictFindings } from '../support/deploy/strict-schema.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
 const FOLDER = join(ROOT, 'deploy/kubernetes');
+const USERS = ['coordinator', 'mapper', 'replayer', 'keda'] as const;
 const withoutKubectl = kustomize(FOLDER) === null ? 'there is no kubectl on this machine' : false;
+
+test('the chart has the users of deploy/redis', () => {
+  assert.equal(
+    readFileSync(join(CHART, 'files/users.acl'), 'utf8'),
+    usersOfChart(),
+    'npm run build:kubernetes',
+  );
+});
 
 test('deploy/kubernetes is what the chart makes', { skip: withoutHelm }, () => {
   for (const [path, text] of kubernetesFiles())
@@ -73,11 +90,21 @@ test('secrets.sh makes what the chart would make', { skip: withoutHelm }, () => 
   assert.deepEqual(strictFindings([token!, redis!]), []);
   for (const secret of [token!, redis!]) {
     const same = made.find(({ metadata }) => metadata.name === secret['metadata'].name);
-    assert.deepEqual(Object.keys(secret['stringData']), Object.keys(same?.['stringData'] ?? same?.['data']));
+    const keys = Object.keys(same?.['stringData'] ?? same?.['data']);
+    assert.deepEqual(Object.keys(secret['stringData']).sort(), keys.sort());
   }
-  const { 'redis-password': password, 'redis-url': url, 'users.acl': acl } = redis!['stringData'];
-  assert.match(password, /^[0-9a-f]{64}$/);
-  assert.equal(url, `redis://capfleet:${String(password)}@capfleet-redis.capfleet.svc:6379`);
-  assert.ok(acl.includes(` on #${createHash('sha256').update(password).digest('hex')} `));
+  const { 'users.acl': acl, ...values } = redis!['stringData'] as Record<string, string>;
+  assert.equal(values['redis-username-keda'], 'keda');
+  const passwords = USERS.map((user) => {
+    const password = values[`redis-password-${user}`] ?? '';
+    assert.match(password, /^[0-9a-f]{64}$/);
+    const url = `redis://${user}:${password}@capfleet-redis.capfleet.svc:6379`;
+    assert.equal(values[`redis-url-${user}`], user === 'keda' ? undefined : url);
+    const hash = createHash('sha256').update(password).digest('hex');
+    assert.match(acl ?? '', new RegExp(`^user ${user} on #${hash} ~`, 'm'));
+    return password;
+  });
+  assert.equal(new Set(passwords).size, USERS.length);
+  assert.doesNotMatch(acl ?? '', /PASSWORD/);
   assert.notDeepEqual(run(), [token, redis]);
 });

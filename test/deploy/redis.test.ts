@@ -1,5 +1,5 @@
-// The chart's Redis as it would run: its arguments, its users and its certificate in a real redis-server, and the services
-// over it with their settings from the chart.
+// The chart's Redis as it would run: its arguments, its users and its certificate in a real redis-server, and each service
+// over it with its own settings and its own user.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -17,6 +17,10 @@ import type { AfterHook } from '../support/temp-dir.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const SECRET = 'redis-tls';
+const ROLES = ['coordinator', 'mapper', 'replayer'] as const;
+/** What KEDA asks of each list. */
+const KEDA_ASKS =
+  "local kind = redis.call('type', KEYS[1]).ok; return redis.call(({ list = 'llen', none = 'llen' })[kind], KEYS[1])";
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
@@ -63,7 +67,7 @@ async function startServer(t: AfterHook, args: readonly string[], isReady: () =>
 }
 
 test(
-  'mapping and replay over the Redis of the chart, with TLS and a user of its own',
+  'mapping and replay over the Redis of the chart, with TLS and a user for each service',
   { skip: withoutHelm },
   async (context) => {
     const t = lastFirst(context);
@@ -71,6 +75,8 @@ test(
     const manifests = render({
       captures: { claims: [{ claim: 'pcap', mountPath: place.captures }] },
       redis: { tls: { enabled: true, existingSecret: SECRET } },
+      replayer: { agents: [{ name: 'main', interface: 'null' }] },
+      networkPolicy: { sensorHosts: ['10.0.0.0/24'] },
     });
     const secret = manifests.find(
       ({ kind, metadata }) => kind === 'Secret' && metadata.name === 'lab-capfleet-redis',
@@ -96,31 +102,35 @@ test(
         env: { ...process.env, REDISCLI_AUTH: password },
       });
     const probe: string = container.readinessProbe.exec.command[2];
-    await startServer(t, container.args.map(here), () => cli(probe, values['redis-password']!).status === 0);
+    const passwordOf = (user: string): string => values[`redis-password-${user}`]!;
+    await startServer(t, container.args.map(here), () => cli(probe, passwordOf('keda')).status === 0);
     assert.notEqual(cli(probe, 'wrong').status, 0, 'the probe fails with another password');
 
-    const url = values['redis-url']!.replace('lab-capfleet-redis.pcap.svc:6379', `localhost:${port}`);
-    assert.match(url, /^rediss:\/\/capfleet:\w{48}@localhost:\d+$/);
-    /** The plain variables of a service in the chart, its Redis and its certificate; what listens is left to the test. */
+    /** The variables of a service in the chart as Kubernetes fills them in; what listens is left to the test. */
     const envOf = (component: string): NodeJS.ProcessEnv => {
       const [{ env }] = podFor(manifests, component)['containers'];
-      const plain = env
-        .filter(
-          ({ name, value }: Record<string, string>) =>
-            value !== undefined && !/LISTEN|TOKEN_FILE/.test(name!),
-        )
-        .map(({ name, value }: Record<string, string>) => [name, value]);
+      const filled = (env as Manifest[])
+        .filter(({ name }) => !/LISTEN|TOKEN_FILE/.test(name))
+        .map(({ name, value, valueFrom }): [string, string] => {
+          if (valueFrom?.fieldRef) return [name, 'a'];
+          if (valueFrom) assert.equal(valueFrom.secretKeyRef.name, 'lab-capfleet-redis');
+          const text: string = valueFrom ? values[valueFrom.secretKeyRef.key] : value;
+          return [name, text.replace('$(NODE_NAME)', 'a')];
+        });
+      const given = Object.fromEntries(filled);
+      assert.match(given['CAPFLEET_REDIS']!, new RegExp(`^rediss://${component}:\\w{48}@lab-`));
       const own = {
-        CAPFLEET_REDIS: url,
+        CAPFLEET_REDIS: given['CAPFLEET_REDIS']!.replace(
+          'lab-capfleet-redis.pcap.svc:6379',
+          `localhost:${port}`,
+        ),
         NODE_EXTRA_CA_CERTS: join(folder, 'ca.crt'),
-        CAPFLEET_TOKEN: 'x'.repeat(32),
+        ...(component === 'coordinator' && { CAPFLEET_TOKEN: 'x'.repeat(32) }),
       };
-      return { ...process.env, ...Object.fromEntries(plain), ...own };
+      return { ...process.env, ...given, ...own };
     };
     const mapper = startCapfleet(t, ['mapper'], { env: envOf('mapper') });
-    const agent = startCapfleet(t, ['replayer', '--sensor', 'a', '--interface', 'null'], {
-      env: envOf('mapper'),
-    });
+    const agent = startCapfleet(t, ['replayer'], { env: envOf('replayer') });
     const coordinator = startCapfleet(t, ['coordinator', '--listen', '127.0.0.1:0'], {
       env: envOf('coordinator'),
     });
@@ -161,18 +171,40 @@ test(
     const refused = cli('redis-cli --tls --insecure --user looks --json acl log', '').stdout;
     assert.deepEqual(
       (JSON.parse(refused) as { reason: string; username: string; object: string }[]).filter(
-        ({ reason, username }) => reason !== 'auth' && username === 'capfleet',
+        ({ reason, username }) => reason !== 'auth' && ROLES.some((role) => role === username),
       ),
       [],
       stringify(refused),
     );
-    // And the user is not more than it needs: the server's settings and other keys are none of its business.
-    for (const command of ['config get *', 'set other 1', 'flushall', 'shutdown nosave']) {
-      const said = cli(
-        `redis-cli --tls --insecure --user capfleet ${command.replace('*', "'*'")}`,
-        values['redis-password']!,
-      );
-      assert.match(said.stdout, /^NOPERM/, command);
-    }
+    const says = (user: string, words: string): string =>
+      cli(`redis-cli --tls --insecure --user ${user} ${words}`, passwordOf(user)).stdout;
+    // And no user is more than it needs: the server's settings, its scripts and other keys are none of its business.
+    for (const user of [...ROLES, 'keda'])
+      for (const command of [
+        "config get '*'",
+        'set other 1',
+        'flushall',
+        'shutdown nosave',
+        'script flush',
+        'function list',
+      ])
+        assert.match(says(user, command), /NOPERM/, `${user}: ${command}`);
+    for (const [user, command] of [
+      ['mapper', "get '{capfleet}:runs'"],
+      ['mapper', "set '{capfleet}:sensor:a' x"],
+      ['replayer', "lpush '{capfleet}:map:wait' x"],
+      ['replayer', "set '{capfleet}:run:one:owner' x"],
+    ] as const)
+      assert.match(says(user, command), /NOPERM/, `${user}: ${command}`);
+    // KEDA sees how long the two lists are, and nothing else.
+    for (const list of ['wait', 'active'])
+      assert.equal(says('keda', `eval "${KEDA_ASKS}" 1 '{capfleet}:map:${list}'`), '0\n');
+    for (const command of [
+      "eval \"return redis.call('del', KEYS[1])\" 1 '{capfleet}:map:wait'",
+      "lrange '{capfleet}:map:wait' 0 -1",
+      "llen '{capfleet}:map:failed'",
+      'client list',
+    ])
+      assert.match(says('keda', command), /NOPERM|ACL failure|can't run this command/, command);
   },
 );

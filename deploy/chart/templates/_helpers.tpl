@@ -50,6 +50,37 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- default (printf "%s-redis" (include "capfleet.fullname" .)) .Values.redis.existingSecret }}
 {{- end }}
 
+{{- /* The key of its Secret in which a service (or KEDA) finds its own user of Redis. */ -}}
+{{- define "capfleet.redisKey" -}}
+{{- if and (not .root.Values.redis.internal) .root.Values.redis.external.oneUser }}{{ .key }}{{ else }}{{ .key }}-{{ .user }}{{ end }}
+{{- end }}
+
+{{- /* Made once in a rendering, or found again by `lookup`: several templates speak of the same password. */ -}}
+{{- define "capfleet.redisPassword" -}}
+{{- $values := .root.Values }}
+{{- if not (hasKey $values "madePasswords") }}{{ $_ := set $values "madePasswords" dict }}{{ end }}
+{{- if not (hasKey $values.madePasswords .user) }}
+{{- $kept := lookup "v1" "Secret" .root.Release.Namespace (include "capfleet.redisSecret" .root) }}
+{{- $old := dig "data" (printf "redis-password-%s" .user) "" $kept | b64dec }}
+{{- $_ := set $values.madePasswords .user (default (randAlphaNum 48) $old) }}
+{{- end }}
+{{- index $values.madePasswords .user }}
+{{- end }}
+
+{{- define "capfleet.redisUrl" -}}
+{{ ternary "rediss" "redis" .root.Values.redis.tls.enabled }}://{{ .user }}:{{ include "capfleet.redisPassword" . }}@{{ include "capfleet.redisHost" .root }}:6379
+{{- end }}
+
+{{- /* The rules of deploy/redis, with hashes where those have passwords. */ -}}
+{{- define "capfleet.redisUsers" -}}
+{{- $users := .Files.Get "files/users.acl" }}
+{{- range $user := list "coordinator" "mapper" "replayer" "keda" }}
+{{- $hash := include "capfleet.redisPassword" (dict "root" $ "user" $user) | sha256sum }}
+{{- $users = replace (printf ">%s_PASSWORD" (upper $user)) (printf "#%s" $hash) $users }}
+{{- end }}
+{{- trim $users }}
+{{- end }}
+
 {{- define "capfleet.redisHost" -}}
 {{ include "capfleet.fullname" . }}-redis.{{ .Release.Namespace }}.svc
 {{- end }}
@@ -98,7 +129,7 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
   valueFrom:
     secretKeyRef:
       name: {{ include "capfleet.redisSecret" .root }}
-      key: redis-url
+      key: {{ include "capfleet.redisKey" (dict "root" .root "key" "redis-url" "user" .component) }}
 {{- else }}
   value: {{ required "redis.external.url or redis.existingSecret: where Redis is, since redis.internal is false" $values.redis.external.url | quote }}
 {{- end }}

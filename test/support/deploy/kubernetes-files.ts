@@ -1,7 +1,9 @@
 // deploy/kubernetes, made from the chart: what `kubectl apply -k` takes without Helm. Secrets are not in it (secrets.sh).
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { stringify } from 'yaml';
-import { render, type Manifest } from './helm.ts';
+import { render, ROOT, type Manifest } from './helm.ts';
 
 const HEAD =
   '# Made from deploy/chart by `npm run build:kubernetes`. Changes belong there, or into an overlay of your own.\n';
@@ -19,6 +21,13 @@ const components = {
   keda: { mapper: { autoscaling: { kind: 'keda' } } },
   monitoring: { metrics: { serviceMonitor: { enabled: true }, dashboard: { enabled: true } } },
 };
+
+/** The chart's users of Redis: those of every Redis, and KEDA's. A chart reads no file outside of it. */
+export function usersOfChart(): string {
+  return ['users.acl', 'keda.acl']
+    .map((name) => readFileSync(join(ROOT, 'deploy/redis', name), 'utf8'))
+    .join('');
+}
 
 /** Text by path below deploy/kubernetes. */
 export function kubernetesFiles(): ReadonlyMap<string, string> {

@@ -14,6 +14,7 @@ import {
   podOf,
   render,
   ROOT,
+  unscraped,
   valueSets,
   withoutHelm,
   type Manifest,
@@ -120,6 +121,19 @@ describe('the manifests', { skip: withoutHelm }, () => {
         }
       }
     }
+  });
+
+  test('let Prometheus reach what it is told to scrape', () => {
+    const monitored = valueSets
+      .map((set) => render(set))
+      .filter((one) => one.some(({ kind }) => kind === 'ServiceMonitor'));
+    assert.ok(monitored.length > 0);
+    for (const each of monitored) assert.deepEqual(unscraped(each), []);
+    const [some = []] = monitored;
+    const closed = some.map((one) =>
+      one.kind === 'NetworkPolicy' ? { ...one, spec: { ingress: [] } } : one,
+    );
+    assert.deepEqual(unscraped(closed), ['coordinator http', 'mapper metrics']);
   });
 
   test('ask for paths that the services have', () => {

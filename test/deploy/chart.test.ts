@@ -90,6 +90,11 @@ describe('the chart', { skip: withoutHelm }, () => {
       },
       /redis.external.address/,
     ],
+    [
+      'a Prometheus that reaches nothing',
+      { metrics: { serviceMonitor: { enabled: true } } },
+      /networkPolicy.metricsFrom: the namespace of Prometheus/,
+    ],
     ['TLS without a certificate', { redis: { tls: { enabled: true } } }, /redis.tls.existingSecret/],
   ];
   for (const [what, values, reason] of refused) {

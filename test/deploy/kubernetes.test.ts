@@ -12,6 +12,7 @@ import {
   manifestsIn,
   render,
   ROOT,
+  unscraped,
   withoutHelm,
   type Manifest,
 } from '../support/deploy/helm.ts';
@@ -57,6 +58,19 @@ describe('kubectl kustomize', { skip: withoutKubectl }, () => {
             { op: 'replace', path: '/spec/ingress/0/from/2/ipBlock/cidr', value: '10.1.0.0/16' },
           ]),
         },
+        ...[
+          ['capfleet-coordinator', '1'],
+          ['capfleet-mapper', '0'],
+        ].map(([name = '', index = '']) => ({
+          target: { kind: 'NetworkPolicy', name },
+          patch: stringify([
+            {
+              op: 'replace',
+              path: `/spec/ingress/0/from/${index}/namespaceSelector/matchLabels/kubernetes.io~1metadata.name`,
+              value: 'prometheus',
+            },
+          ]),
+        })),
       ],
     };
     writeFileSync(join(folder, 'kustomization.yaml'), stringify(overlay));
@@ -72,6 +86,14 @@ describe('kubectl kustomize', { skip: withoutKubectl }, () => {
     assert.equal(mapper['spec'].template.spec.containers[0].image, 'registry.example.org/capfleet/mapper:1');
     assert.equal(of(whole, 'ScaledObject', 'capfleet-mapper')['spec'].minReplicaCount, 0);
     of(whole, 'ServiceMonitor', 'capfleet');
+    assert.deepEqual(unscraped(whole), []);
+    const prometheus = {
+      namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'prometheus' } },
+    };
+    const scraped = ['coordinator', 'mapper'].map(
+      (name) => of(whole, 'NetworkPolicy', `capfleet-${name}`)['spec'].ingress[0].from,
+    );
+    assert.deepEqual(scraped, [[{ podSelector: {} }, prometheus], [prometheus]]);
     const [{ from }] = of(whole, 'NetworkPolicy', 'capfleet-redis')['spec'].ingress;
     assert.deepEqual(from.slice(2), [
       { ipBlock: { cidr: '10.1.0.0/16' } },

@@ -80,6 +80,33 @@ export function podOf(manifest: Manifest): Manifest | null {
 export const componentOf = ({ metadata }: Manifest): string =>
   (metadata as { labels: Record<string, string> }).labels['app.kubernetes.io/component'] ?? '';
 
+/** Policies that let nobody from another namespace to what a ServiceMonitor asks; none where there is no ServiceMonitor. */
+export function unscraped(manifests: readonly Manifest[]): string[] {
+  const asked = manifests
+    .filter(({ kind }) => kind === 'ServiceMonitor')
+    .flatMap(({ spec }): string[] => spec.endpoints.map(({ port }: { port: string }) => port));
+  const served = new Set(
+    manifests
+      .filter(({ kind }) => kind === 'Service')
+      .flatMap((one) => one['spec'].ports.map(({ name }: Manifest) => `${componentOf(one)} ${String(name)}`)),
+  );
+  return manifests
+    .filter(({ kind }) => kind === 'NetworkPolicy')
+    .flatMap((policy) =>
+      asked
+        .filter((port) => served.has(`${componentOf(policy)} ${port}`))
+        .filter((port) => !policy['spec'].ingress.some((rule: Manifest) => admitsOthers(rule, port)))
+        .map((port) => `${componentOf(policy)} ${port}`),
+    );
+}
+
+function admitsOthers({ from, ports }: Manifest, wanted: string): boolean {
+  return (
+    ports.some(({ port }: { port: string }) => port === wanted) &&
+    from.some((peer: object) => 'namespaceSelector' in peer || 'ipBlock' in peer)
+  );
+}
+
 /** What `kubectl kustomize` makes of a folder; null where there is no kubectl. */
 export function kustomize(folder: string): Manifest[] | null {
   if (spawnSync('kubectl', ['kustomize', '--help']).status !== 0) return null;

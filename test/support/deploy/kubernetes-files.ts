@@ -19,7 +19,13 @@ const base = {
 
 const components = {
   keda: { mapper: { autoscaling: { kind: 'keda' } } },
-  monitoring: { metrics: { serviceMonitor: { enabled: true }, dashboard: { enabled: true } } },
+  monitoring: {
+    metrics: { serviceMonitor: { enabled: true }, dashboard: { enabled: true } },
+    networkPolicy: {
+      ...base.networkPolicy,
+      metricsFrom: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } }],
+    },
+  },
 };
 
 /** The chart's users of Redis: those of every Redis, and KEDA's. A chart reads no file outside of it. */

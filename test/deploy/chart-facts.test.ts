@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { QueueKeys } from 'bullmq';
+import { parseSpan } from '@capfleet/cli/settings';
 import { coordinatorMetrics } from '@capfleet/coordinator/http/metrics';
 import { mapperMetrics } from '@capfleet/mapper/metrics';
 import { replayerMetrics } from '@capfleet/replayer/metrics';
@@ -155,6 +156,26 @@ describe('the manifests', { skip: withoutHelm }, () => {
   test('give the services longer to end than they take', () => {
     const ms = constantMs('END_DEADLINE_MS', 'shared/src/process/lifetime.ts');
     for (const { spec } of ours) assert.ok(spec['terminationGracePeriodSeconds'] * 1000 > ms);
+  });
+
+  test('give a mapper longer than its grace and what it takes to end', async () => {
+    const facts = await serviceFacts();
+    const closeMs = constantMs('CLOSE_MS', 'services/mapper/src/main.ts');
+    const ending = (values: string | object): { grace: string; seconds: number } => {
+      const mapper = render(values).find((one) => componentOf(one) === 'mapper' && podOf(one) !== null)!;
+      const { containers, terminationGracePeriodSeconds: seconds } = podOf(mapper)!;
+      const grace = containers[0].env.find(({ name }: Manifest) => name === 'CAPFLEET_GRACE').value;
+      return { grace, seconds };
+    };
+    const standard = ending('default-values.yaml');
+    assert.equal(standard.grace, facts.get('mapper')?.standards.get('CAPFLEET_GRACE'));
+    const given = ['1500ms', '45s', '2m30s', '1h'].map((grace) => ending({ mapper: { grace } }));
+    for (const { grace, seconds } of [standard, ...given])
+      assert.ok(seconds * 1000 > Number(parseSpan(grace) / 1_000_000n) + closeMs, grace);
+    assert.deepEqual(
+      given.map(({ seconds }) => seconds),
+      [12, 55, 160, 3610],
+    );
   });
 
   test('keep to the restricted Pod Security Standard, but for replayers', () => {

@@ -122,6 +122,16 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- join " " ($roots | uniq) }}
 {{- end }}
 
+{{- /* A duration (1m30s) in seconds, rounded up. */ -}}
+{{- define "capfleet.seconds" -}}
+{{- $factors := dict "ms" 1 "s" 1000 "m" 60000 "h" 3600000 "d" 86400000 }}
+{{- $ms := 0 }}
+{{- range regexFindAll "[0-9]+(ms|s|m|h|d)" . -1 }}
+{{- $ms = add $ms (mul (regexFind "^[0-9]+" .) (index $factors (regexFind "[a-z]+$" .))) }}
+{{- end }}
+{{- div (add $ms 999) 1000 }}
+{{- end }}
+
 {{- define "capfleet.commonEnv" -}}
 {{- $values := .root.Values -}}
 - name: CAPFLEET_REDIS

@@ -8,6 +8,8 @@ import { ROOT } from './helm.ts';
 export interface ServiceFacts {
   /** Variables that the command takes. */
   readonly variables: ReadonlySet<string>;
+  /** What they are where nobody says it. */
+  readonly standards: ReadonlyMap<string, string | null>;
   /** Where its image listens, by variable. */
   readonly listens: ReadonlyMap<string, string>;
   readonly exposed: readonly number[];
@@ -34,6 +36,7 @@ export async function serviceFacts(): Promise<ReadonlyMap<string, ServiceFacts>>
             ...options.map(({ variable }) => variable),
             ...(service === 'coordinator' ? [TOKEN] : []),
           ]),
+          standards: new Map(options.map(({ variable, standard }) => [variable, standard])),
           listens: new Map(listens),
           exposed: [...stage.matchAll(/^EXPOSE (\d+)$/gm)].map(([, port]) => Number(port)),
           user: userOf(service, dockerfile),

@@ -248,6 +248,15 @@ describe('the manifests', { skip: withoutHelm }, () => {
     }
   });
 
+  test('leave Redis the memory that a rewrite of its file takes', () => {
+    for (const { spec } of pods.filter(({ service }) => service === 'redis')) {
+      const [{ args, resources }] = spec['containers'];
+      const [, most = ''] = /^(\d+)mb$/.exec(args[args.indexOf('--maxmemory') + 1]) ?? [];
+      const share = Number(most) / (resources.limits.memory === '1Gi' ? 1024 : NaN);
+      assert.ok(share >= 0.5 && share <= 0.6, String(share));
+    }
+  });
+
   test("scale by the lists of BullMQ's queue, waiting and under way together", () => {
     const keys = new QueueKeys(PREFIX).getKeys(mapQueue);
     const byRedis = manifests.filter(

@@ -23,13 +23,7 @@ import {
 import { constantMs, fileCapabilities, serviceFacts, sources } from '../support/deploy/program-facts.ts';
 
 /** Of Kubernetes (NODE_NAME is used in another one's value), of Node, and of the AWS SDK. */
-const FOREIGN = new Set([
-  'NODE_NAME',
-  'NODE_EXTRA_CA_CERTS',
-  'AWS_ACCESS_KEY_ID',
-  'AWS_SECRET_ACCESS_KEY',
-  'AWS_SESSION_TOKEN',
-]);
+const FOREIGN = new Set(['NODE_NAME', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN']);
 
 interface Pod {
   readonly service: string;
@@ -83,6 +77,41 @@ describe('the manifests', { skip: withoutHelm }, () => {
     for (const { service, spec } of ours) {
       const root = spec['containers'][0].env.find(({ name }: { name: string }) => name === 'CAPFLEET_ROOT');
       assert.match(root?.value, /^(\/\S+|s3:\/\/\S+)( (\/\S+|s3:\/\/\S+))*$/, service);
+    }
+  });
+
+  test('trust the authorities that are mounted, in all services', () => {
+    const seen = new Map<string, string>();
+    for (const { service, spec } of ours) {
+      const [{ env, volumeMounts }] = spec['containers'];
+      const files: string = env.find(({ name }: Manifest) => name === 'CAPFLEET_CA_FILE')?.value ?? '';
+      const { projected } = spec['volumes'].find(({ name }: Manifest) => name === 'ca') ?? {};
+      const folder = volumeMounts.find(({ name }: Manifest) => name === 'ca')?.mountPath ?? '';
+      const sources: { items: { path: string }[] }[] = (projected?.sources ?? []).map(
+        ({ secret, configMap }: Manifest) => secret ?? configMap,
+      );
+      const mounted = sources.flatMap(({ items }) => items.map(({ path }) => `${String(folder)}/${path}`));
+      assert.equal(files, mounted.join(','), service);
+      seen.set(`${service} ${files}`, files);
+    }
+    const both = '/etc/capfleet/ca/redis.crt,/etc/capfleet/ca/ca.crt';
+    for (const service of ['coordinator', 'mapper', 'replayer'])
+      for (const files of ['', '/etc/capfleet/ca/ca.crt', both])
+        assert.ok(seen.has(`${service} ${files}`), `${service} ${files}`);
+  });
+
+  test('have volumes and labels more where they are asked for', () => {
+    for (const manifest of render('hpa-jobs-tls-values.yaml')) {
+      const spec = podOf(manifest);
+      if (!spec) continue;
+      const { labels } = manifest['spec'].template.metadata;
+      assert.equal(labels.team, 'lab');
+      assert.equal(labels['app.kubernetes.io/component'], componentOf(manifest));
+      if (componentOf(manifest) === 'redis') continue;
+      const mounts: string[] = spec['containers'][0].volumeMounts.map(({ name }: Manifest) => name);
+      const volumes: string[] = spec['volumes'].map(({ name }: Manifest) => name);
+      assert.deepEqual(mounts.toSorted(), volumes.toSorted());
+      assert.equal(volumes.filter((name) => /^(policy|scratch)$/.test(name)).length, 1, volumes.join());
     }
   });
 

@@ -95,6 +95,11 @@ describe('the chart', { skip: withoutHelm }, () => {
       { metrics: { serviceMonitor: { enabled: true } } },
       /networkPolicy.metricsFrom: the namespace of Prometheus/,
     ],
+    [
+      'a label by which pods are found',
+      { mapper: { podLabels: { 'app.kubernetes.io/component': 'other' } } },
+      /podLabels/,
+    ],
     ['TLS without a certificate', { redis: { tls: { enabled: true } } }, /redis.tls.existingSecret/],
   ];
   for (const [what, values, reason] of refused) {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -75,6 +75,7 @@ test(
     const manifests = render({
       captures: { claims: [{ claim: 'pcap', mountPath: place.captures }] },
       redis: { tls: { enabled: true, existingSecret: SECRET } },
+      caConfigMap: 'our-ca',
       replayer: { agents: [{ name: 'main', interface: 'null' }] },
       networkPolicy: { sensorHosts: ['10.0.0.0/24'] },
     });
@@ -85,6 +86,13 @@ test(
     const folder = join(place.dir, 'redis');
     mkdirSync(folder);
     writeCertificate(folder);
+    // As they are mounted: the authority of this Redis, and one more.
+    const authorities = join(folder, 'ca');
+    const other = join(folder, 'other');
+    for (const made of [authorities, other]) mkdirSync(made);
+    writeCertificate(other);
+    copyFileSync(join(folder, 'ca.crt'), join(authorities, 'redis.crt'));
+    copyFileSync(join(other, 'ca.crt'), join(authorities, 'ca.crt'));
     const acl = join(folder, 'users.acl');
     writeFileSync(acl, values['users.acl']!);
     // To look at what was refused.
@@ -124,7 +132,7 @@ test(
           'lab-capfleet-redis.pcap.svc:6379',
           `localhost:${port}`,
         ),
-        NODE_EXTRA_CA_CERTS: join(folder, 'ca.crt'),
+        CAPFLEET_CA_FILE: given['CAPFLEET_CA_FILE']!.replaceAll('/etc/capfleet/ca', authorities),
         ...(component === 'coordinator' && { CAPFLEET_TOKEN: 'x'.repeat(32) }),
       };
       return { ...process.env, ...given, ...own };

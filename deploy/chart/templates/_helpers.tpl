@@ -132,6 +132,14 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- div (add $ms 999) 1000 }}
 {{- end }}
 
+{{- /* Authorities that are trusted beside the usual ones: that of the internal Redis, and yours. */ -}}
+{{- define "capfleet.caFiles" -}}
+{{- $files := list }}
+{{- if and .Values.redis.internal .Values.redis.tls.enabled }}{{ $files = append $files "/etc/capfleet/ca/redis.crt" }}{{ end }}
+{{- if .Values.caConfigMap }}{{ $files = append $files "/etc/capfleet/ca/ca.crt" }}{{ end }}
+{{- join "," $files }}
+{{- end }}
+
 {{- define "capfleet.commonEnv" -}}
 {{- $values := .root.Values -}}
 - name: CAPFLEET_REDIS
@@ -143,9 +151,9 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- else }}
   value: {{ required "redis.external.url or redis.existingSecret: where Redis is, since redis.internal is false" $values.redis.external.url | quote }}
 {{- end }}
-{{- if or (and $values.redis.internal $values.redis.tls.enabled) $values.redis.tls.caConfigMap }}
-- name: NODE_EXTRA_CA_CERTS
-  value: /etc/capfleet/redis-ca/ca.crt
+{{- with include "capfleet.caFiles" .root }}
+- name: CAPFLEET_CA_FILE
+  value: {{ . | quote }}
 {{- end }}
 - name: CAPFLEET_ROOT
   value: {{ include "capfleet.roots" . | quote }}
@@ -191,9 +199,9 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- define "capfleet.volumeMounts" -}}
 - name: tmp
   mountPath: /tmp
-{{- if or (and .root.Values.redis.internal .root.Values.redis.tls.enabled) .root.Values.redis.tls.caConfigMap }}
-- name: redis-ca
-  mountPath: /etc/capfleet/redis-ca
+{{- if include "capfleet.caFiles" .root }}
+- name: ca
+  mountPath: /etc/capfleet/ca
   readOnly: true
 {{- end }}
 {{- range $index, $claim := .root.Values.captures.claims }}
@@ -211,21 +219,28 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
   readOnly: true
 {{- end }}
 {{- end }}
+{{- with (index .root.Values .component).extraVolumeMounts }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{- define "capfleet.volumes" -}}
 - name: tmp
   emptyDir: {}
-{{- if and .root.Values.redis.internal .root.Values.redis.tls.enabled }}
-- name: redis-ca
-  secret:
-    secretName: {{ required "redis.tls.existingSecret: the certificate of the internal Redis" .root.Values.redis.tls.existingSecret }}
-    items: [{ key: ca.crt, path: ca.crt }]
-{{- else if .root.Values.redis.tls.caConfigMap }}
-- name: redis-ca
-  configMap:
-    name: {{ .root.Values.redis.tls.caConfigMap }}
-    items: [{ key: ca.crt, path: ca.crt }]
+{{- if include "capfleet.caFiles" .root }}
+- name: ca
+  projected:
+    sources:
+      {{- if and .root.Values.redis.internal .root.Values.redis.tls.enabled }}
+      - secret:
+          name: {{ required "redis.tls.existingSecret: the certificate of the internal Redis" .root.Values.redis.tls.existingSecret }}
+          items: [{ key: ca.crt, path: redis.crt }]
+      {{- end }}
+      {{- with .root.Values.caConfigMap }}
+      - configMap:
+          name: {{ . }}
+          items: [{ key: ca.crt, path: ca.crt }]
+      {{- end }}
 {{- end }}
 {{- range $index, $claim := .root.Values.captures.claims }}
 - name: captures-{{ $index }}
@@ -240,6 +255,9 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
     path: {{ $folder.path | quote }}
     type: Directory
 {{- end }}
+{{- end }}
+{{- with (index .root.Values .component).extraVolumes }}
+{{ toYaml . }}
 {{- end }}
 {{- end }}
 

@@ -100,6 +100,22 @@ describe('the chart', { skip: withoutHelm }, () => {
       { mapper: { podLabels: { 'app.kubernetes.io/component': 'other' } } },
       /podLabels/,
     ],
+    [
+      'KEDA in another database than the services',
+      {
+        redis: { internal: false, external: { url: 'redis://queue:6379/2', database: 3 } },
+        mapper: { autoscaling: { kind: 'keda' } },
+      },
+      /redis.external.url says another one/,
+    ],
+    [
+      'KEDA with TLS, and services without',
+      {
+        redis: { internal: false, external: { url: 'redis://queue:6379' }, tls: { enabled: true } },
+        mapper: { autoscaling: { kind: 'keda' } },
+      },
+      /which is without TLS/,
+    ],
     ['TLS without a certificate', { redis: { tls: { enabled: true } } }, /redis.tls.existingSecret/],
   ];
   for (const [what, values, reason] of refused) {

@@ -93,7 +93,29 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- define "capfleet.redisTls" -}}
 {{- if .Values.redis.internal }}
 {{- if .Values.redis.tls.enabled }}true{{ end }}
-{{- else if or .Values.redis.tls.enabled (hasPrefix "rediss" .Values.redis.external.url) }}true{{ end }}
+{{- else if hasPrefix "rediss" .Values.redis.external.url }}true
+{{- else if .Values.redis.tls.enabled }}
+{{- if .Values.redis.external.url }}{{ fail "redis.tls.enabled: but redis.external.url says redis://, which is without TLS" }}{{ end }}true
+{{- end }}
+{{- end }}
+
+{{- /* The database of the URL, for KEDA; nothing where it is the first. */ -}}
+{{- define "capfleet.redisDatabase" -}}
+{{- if not .Values.redis.internal }}
+{{- $said := int .Values.redis.external.database }}
+{{- with .Values.redis.external.url }}
+{{- $path := regexReplaceAll "^[^/]*//[^/]*/?" . "" }}
+{{- if contains "+sentinel:" . }}{{ $path = regexReplaceAll "^[^/]*/?" $path "" }}{{ end }}
+{{- if and $said (ne $said (atoi $path)) }}{{ fail "redis.external.database: redis.external.url says another one" }}{{ end }}
+{{- $said = atoi $path }}
+{{- end }}
+{{- if $said }}{{ $said }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{- /* Whether KEDA needs a TriggerAuthentication: for a user, or for an authority. */ -}}
+{{- define "capfleet.redisAuthentication" -}}
+{{- if or (include "capfleet.redisUrlIsSecret" .) (and (include "capfleet.redisTls" .) .Values.caConfigMap) }}true{{ end }}
 {{- end }}
 
 {{- /* HOST:PORT, for KEDA. */ -}}

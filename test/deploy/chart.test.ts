@@ -1,5 +1,6 @@
 // The Helm chart: linted, and rendered with every value set of deploy/chart/ci; what it refuses, and what it keeps secret.
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -161,7 +162,7 @@ describe('the chart', { skip: withoutHelm }, () => {
     });
   });
 
-  test('secrets are made new for each release, or are yours', () => {
+  test('secrets are made new for each release', () => {
     const secrets = (values: object): Manifest[] => render(values).filter(({ kind }) => kind === 'Secret');
     const of = (one: Manifest | undefined): string => JSON.stringify(one?.['data'] ?? one?.['stringData']);
     const [first, second] = [secrets({}), secrets({})];
@@ -170,6 +171,45 @@ describe('the chart', { skip: withoutHelm }, () => {
       assert.notEqual(of(one), of(second[index]));
       assert.equal(one['metadata'].annotations['helm.sh/resource-policy'], 'keep');
     });
+  });
+
+  test('pods are made anew when a secret of theirs that the chart makes is another', () => {
+    const annotationsOf = (manifests: readonly Manifest[]): Record<string, Record<string, string>> =>
+      Object.fromEntries(
+        manifests
+          .filter((one) => podOf(one) !== null)
+          .map((one) => [componentOf(one), one['spec'].template.metadata.annotations ?? {}]),
+      );
+    const sensors = {
+      replayer: { agents: [{ name: 'main', interface: 'eth1' }], podAnnotations: { team: 'lab' } },
+      networkPolicy: { sensorHosts: ['10.0.0.0/24'] },
+    };
+    const made = render(sensors);
+    const secret = (name: string): Record<string, string> => {
+      const one = made.find(({ kind, metadata }) => kind === 'Secret' && metadata.name === name);
+      return one?.['stringData'] ?? one?.['data'];
+    };
+    const redis = secret('lab-capfleet-redis');
+    const token = Buffer.from(secret('lab-capfleet-coordinator')['token']!, 'base64').toString();
+    const sum = (text: string): string => createHash('sha256').update(text).digest('hex');
+    const url = (role: string): object => ({ 'checksum/redis-url': sum(redis[`redis-url-${role}`]!) });
+    assert.deepEqual(annotationsOf(made), {
+      redis: { 'checksum/users': sum(redis['users.acl']!.trim()) },
+      coordinator: { ...url('coordinator'), 'checksum/token': sum(token) },
+      mapper: url('mapper'),
+      replayer: { ...url('replayer'), team: 'lab' },
+    });
+    const yours = { redis: { existingSecret: 'ours' }, coordinator: { existingSecret: 'ours' } };
+    assert.deepEqual(annotationsOf(render({ ...sensors, ...yours })), {
+      redis: {},
+      coordinator: {},
+      mapper: {},
+      replayer: { team: 'lab' },
+    });
+  });
+
+  test('secrets of yours are not made', () => {
+    const secrets = (values: object): Manifest[] => render(values).filter(({ kind }) => kind === 'Secret');
     assert.deepEqual(
       secrets({ redis: { existingSecret: 'ours' }, coordinator: { existingSecret: 'ours' } }),
       [],

@@ -81,6 +81,33 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- trim $users }}
 {{- end }}
 
+{{- define "capfleet.token" -}}
+{{- if not (hasKey .Values "madeToken") }}
+{{- $kept := lookup "v1" "Secret" .Release.Namespace (include "capfleet.tokenSecret" .) }}
+{{- $_ := set .Values "madeToken" (default (randAlphaNum 48) (dig "data" "token" "" $kept | b64dec)) }}
+{{- end }}
+{{- .Values.madeToken }}
+{{- end }}
+
+{{- /* Secrets that are made here are read at a pod's start only: a pod is made anew when its own change. */ -}}
+{{- define "capfleet.podAnnotations" -}}
+{{- $values := .root.Values }}
+{{- $all := dict }}
+{{- if and $values.redis.internal (not $values.redis.existingSecret) }}
+{{- if eq .component "redis" }}
+{{- $_ := set $all "checksum/users" (include "capfleet.redisUsers" .root | sha256sum) }}
+{{- else }}
+{{- $_ := set $all "checksum/redis-url" (include "capfleet.redisUrl" (dict "root" .root "user" .component) | sha256sum) }}
+{{- end }}
+{{- end }}
+{{- if and (eq .component "coordinator") (not $values.coordinator.existingSecret) }}
+{{- $_ := set $all "checksum/token" (include "capfleet.token" .root | sha256sum) }}
+{{- end }}
+{{- with merge $all (index $values .component).podAnnotations }}
+{{- toYaml . }}
+{{- end }}
+{{- end }}
+
 {{- define "capfleet.redisHost" -}}
 {{ include "capfleet.fullname" . }}-redis.{{ .Release.Namespace }}.svc
 {{- end }}

@@ -127,6 +127,36 @@ describe('the chart', { skip: withoutHelm }, () => {
     });
   }
 
+  test('refuses a variable that it sets itself, in every service, and takes others', () => {
+    const sensors = {
+      replayer: { agents: [{ name: 'main', interface: 'eth1' }] },
+      networkPolicy: { sensorHosts: ['10.0.0.0/24'] },
+      s3: { endpoint: 'https://s3.example.org', region: 'here', pathStyle: true, existingSecret: 'keys' },
+      caConfigMap: 'our-ca',
+    };
+    const withEnv = (component: string, names: readonly string[]): object => {
+      const extraEnv = names.map((name) => ({ name, value: '1' }));
+      return {
+        ...sensors,
+        [component]: { ...(component === 'replayer' && sensors.replayer), extraEnv },
+      };
+    };
+    for (const component of ['coordinator', 'mapper', 'replayer']) {
+      const pod = render(sensors)
+        .filter((one) => componentOf(one) === component)
+        .map(podOf)
+        .find((one) => one !== null)!;
+      const names: string[] = pod['containers'][0].env.map(({ name }: Manifest) => name);
+      const { code, stderr } = helm(['template', 'lab'], withEnv(component, ['NODE_OPTIONS', ...names]));
+      assert.notEqual(code, 0);
+      assert.ok(
+        stderr.includes(`${component}.extraEnv: `) && stderr.includes(`: ${names.join(', ')}\n`),
+        stderr,
+      );
+      assert.equal(helm(['template', 'lab'], withEnv(component, ['NODE_OPTIONS'])).code, 0);
+    }
+  });
+
   test('each service has the Redis user of its role, and KEDA its own; or all have one', () => {
     const keysOf = (values: string | object): Record<string, string[]> => {
       const found = render(values).flatMap((manifest): [string, string[]][] => {

@@ -189,7 +189,25 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- join "," $files }}
 {{- end }}
 
+{{- /* What Kubernetes would take of a variable that is there twice depends on how it is applied. */ -}}
 {{- define "capfleet.commonEnv" -}}
+{{- $text := include "capfleet.sharedEnv" . }}
+{{- $names := .own }}
+{{- range fromYamlArray $text }}{{ $names = append $names .name }}{{ end }}
+{{- $twice := list }}
+{{- $extra := (index .root.Values .component).extraEnv }}
+{{- range $extra }}
+{{- if has .name $names }}{{ $twice = append $twice .name }}{{ end }}
+{{- $names = append $names .name }}
+{{- end }}
+{{- with $twice }}{{ fail (printf "%s.extraEnv: set already, most by a value of the chart: %s" $.component (join ", " .)) }}{{ end }}
+{{- $text }}
+{{- with $extra }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "capfleet.sharedEnv" -}}
 {{- $values := .root.Values -}}
 - name: CAPFLEET_REDIS
 {{- if include "capfleet.redisUrlIsSecret" .root }}
@@ -239,9 +257,6 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
       name: {{ $secret }}
       key: AWS_SESSION_TOKEN
       optional: true
-{{- end }}
-{{- with (index $values .component).extraEnv }}
-{{ toYaml . }}
 {{- end }}
 {{- end }}
 

@@ -166,6 +166,21 @@ describe('the manifests', { skip: withoutHelm }, () => {
     assert.deepEqual(unscraped(closed), ['coordinator http', 'mapper metrics']);
   });
 
+  test('let sensor hosts reach Redis by their networks, or by peers as they are', () => {
+    const policy = render('internal-redis-keda-values.yaml').find(
+      (one) => one.kind === 'NetworkPolicy' && componentOf(one) === 'redis',
+    )!;
+    const [{ from }] = policy['spec'].ingress;
+    assert.deepEqual(from.slice(2, 5), [
+      { ipBlock: { cidr: '10.0.0.0/24' } },
+      { ipBlock: { cidr: '10.244.0.0/16', except: ['10.244.9.0/24'] } },
+      {
+        namespaceSelector: { matchLabels: { team: 'sensors' } },
+        podSelector: { matchLabels: { role: 'agent' } },
+      },
+    ]);
+  });
+
   test('ask for paths that the services have', () => {
     const text = sources();
     for (const { service, spec } of ours) {
@@ -280,7 +295,7 @@ describe('the manifests', { skip: withoutHelm }, () => {
   test('leave Redis the memory that a rewrite of its file takes', () => {
     for (const { spec } of pods.filter(({ service }) => service === 'redis')) {
       const [{ args, resources }] = spec['containers'];
-      const [, most = ''] = /^(\d+)mb$/.exec(args[args.indexOf('--maxmemory') + 1]) ?? [];
+      const [, most = ''] = / --maxmemory (\d+)mb /.exec(args.join(' ')) ?? [];
       const share = Number(most) / (resources.limits.memory === '1Gi' ? 1024 : NaN);
       assert.ok(share >= 0.5 && share <= 0.6, String(share));
     }

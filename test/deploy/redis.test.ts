@@ -204,6 +204,8 @@ test(
       ['replayer', "set '{capfleet}:run:one:owner' x"],
     ] as const)
       assert.match(says(user, command), /NOPERM/, `${user}: ${command}`);
+    // By which docs/kubernetes.md finds out where sensors come from.
+    assert.match(says('coordinator', 'client list'), / addr=127\.0\.0\.1:\d+ .*\bname=capfleet-replayer-a /);
     // KEDA sees how long the two lists are, and nothing else.
     for (const list of ['wait', 'active'])
       assert.equal(says('keda', `eval "${KEDA_ASKS}" 1 '{capfleet}:map:${list}'`), '0\n');

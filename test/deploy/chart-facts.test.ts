@@ -202,6 +202,15 @@ describe('the manifests', { skip: withoutHelm }, () => {
     for (const { spec } of ours) assert.ok(spec['terminationGracePeriodSeconds'] * 1000 > ms);
   });
 
+  test('let requests be led elsewhere before a coordinator ends, within its time', () => {
+    const { spec } = ours.find(({ service }) => service === 'coordinator')!;
+    const [{ lifecycle }] = spec['containers'];
+    const [, pause] =
+      /setTimeout\(\(\) => \{\}, (\d+)\)/.exec(lifecycle.preStop.exec.command.join(' ')) ?? [];
+    const ms = constantMs('END_DEADLINE_MS', 'shared/src/process/lifetime.ts');
+    assert.ok(Number(pause) + ms < spec['terminationGracePeriodSeconds'] * 1000);
+  });
+
   test('give a mapper longer than its grace and what it takes to end', async () => {
     const facts = await serviceFacts();
     const closeMs = constantMs('CLOSE_MS', 'services/mapper/src/main.ts');

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { RunReport } from '@capfleet/shared/contract/report';
-import { noBrowser, startBrowser } from '../support/browser.ts';
+import { ELSEWHERE, noBrowser, startBrowser } from '../support/browser.ts';
 import { lastFirst } from '../support/last-first.ts';
 import {
   assertAccessible,
@@ -164,9 +164,10 @@ describe('the live page', { skip: noBrowser }, () => {
     assert.deepEqual(await plans.json(), { plans: [] });
   });
 
-  test('stops a run, once that is confirmed', async () => {
+  test('stops a run, once that is confirmed; over plain HTTP from another host', async () => {
     const page = await open(visit);
-    await signIn(visit, page, '#/runs');
+    await signIn({ ...visit, url: visit.url.replace('127.0.0.1', ELSEWHERE) }, page, '#/runs');
+    assert.equal(await page.evaluate('isSecureContext'), false);
     await page.getByRole('button', { name: 'Replay a set' }).click();
     await page.getByRole('combobox', { name: /^Set/ }).selectOption('lab');
     await page.getByRole('checkbox', { name: 'east' }).check();

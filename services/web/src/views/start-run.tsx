@@ -4,6 +4,7 @@ import type { PlanSummary, SetInfo } from '@capfleet/shared/contract/api';
 import { useState } from 'preact/hooks';
 import { useApi, useClient } from '../api/use-api.ts';
 import { count, duration, plural } from '../format.ts';
+import { newId } from '../new-id.ts';
 import { Dialog, useAction } from '../parts/dialog.tsx';
 import { Problem, State, Table, Waiting, Wide } from '../parts/status.tsx';
 
@@ -47,7 +48,7 @@ export function StartRun({ set, onClose }: StartRunProps) {
   const planning = useAction(async () => {
     const { set: name, sensors, rule, speed, loops } = wishes;
     const request = { sensors, rule: { by: rule }, speed, loops };
-    const body = { plan: `page-${crypto.randomUUID()}`, set: name, request };
+    const body = { plan: `page-${newId()}`, set: name, request };
     setPlan(await client.post<PlanSummary>('plans?answer=summary', body));
   });
   const starting = useAction(async () => {

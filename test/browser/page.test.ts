@@ -18,8 +18,14 @@ import {
   type Visit,
 } from '../support/live-page.ts';
 import { numbersIn, stamps, writeNumberedSet, type SetShape } from '../support/numbered-set.ts';
-import { startRedis } from '../support/redis-server.ts';
-import { startCoordinator, startMapper, startReplayer, TOKEN } from '../support/start-capfleet.ts';
+import { startRedis, type RedisServer } from '../support/redis-server.ts';
+import {
+  startCoordinator,
+  startMapper,
+  startReplayer,
+  TOKEN,
+  type Running,
+} from '../support/start-capfleet.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
 /** Three capture threads over eight seconds, one of which pauses; bursts of different rates. */
@@ -36,13 +42,25 @@ describe('the live page', { skip: noBrowser }, () => {
   const cleanUp = lastFirst({ after });
   let visit: Visit;
   let dir: string;
+  let coordinator: Running;
+  let redis: RedisServer;
+  const startService = async (listen: string): Promise<string> => {
+    const started = await startCoordinator(cleanUp, redis.url, { listen, args: ['--root', dir] });
+    coordinator = started;
+    return started.url;
+  };
+
+  const expected = (complaint: RegExp): void => {
+    const others = visit.complaints.filter((text) => !complaint.test(text));
+    visit.complaints.splice(0, Infinity, ...others);
+  };
 
   before(async () => {
     dir = await tempDir(cleanUp);
-    const redis = await startRedis(cleanUp);
+    redis = await startRedis(cleanUp);
     await writeNumberedSet(join(dir, 'captures'), shape);
-    const [{ url }, browser] = await Promise.all([
-      startCoordinator(cleanUp, redis.url, { args: ['--root', dir] }),
+    const [url, browser] = await Promise.all([
+      startService('127.0.0.1:0'),
       startBrowser(cleanUp),
       startMapper(cleanUp, redis.url),
       ...['east', 'west'].map((name) =>
@@ -180,6 +198,17 @@ describe('the live page', { skip: noBrowser }, () => {
     await confirm.getByRole('button', { name: 'Cancel' }).click();
     await confirm.waitFor({ state: 'detached' });
     await page.getByText('The run is playing').waitFor({ state: 'attached' });
+    // While the coordinator is away the run is not shown as if it were watched.
+    coordinator.signal('SIGKILL');
+    await page
+      .getByRole('status')
+      .getByText(/^Not current since 20.* it is asked again\.$/)
+      .waitFor();
+    assert.equal(await page.getByText('The run is playing').count(), 0);
+    await assertAccessible(page);
+    await startService(new URL(visit.url).host);
+    await page.getByText('The run is playing').waitFor({ state: 'attached' });
+    assert.equal(await page.getByText('Not current').count(), 0);
     // By the keyboard alone.
     await page.getByRole('button', { name: 'Stop', exact: true }).focus();
     await page.keyboard.press('Enter');
@@ -191,6 +220,7 @@ describe('the live page', { skip: noBrowser }, () => {
     assert.match(await page.locator('.facts').innerText(), /Outcome\s+stopped/);
     await page.getByRole('link', { name: 'Runs' }).click();
     await page.getByRole('row', { name: /stopped/ }).waitFor();
+    expected(/ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_INCOMPLETE_CHUNKED_ENCODING/);
   });
 
   test('says what the coordinator refuses, in its words', async () => {
@@ -203,11 +233,7 @@ describe('the live page', { skip: noBrowser }, () => {
     await page.getByRole('alert').getByText('"fast" is no positive ratio').waitFor();
     await page.goto(`${visit.url}/#/sets/gone`);
     await page.getByRole('alert').getByText('no set gone is kept').waitFor();
-    visit.complaints.splice(
-      0,
-      Infinity,
-      ...visit.complaints.filter((text) => !/status of 40[04]/.test(text)),
-    );
+    expected(/status of 40[04]/);
   });
 
   test('complained of nothing', () => {

@@ -6,7 +6,10 @@ import { z } from 'zod';
 import { watch, type News, type Sight } from '../usecases/watch.ts';
 
 const RECONNECT_MS = 1000;
+/** Who follows takes a connection that is silent for longer as broken. */
 const QUIET_MS = 15_000;
+/** Who asks again is told what is amiss. */
+const BLIND_MS = 5000;
 
 /** For the OpenAPI document. */
 export const eventsSchema = {
@@ -20,7 +23,7 @@ export function sendEvents(
   closing: AbortSignal,
 ): FastifyReply {
   reply.type('text/event-stream').header('cache-control', 'no-store').header('x-accel-buffering', 'no');
-  const frames = framesOf(watch(look, QUIET_MS, closing));
+  const frames = framesOf(watch(look, { quietMs: QUIET_MS, blindMs: BLIND_MS }, closing));
   return reply.send(Readable.from(frames, { objectMode: false, highWaterMark: 1 }));
 }
 

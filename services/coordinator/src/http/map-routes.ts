@@ -76,7 +76,7 @@ export function mapRoutes({
           tags,
           summary: 'Follow a mapping',
           description:
-            'Server-sent events. `state`: what `GET /v1/maps/{map}` answers, at once and then at each change, a few times a second at most. `end`: the same once it is over, the last event. Comments come while nothing changes.',
+            'Server-sent events. `state`: what `GET /v1/maps/{map}` answers, at once and then at each change, a few times a second at most. `end`: the same once it is over, the last event. Comments come while nothing changes. A stream that ends without it does so because nothing is to be seen at present: ask again.',
           params,
           response: { 200: eventsSchema },
         },

@@ -95,7 +95,7 @@ export function runRoutes({ store, channel, plans, keeper, closing }: ApiWorld):
           tags,
           summary: 'Follow a run',
           description:
-            'Server-sent events. `state`: the whole present state, at once and then at each change, a few times a second at most. `report`: the report, the last event. Comments come while nothing changes.',
+            'Server-sent events. `state`: the whole present state, at once and then at each change, a few times a second at most. `report`: the report, the last event. Comments come while nothing changes. A stream that ends without it does so because nothing is to be seen at present: ask again.',
           params,
           response: { 200: eventsSchema },
         },

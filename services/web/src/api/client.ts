@@ -1,26 +1,15 @@
 // The coordinator's API as the page uses it: with the token of whoever signed in, for as long as the tab is open.
-import { EventSourceParserStream } from 'eventsource-parser/stream';
+import { follow, type Follower } from './follow.ts';
+import { Refused } from './refused.ts';
 
 const TOKEN_KEY = 'capfleet-token';
-
-/** What the coordinator refused, in its own words. */
-export class Refused extends Error {
-  readonly status: number;
-  readonly hint: string;
-
-  constructor(status: number, message: string, hint = '') {
-    super(message);
-    this.status = status;
-    this.hint = hint;
-  }
-}
 
 export interface Client {
   get<T>(path: string, signal?: AbortSignal): Promise<T>;
   post<T>(path: string, body?: object): Promise<T>;
   remove(path: string): Promise<void>;
   /** Until the last event; a connection that breaks is made again. */
-  follow(path: string, onEvent: (event: string, data: unknown) => void, signal: AbortSignal): Promise<void>;
+  follow(path: string, follower: Follower): Promise<void>;
 }
 
 export function keptToken(): string | null {
@@ -55,37 +44,8 @@ export function apiClient(token: string, onSignedOut: () => void): Client {
     remove: async (path) => {
       await ask(path, { method: 'DELETE' });
     },
-    follow: async (path, onEvent, signal) => {
-      const isLeft = (): boolean => signal.aborted;
-      for (let pause = 500; !isLeft(); pause = Math.min(2 * pause, 5000)) {
-        try {
-          const response = await ask(path, { signal });
-          for await (const { event = '', data } of eventsIn(response)) {
-            pause = 500;
-            onEvent(event, JSON.parse(data) as unknown);
-            if (event === 'report' || event === 'end') return;
-          }
-        } catch (error) {
-          if (isLeft()) return;
-          if (error instanceof Refused && error.status >= 400 && error.status < 500) throw error;
-        }
-        await new Promise((resolve) => setTimeout(resolve, pause));
-      }
-    },
+    follow: (path, follower) => follow((signal) => ask(path, { signal }), follower),
   };
-}
-
-async function* eventsIn({ body }: Response): AsyncGenerator<{ event?: string | undefined; data: string }> {
-  if (!body) return;
-  const reader = body
-    .pipeThrough(new TextDecoderStream())
-    .pipeThrough(new EventSourceParserStream())
-    .getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    yield value;
-  }
 }
 
 async function refusalOf(response: Response): Promise<Refused> {

@@ -1,7 +1,9 @@
 // What a view shows of the API: asked for when it opens, and again now and then while it is looked at.
 import { createContext } from 'preact';
 import { useCallback, useContext, useEffect, useState } from 'preact/hooks';
-import { Refused, type Client } from './client.ts';
+import type { Client } from './client.ts';
+import type { Lost } from './follow.ts';
+import { Refused } from './refused.ts';
 
 export const ClientContext = createContext<Client | null>(null);
 
@@ -14,7 +16,17 @@ export function useClient(): Client {
 export interface Loaded<T> {
   readonly data: T | null;
   readonly refused: Refused | null;
+  /** Why the data are not those of now, where they are there. */
+  readonly lost: Lost | null;
   readonly again: () => void;
+}
+
+interface Answer<T> {
+  readonly of: string | null;
+  readonly data: T | null;
+  /** When the data came, ms since the epoch. */
+  readonly at: number | null;
+  readonly refused: Refused | null;
 }
 
 /**
@@ -23,11 +35,7 @@ export interface Loaded<T> {
  */
 export function useApi<T>(path: string | null, every = 0): Loaded<T> {
   const client = useClient();
-  const [state, setState] = useState<{ of: string | null; data: T | null; refused: Refused | null }>({
-    of: null,
-    data: null,
-    refused: null,
-  });
+  const [state, setState] = useState<Answer<T>>({ of: null, data: null, at: null, refused: null });
   const [turn, setTurn] = useState(0);
   const again = useCallback(() => {
     setTurn((before) => before + 1);
@@ -37,12 +45,15 @@ export function useApi<T>(path: string | null, every = 0): Loaded<T> {
     const closed = new AbortController();
     const load = async (): Promise<void> => {
       try {
-        setState({ of: path, data: await client.get<T>(path, closed.signal), refused: null });
+        const data = await client.get<T>(path, closed.signal);
+        setState({ of: path, data, at: Date.now(), refused: null });
       } catch (error) {
         if (closed.signal.aborted) return;
         const refused = error instanceof Refused ? error : new Refused(0, String(error));
         // What was there stays to be seen while the coordinator is away.
-        setState((before) => ({ of: path, data: before.of === path ? before.data : null, refused }));
+        setState((before) =>
+          before.of === path ? { ...before, refused } : { of: path, data: null, at: null, refused },
+        );
       }
     };
     let timer = 0;
@@ -56,38 +67,42 @@ export function useApi<T>(path: string | null, every = 0): Loaded<T> {
       clearTimeout(timer);
     };
   }, [client, path, every, turn]);
-  const isCurrent = state.of === path;
-  return { data: isCurrent ? state.data : null, refused: isCurrent ? state.refused : null, again };
+  const { data, at, refused } = state.of === path ? state : { data: null, at: null, refused: null };
+  const lost = refused && data !== null ? { since: at, reason: refused } : null;
+  return { data, refused, lost, again };
 }
 
 /** What is followed by server-sent events: the latest of each kind. */
 export interface Followed<State, Last> {
   readonly state: State | null;
   readonly last: Last | null;
+  /** It cannot be followed. */
   readonly refused: Refused | null;
+  /** It cannot be followed at present: what is there is how it was. */
+  readonly lost: Lost | null;
 }
+
+const nothing = { state: null, last: null, refused: null, lost: null };
 
 export function useEvents<State, Last>(path: string): Followed<State, Last> {
   const client = useClient();
-  const [seen, setSeen] = useState<Followed<State, Last>>({
-    state: null,
-    last: null,
-    refused: null,
-  });
+  const [seen, setSeen] = useState<Followed<State, Last>>(nothing);
   useEffect(() => {
     const closed = new AbortController();
-    setSeen({ state: null, last: null, refused: null });
+    setSeen(nothing);
     client
-      .follow(
-        path,
-        (event, data) => {
+      .follow(path, {
+        onEvent(event, data) {
           if (event === 'state') setSeen((before) => ({ ...before, state: data as State }));
           else setSeen((before) => ({ ...before, last: data as Last }));
         },
-        closed.signal,
-      )
+        onLost(lost) {
+          setSeen((before) => ({ ...before, lost }));
+        },
+        signal: closed.signal,
+      })
       .catch((error: unknown) => {
-        if (error instanceof Refused) setSeen((before) => ({ ...before, refused: error }));
+        if (error instanceof Refused) setSeen((before) => ({ ...before, lost: null, refused: error }));
       });
     return () => {
       closed.abort();

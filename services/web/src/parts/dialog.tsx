@@ -1,7 +1,7 @@
 // Dialogs: the browser's own, which keep the focus and close with Escape.
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { Refused } from '../api/client.ts';
+import { Refused } from '../api/refused.ts';
 import { Problem } from './status.tsx';
 
 export interface DialogProps {

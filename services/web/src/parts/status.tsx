@@ -1,6 +1,8 @@
 // Small parts that all views share: what went wrong, that something is awaited, a state in one word.
 import type { ComponentChildren } from 'preact';
-import type { Refused } from '../api/client.ts';
+import type { Lost } from '../api/follow.ts';
+import type { Refused } from '../api/refused.ts';
+import { instant } from '../format.ts';
 
 export function Problem({ refused }: { readonly refused: Refused | null }) {
   if (!refused) return null;
@@ -9,6 +11,21 @@ export function Problem({ refused }: { readonly refused: Refused | null }) {
       <strong>{refused.message}</strong>
       {refused.hint === '' ? null : <span> {refused.hint}</span>}
     </div>
+  );
+}
+
+/** That what stands here is how it was, and since when. It is always there, so that what comes into it is said aloud. */
+export function NotCurrent({ lost }: { readonly lost: Lost | null }) {
+  const since = lost?.since == null ? null : instant(new Date(lost.since).toISOString());
+  return (
+    <p role="status" class={lost ? 'problem' : 'unseen'}>
+      {lost && (
+        <>
+          <strong>{since === null ? 'Nothing is known yet' : `Not current since ${since}`}:</strong>{' '}
+          {lost.reason.message}; it is asked again.
+        </>
+      )}
+    </p>
   );
 }
 

@@ -3,7 +3,7 @@ import type { MapRecord, MapState } from '@capfleet/shared/contract/map-record';
 import { useApi, useClient, useEvents } from '../api/use-api.ts';
 import { bytes, count, instant, percent, plural, shortId } from '../format.ts';
 import { Opener, Stopper } from '../parts/dialog.tsx';
-import { Facts, Problem, State, Table, Waiting, Wide } from '../parts/status.tsx';
+import { Facts, NotCurrent, Problem, State, Table, Waiting, Wide } from '../parts/status.tsx';
 import { MapSource } from './map-source.tsx';
 
 interface MapDetail {
@@ -48,7 +48,7 @@ export function MapsView() {
 
 export function MapView({ id }: { readonly id: string }) {
   const client = useClient();
-  const { state, last, refused } = useEvents<MapDetail, MapDetail>(`maps/${id}/events`);
+  const { state, last, refused, lost } = useEvents<MapDetail, MapDetail>(`maps/${id}/events`);
   const detail = last ?? state;
   return (
     <>
@@ -61,7 +61,8 @@ export function MapView({ id }: { readonly id: string }) {
         )}
       </div>
       <Problem refused={refused} />
-      {!detail && !refused && <Waiting what="the mapping" />}
+      <NotCurrent lost={lost} />
+      {!detail && !refused && !lost && <Waiting what="the mapping" />}
       {detail && <MapProgress {...detail} />}
     </>
   );

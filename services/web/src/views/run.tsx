@@ -8,7 +8,7 @@ import { Chart } from '../charts/chart.tsx';
 import { latenessMarks, rateChart, ratesOf } from '../charts/rates.ts';
 import { bytes, count, duration, instant, shortCount, shortId } from '../format.ts';
 import { Stopper } from '../parts/dialog.tsx';
-import { Facts, Problem, State, Table, Waiting, Wide } from '../parts/status.tsx';
+import { Facts, NotCurrent, Problem, State, Table, Waiting, Wide } from '../parts/status.tsx';
 import { Report } from './report.tsx';
 
 const COURSE_MS = 2000;
@@ -17,7 +17,7 @@ const lateMarks = latenessMarks.filter(([mark]) => mark === 'p50' || mark === 'p
 
 export function RunView({ id }: { readonly id: string }) {
   const client = useClient();
-  const { state, last: report, refused } = useEvents<View, RunReport>(`runs/${id}/events`);
+  const { state, last: report, refused, lost } = useEvents<View, RunReport>(`runs/${id}/events`);
   return (
     <>
       <div class="heading">
@@ -32,25 +32,34 @@ export function RunView({ id }: { readonly id: string }) {
         )}
       </div>
       <Problem refused={refused} />
-      {!state && !report && !refused && <Waiting what="the run" />}
+      <NotCurrent lost={lost} />
+      {!state && !report && !refused && !lost && <Waiting what="the run" />}
       <p role="status" class="unseen">
-        {report ? `The run is over: ${report.outcome}` : state ? `The run is ${phaseWords[state.phase]}` : ''}
+        {report
+          ? `The run is over: ${report.outcome}`
+          : state && !lost
+            ? `The run is ${phaseWords[state.phase]}`
+            : ''}
       </p>
       {report ? (
         <Report report={report}>
           {/* Asked for anew once the run is over: then the course is whole. */}
-          <Rates key="over" run={id} isOver sensors={report.sensors.map(({ sensor }) => sensor)} />
+          <Rates key="over" run={id} isOver isLost={false} sensors={namesOf(report)} />
         </Report>
       ) : (
         state && (
           <>
             <Live view={state} />
-            <Rates key="live" run={id} isOver={false} sensors={state.sensors.map(({ sensor }) => sensor)} />
+            <Rates key="live" run={id} isOver={false} isLost={lost !== null} sensors={namesOf(state)} />
           </>
         )
       )}
     </>
   );
+}
+
+function namesOf({ sensors }: { readonly sensors: readonly { readonly sensor: string }[] }): string[] {
+  return sensors.map(({ sensor }) => sensor);
 }
 
 const phaseWords = {
@@ -131,13 +140,15 @@ function wordOf({ away, outcome, error, ready }: View['sensors'][number], phase:
 interface RatesProps {
   readonly run: string;
   readonly isOver: boolean;
+  /** It is said already that the run cannot be followed at present. */
+  readonly isLost: boolean;
   readonly sensors: readonly string[];
 }
 
-function Rates({ run, isOver, sensors }: RatesProps) {
-  const { data } = useApi<RunCourse>(`runs/${run}/course`, isOver ? 0 : COURSE_MS);
+function Rates({ run, isOver, isLost, sensors }: RatesProps) {
+  const { data, refused, lost } = useApi<RunCourse>(`runs/${run}/course`, isOver ? 0 : COURSE_MS);
   const [only, setOnly] = useState('');
-  if (!data) return null;
+  if (!data) return isLost ? null : <Problem refused={refused} />;
   const shown = only === '' ? sensors : [only];
   const rates = ratesOf(data, shown, isOver);
   const rows = Math.max(rates.planned?.length ?? 0, rates.actual.length);
@@ -164,6 +175,7 @@ function Rates({ run, isOver, sensors }: RatesProps) {
           </label>
         )}
       </div>
+      <NotCurrent lost={isLost ? null : lost} />
       {rates.planned === null && (
         <p class="quiet">
           There is no planned rate: packets are not due by their stamps alone, or the run has no end.

@@ -1,6 +1,7 @@
 // Signing in: the coordinator's token, once for as long as the tab is open.
 import { useState } from 'preact/hooks';
-import { apiClient, Refused } from '../api/client.ts';
+import { apiClient } from '../api/client.ts';
+import { Refused } from '../api/refused.ts';
 import { useAction } from '../parts/dialog.tsx';
 import { Problem } from '../parts/status.tsx';
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { watch, type News, type Sight } from '@capfleet/coordinator/usecases/watch';
 
-const NEVER = 1_000_000;
+const NEVER = { quietMs: 1_000_000, blindMs: 1_000_000 };
 
 function state(n: number): Sight {
   return { event: 'state', data: { n }, isLast: false };
@@ -41,7 +41,7 @@ test('keeps nothing for a reader who is slow, and does not look on while it is',
 });
 
 test('says that it is still there while nothing changes', async () => {
-  const news = watch(async () => state(1), 1, new AbortController().signal);
+  const news = watch(async () => state(1), { ...NEVER, quietMs: 1 }, new AbortController().signal);
   assert.deepEqual([await next(news), await next(news)], [state(1), 'quiet']);
 });
 
@@ -54,4 +54,20 @@ test('ends with the signal, and with what cannot be looked at', async () => {
   assert.equal(await last, undefined);
   const gone = watch(() => Promise.reject(new Error('gone')), NEVER, new AbortController().signal);
   await assert.rejects(next(gone), /gone/);
+});
+
+test('ends where nothing is to be seen, so that an old state is not taken for the present one', async () => {
+  let isAway = false;
+  const look = (): Promise<Sight> => (isAway ? new Promise(() => undefined) : Promise.resolve(state(1)));
+  const news = watch(look, { quietMs: 1, blindMs: 20 }, new AbortController().signal);
+  assert.deepEqual([await next(news), await next(news)], [state(1), 'quiet']);
+  isAway = true;
+  assert.equal(await next(news), undefined);
+});
+
+test('ends with the signal also while it looks', async () => {
+  const over = new AbortController();
+  const last = next(watch(() => new Promise(() => undefined), NEVER, over.signal));
+  over.abort();
+  assert.equal(await last, undefined);
 });

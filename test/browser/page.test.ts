@@ -50,6 +50,10 @@ describe('the live page', { skip: noBrowser }, () => {
     return started.url;
   };
 
+  const kept = async <T>(what: string): Promise<T> => {
+    const headers = { authorization: `Bearer ${TOKEN}` };
+    return (await (await fetch(`${visit.url}/v1/${what}`, { headers })).json()) as T;
+  };
   const expected = (complaint: RegExp): void => {
     const others = visit.complaints.filter((text) => !complaint.test(text));
     visit.complaints.splice(0, Infinity, ...others);
@@ -128,8 +132,14 @@ describe('the live page', { skip: noBrowser }, () => {
     );
     await assertAccessible(page);
     await shoot(confirm, 'confirm');
+    // The answer to the first start is lost; the second one finds the run.
+    await page.route('**/v1/runs', async (route) => route.fetch().then(() => route.abort()), { times: 1 });
+    await confirm.getByRole('button', { name: 'Start replay' }).click();
+    await confirm.getByRole('alert').getByText('Whether the run began is not known.').waitFor();
+    expected(/ERR_FAILED/);
     await confirm.getByRole('button', { name: 'Start replay' }).click();
     await page.getByRole('heading', { name: /^Run / }).waitFor();
+    assert.equal((await kept<{ runs: unknown[] }>('runs')).runs.length, 1);
     await page.getByText('The run is playing').waitFor({ state: 'attached' });
     await drawn(page);
     await page
@@ -178,8 +188,7 @@ describe('the live page', { skip: noBrowser }, () => {
       Array.from({ length: packets }, (_, number) => number),
     );
     // The plan was the page's, and went with it.
-    const plans = await fetch(`${visit.url}/v1/plans`, { headers: { authorization: `Bearer ${TOKEN}` } });
-    assert.deepEqual(await plans.json(), { plans: [] });
+    assert.deepEqual(await kept('plans'), { plans: [] });
   });
 
   test('stops a run, once that is confirmed; over plain HTTP from another host', async () => {
@@ -206,6 +215,10 @@ describe('the live page', { skip: noBrowser }, () => {
       .waitFor();
     assert.equal(await page.getByText('The run is playing').count(), 0);
     await assertAccessible(page);
+    await page.getByRole('button', { name: 'Stop', exact: true }).click();
+    await confirm.getByRole('button', { name: 'Stop run' }).click();
+    await confirm.getByRole('alert').getByText('Whether that was heard is not known.').waitFor();
+    await confirm.getByRole('button', { name: 'Cancel' }).click();
     await startService(new URL(visit.url).host);
     await page.getByText('The run is playing').waitFor({ state: 'attached' });
     assert.equal(await page.getByText('Not current').count(), 0);

@@ -52,7 +52,7 @@ export function App() {
   const route = routeOf(hash);
   const openQueues = (event: Event): void => {
     event.preventDefault();
-    client.post('session').then(
+    client.post('session', null, '').then(
       () => {
         location.assign('./queues/');
       },

@@ -8,4 +8,10 @@ export class Refused extends Error {
     this.status = status;
     this.hint = hint;
   }
+
+  /** With that hint, where it is not the coordinator that says no: nobody knows then whether it was heard. */
+  hinted(hint: string): Refused {
+    const isItsWord = this.hint !== '' || (this.status > 0 && this.status < 500);
+    return isItsWord ? this : new Refused(this.status, this.message, hint);
+  }
 }

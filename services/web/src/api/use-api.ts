@@ -5,6 +5,9 @@ import type { Client } from './client.ts';
 import type { Lost } from './follow.ts';
 import { Refused } from './refused.ts';
 
+/** What is asked for again and again answers soon, or is not there. */
+const POLL_MS = 20_000;
+
 export const ClientContext = createContext<Client | null>(null);
 
 export function useClient(): Client {
@@ -45,11 +48,13 @@ export function useApi<T>(path: string | null, every = 0): Loaded<T> {
     const closed = new AbortController();
     const load = async (): Promise<void> => {
       try {
-        const data = await client.get<T>(path, closed.signal);
+        const { signal } = closed;
+        const data = await client.get<T>(path, every > 0 ? { signal, withinMs: POLL_MS } : { signal });
         setState({ of: path, data, at: Date.now(), refused: null });
       } catch (error) {
         if (closed.signal.aborted) return;
-        const refused = error instanceof Refused ? error : new Refused(0, String(error));
+        const failed = error instanceof Refused ? error : new Refused(0, String(error));
+        const refused = every > 0 ? failed.hinted('it is asked again') : failed;
         // What was there stays to be seen while the coordinator is away.
         setState((before) =>
           before.of === path ? { ...before, refused } : { of: path, data: null, at: null, refused },

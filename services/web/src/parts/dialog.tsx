@@ -56,6 +56,9 @@ export function Opener({
   );
 }
 
+/** Told where no answer came to that. */
+export const stopInDoubt = 'Whether that was heard is not known. Stop it again: that does no harm.';
+
 /** A button that stops something, which asks first. The dialog stays open while it goes on, and where it is refused. */
 export function Stopper({
   what,

@@ -8,7 +8,8 @@ export function MapSource({ onClose }: { readonly onClose: () => void }) {
   const client = useClient();
   const [asked, setAsked] = useState({ source: '', set: '', suffix: 'pcap.gz', quick: false });
   const { busy, refused, run } = useAction(async () => {
-    const { record } = await client.post<{ record: { map: string } }>('maps', asked);
+    const inDoubt = 'Whether it began is not known. Look under Mappings before you ask again.';
+    const { record } = await client.post<{ record: { map: string } }>('maps', asked, inDoubt);
     location.hash = `#/maps/${record.map}`;
   });
   const text = (name: 'source' | 'set' | 'suffix') => ({

@@ -2,7 +2,7 @@
 import type { MapRecord, MapState } from '@capfleet/shared/contract/map-record';
 import { useApi, useClient, useEvents } from '../api/use-api.ts';
 import { bytes, count, instant, percent, plural, shortId } from '../format.ts';
-import { Opener, Stopper } from '../parts/dialog.tsx';
+import { Opener, stopInDoubt, Stopper } from '../parts/dialog.tsx';
 import { Facts, NotCurrent, Problem, State, Table, Waiting, Wide } from '../parts/status.tsx';
 import { MapSource } from './map-source.tsx';
 
@@ -55,7 +55,7 @@ export function MapView({ id }: { readonly id: string }) {
       <div class="heading">
         <h1>Mapping {shortId(id)}</h1>
         {detail && !last && (
-          <Stopper what="mapping" onStop={() => client.post(`maps/${id}/stop`)}>
+          <Stopper what="mapping" onStop={() => client.post(`maps/${id}/stop`, null, stopInDoubt)}>
             <p>The set {detail.record.set} stays as it was.</p>
           </Stopper>
         )}

@@ -7,7 +7,7 @@ import { useApi, useClient, useEvents } from '../api/use-api.ts';
 import { Chart } from '../charts/chart.tsx';
 import { latenessMarks, rateChart, ratesOf } from '../charts/rates.ts';
 import { bytes, count, duration, instant, shortCount, shortId } from '../format.ts';
-import { Stopper } from '../parts/dialog.tsx';
+import { stopInDoubt, Stopper } from '../parts/dialog.tsx';
 import { Facts, NotCurrent, Problem, State, Table, Waiting, Wide } from '../parts/status.tsx';
 import { Report } from './report.tsx';
 
@@ -23,7 +23,11 @@ export function RunView({ id }: { readonly id: string }) {
       <div class="heading">
         <h1>Run {shortId(id)}</h1>
         {state && !report && (
-          <Stopper what="run" disabled={state.stopAsked} onStop={() => client.post(`runs/${id}/stop`)}>
+          <Stopper
+            what="run"
+            disabled={state.stopAsked}
+            onStop={() => client.post(`runs/${id}/stop`, null, stopInDoubt)}
+          >
             <p>
               Every sensor ({state.sensors.map(({ sensor }) => sensor).join(', ')}) stops sending at once.
               What was not sent by then stays unsent; the report tells how much.

@@ -8,6 +8,9 @@ import { newId } from '../new-id.ts';
 import { Dialog, useAction } from '../parts/dialog.tsx';
 import { Problem, State, Table, Waiting, Wide } from '../parts/status.tsx';
 
+/** A set of a hundred thousand files takes some seconds. */
+const PLANNING_MS = 300_000;
+
 const rules = [
   ['lane', 'by lane: what one capture thread wrote stays together'],
   ['folder', 'by folder: each folder to one sensor'],
@@ -41,6 +44,8 @@ export function StartRun({ set, onClose }: StartRunProps) {
     lead: '2s',
   });
   const [plan, setPlan] = useState<PlanSummary | null>(null);
+  // Of the run that the plan becomes: with it the same start can be asked for again.
+  const [run, setRun] = useState('');
   const forget = (made: PlanSummary): void => {
     // The run has a copy of its own; who leaves takes the plan along.
     client.remove(`plans/${made.plan}`).catch(() => undefined);
@@ -49,12 +54,16 @@ export function StartRun({ set, onClose }: StartRunProps) {
     const { set: name, sensors, rule, speed, loops } = wishes;
     const request = { sensors, rule: { by: rule }, speed, loops };
     const body = { plan: `page-${newId()}`, set: name, request };
-    setPlan(await client.post<PlanSummary>('plans?answer=summary', body));
+    const inDoubt = 'Nothing was sent. Review it again.';
+    setPlan(await client.post<PlanSummary>('plans?answer=summary', body, inDoubt, { withinMs: PLANNING_MS }));
+    setRun(newId());
   });
   const starting = useAction(async () => {
     if (!plan) return;
-    const settings = { lead: wishes.lead };
-    const { run } = await client.post<{ run: string }>('runs', { plan: plan.plan, settings });
+    const body = { run, plan: plan.plan, settings: { lead: wishes.lead } };
+    const inDoubt =
+      'Whether the run began is not known. Start it again, which makes no second one, or look under Runs.';
+    await client.post('runs', body, inDoubt);
     forget(plan);
     location.hash = `#/runs/${run}`;
     onClose();

@@ -123,9 +123,17 @@ describe('the live page', { skip: noBrowser }, () => {
     await page.getByRole('checkbox', { name: 'west' }).check();
     await page.getByLabel('Shared out').selectOption('lane');
     await assertAccessible(page);
+    // Until it is known where the packets go nothing can be started.
+    const lookUp = Promise.withResolvers<undefined>();
+    await page.route('**/v1/sensors', async (route) => lookUp.promise.then(() => route.continue()));
     await page.getByRole('button', { name: 'Review' }).click();
     const confirm = page.getByRole('dialog', { name: 'Send these packets?' });
+    await confirm.getByRole('row', { name: 'east being looked up' }).waitFor();
+    assert.ok(await confirm.getByRole('button', { name: 'Start replay' }).isDisabled());
+    lookUp.resolve(undefined);
     await confirm.getByText('file:east.pcap').waitFor();
+    await page.unroute('**/v1/sensors');
+    assert.ok(await confirm.getByRole('button', { name: 'Start replay' }).isEnabled());
     assert.match(
       await confirm.innerText(),
       /The packets of lab go out .* within 7\.99 s, at speed 1, 2s after/,

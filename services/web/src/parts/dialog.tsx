@@ -114,11 +114,13 @@ function Confirm({
 }
 
 /** Something that is done once at a time, and may be refused. */
-export function useAction(act: () => Promise<void>): {
+export interface Action {
   readonly busy: boolean;
   readonly refused: Refused | null;
   readonly run: () => void;
-} {
+}
+
+export function useAction(act: () => Promise<void>): Action {
   const [busy, setBusy] = useState(false);
   const [refused, setRefused] = useState<Refused | null>(null);
   const run = (): void => {

@@ -5,11 +5,14 @@ import { useState } from 'preact/hooks';
 import { useApi, useClient } from '../api/use-api.ts';
 import { count, duration, plural } from '../format.ts';
 import { newId } from '../new-id.ts';
-import { Dialog, useAction } from '../parts/dialog.tsx';
+import { Dialog, useAction, type Action } from '../parts/dialog.tsx';
 import { Problem, State, Table, Waiting, Wide } from '../parts/status.tsx';
+import { placesOf, type Place } from '../what-is-sent.ts';
 
 /** A set of a hundred thousand files takes some seconds. */
 const PLANNING_MS = 300_000;
+
+const SENSORS_MS = 3000;
 
 const rules = [
   ['lane', 'by lane: what one capture thread wrote stays together'],
@@ -69,30 +72,20 @@ export function StartRun({ set, onClose }: StartRunProps) {
     onClose();
   });
   if (plan) {
-    const back = (): void => {
-      forget(plan);
-      setPlan(null);
-    };
     return (
-      <Dialog
-        key="confirm"
-        title="Send these packets?"
+      <Confirm
+        plan={plan}
+        wishes={wishes}
+        starting={starting}
+        onBack={() => {
+          forget(plan);
+          setPlan(null);
+        }}
         onClose={() => {
           forget(plan);
           onClose();
         }}
-      >
-        <Plan plan={plan} wishes={wishes} />
-        <Problem refused={starting.refused} />
-        <p class="actions">
-          <button type="button" onClick={back}>
-            Back
-          </button>
-          <button type="button" class="danger" disabled={starting.busy} onClick={starting.run}>
-            Start replay
-          </button>
-        </p>
-      </Dialog>
+      />
     );
   }
   return (
@@ -215,7 +208,7 @@ interface SensorChoiceProps {
 }
 
 function SensorChoice({ chosen, onChange }: SensorChoiceProps) {
-  const { data, refused } = useApi<{ sensors: Registration[] }>('sensors', 3000);
+  const { data, refused } = useApi<{ sensors: Registration[] }>('sensors', SENSORS_MS);
   return (
     <fieldset>
       <legend>Sensors</legend>
@@ -240,10 +233,52 @@ function SensorChoice({ chosen, onChange }: SensorChoiceProps) {
   );
 }
 
-function Plan({ plan, wishes }: { readonly plan: PlanSummary; readonly wishes: Wishes }) {
-  const { data } = useApi<{ sensors: Registration[] }>('sensors');
-  const interfaceOf = (sensor: string): string =>
-    data?.sensors.find((each) => each.sensor === sensor)?.interface ?? 'not registered';
+interface ConfirmProps {
+  readonly plan: PlanSummary;
+  readonly wishes: Wishes;
+  readonly starting: Action;
+  readonly onBack: () => void;
+  readonly onClose: () => void;
+}
+
+function Confirm({ plan, wishes, starting, onBack, onClose }: ConfirmProps) {
+  const { data, refused } = useApi<{ sensors: Registration[] }>('sensors', SENSORS_MS);
+  const names = plan.sensors.map(({ sensor }) => sensor);
+  const places = placesOf(names, data?.sensors ?? null, refused !== null);
+  const isKnown = places.every((place) => place.isKnown);
+  return (
+    <Dialog key="confirm" title="Send these packets?" onClose={onClose}>
+      <Plan plan={plan} wishes={wishes} places={places} />
+      <Problem refused={refused} />
+      <Problem refused={starting.refused} />
+      <p class={isKnown ? 'unseen' : 'quiet'} id="confirm-help" role="status">
+        {isKnown ? '' : 'It can be started once the interface of every sensor is known.'}
+      </p>
+      <p class="actions">
+        <button type="button" onClick={onBack}>
+          Back
+        </button>
+        <button
+          type="button"
+          class="danger"
+          aria-describedby="confirm-help"
+          disabled={starting.busy || !isKnown}
+          onClick={starting.run}
+        >
+          Start replay
+        </button>
+      </p>
+    </Dialog>
+  );
+}
+
+interface PlanProps {
+  readonly plan: PlanSummary;
+  readonly wishes: Wishes;
+  readonly places: readonly Place[];
+}
+
+function Plan({ plan, wishes, places }: PlanProps) {
   const length =
     plan.loops === 0
       ? 'without end, until it is stopped'
@@ -258,10 +293,10 @@ function Plan({ plan, wishes }: { readonly plan: PlanSummary; readonly wishes: W
       </p>
       <Wide label="What is sent where">
         <Table columns={['Sensor', 'Interface', { number: 'Files' }, { number: 'Packets' }]}>
-          {plan.sensors.map(({ sensor, files, packets }) => (
+          {plan.sensors.map(({ sensor, files, packets }, index) => (
             <tr key={sensor}>
               <th scope="row">{sensor}</th>
-              <td>{interfaceOf(sensor)}</td>
+              <td>{places[index]?.text}</td>
               <td class="number">{count(files)}</td>
               <td class="number">{plan.byFlow ? 'its share' : count(packets)}</td>
             </tr>

@@ -3,12 +3,13 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { after, before, describe, test } from 'node:test';
-import { sending, startApi, type CoordinatorApi } from '../support/coordinator-api.ts';
+import { sending, startApi, type Answer, type CoordinatorApi } from '../support/coordinator-api.ts';
 import { lastFirst } from '../support/last-first.ts';
 import { stamps } from '../support/numbered-set.ts';
 import { startRedis } from '../support/redis-server.ts';
 import { makeMappedSet } from '../support/replay-cli.ts';
 import { TOKEN } from '../support/start-capfleet.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const cleanUp = lastFirst({ after });
 let api: CoordinatorApi;
@@ -75,5 +76,46 @@ describe('a set', () => {
       assert.equal((await api.ask(path)).status, 404);
     }
     assert.deepEqual((await api.ask('/v1/plans')).body, { plans: [] });
+  });
+});
+
+describe('a plan that is kept for a while', () => {
+  const plan = async (name: string, keepFor?: string): Promise<Answer> => {
+    const request = { sensors: ['s1'] };
+    return api.ask('/v1/plans', sending('POST', { plan: name, set: 'lab', request, keepFor }));
+  };
+  const listed = async (): Promise<unknown> => {
+    const { plans } = (await api.ask('/v1/plans')).body as { plans: { plan: string }[] };
+    return plans.map((each) => each.plan);
+  };
+
+  test('is there until then, and nothing is left of it', async () => {
+    assert.equal((await api.ask('/v1/sets/lab', sending('PUT', mapping))).status, 200);
+    const made = await plan('brief', '1s');
+    assert.equal(made.status, 201, made.message);
+    assert.deepEqual(await listed(), []);
+    const asked = await api.ask('/v1/runs', sending('POST', { plan: 'brief' }));
+    assert.equal(asked.status, 201, asked.message);
+    await waitFor('it is gone', async () => (await api.ask('/v1/plans/brief')).code === 'plan-unknown');
+    // The run has a copy of its own.
+    const { run } = asked.body as { run: string };
+    assert.equal((await api.world.store.load(run)).plans.length, 1);
+  });
+
+  test('takes the place of one that is kept, and the other way round', async () => {
+    await plan('other');
+    assert.deepEqual(await listed(), ['other']);
+    await plan('other', '1h');
+    assert.deepEqual(await listed(), []);
+    assert.equal((await api.ask('/v1/plans/other')).status, 200);
+    await plan('other');
+    assert.deepEqual(await listed(), ['other']);
+    await plan('other', '1h');
+    assert.equal((await api.ask('/v1/plans/other', { method: 'DELETE' })).status, 204);
+    assert.equal((await api.ask('/v1/plans/other')).status, 404);
+  });
+
+  test('is so for a second to a week', async () => {
+    for (const keepFor of ['999ms', '169h', 'ever']) assert.equal((await plan('odd', keepFor)).status, 400);
   });
 });

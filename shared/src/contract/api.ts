@@ -23,14 +23,16 @@ export const SHORTEST_LEAD: Nanos = 500_000_000n;
 export const SHORTEST_ORPHAN_TIMEOUT: Nanos = 2_000_000_000n;
 /** A hundred years: an instant so far from now still fits into 64 bits of nanoseconds. */
 const LONGEST_SPAN = 36_500n * 86_400n * SECOND;
+/** Of what is kept for a while only. */
+const LONGEST_WHILE = 7n * 86_400n * SECOND;
 
-function span(shortest: Nanos, example: string) {
+function span(shortest: Nanos, example: string, longest = LONGEST_SPAN) {
   return z
     .string()
     .max(64)
     .transform((text, context): Nanos => {
       const parsed = parseDuration(text);
-      if (parsed !== null && parsed >= shortest && parsed <= LONGEST_SPAN) return parsed;
+      if (parsed !== null && parsed >= shortest && parsed <= longest) return parsed;
       const known = parsed === null ? 'no duration such as 250ms, 30s or 1h30m' : 'too short or too long';
       context.addIssue({ code: 'custom', message: `"${text}" is ${known}` });
       return z.NEVER;
@@ -167,6 +169,12 @@ export const planRequestSchema = z.strictObject({
   plan: documentNameSchema.describe('the name that the plan gets'),
   set: documentNameSchema.describe('the name of a set that is kept'),
   request: replayRequestSchema,
+  keepFor: span(SECOND, '1h', LONGEST_WHILE)
+    .nullable()
+    .default(null)
+    .describe(
+      'from 1s to 7 days: then it is forgotten, and until then it is not listed; null: it is kept until it is deleted',
+    ),
 });
 
 /** What a plan comes to, of the same size for any set. */

@@ -33,7 +33,7 @@ export function planRoutes({ sets, plans }: Pick<ApiWorld, 'sets' | 'plans'>): F
       },
       async ({ body, query }, reply) => {
         const document = await planSet(sets, body);
-        await plans.put(body.plan, document);
+        await plans.put(body.plan, document, body.keepFor);
         return reply
           .code(201)
           .header('location', `/v1/plans/${body.plan}`)
@@ -43,7 +43,13 @@ export function planRoutes({ sets, plans }: Pick<ApiWorld, 'sets' | 'plans'>): F
 
     api.get(
       '/plans',
-      { schema: { tags, summary: 'The plans that are kept, by name', response: { 200: planListSchema } } },
+      {
+        schema: {
+          tags,
+          summary: 'The plans that are kept until they are deleted, by name',
+          response: { 200: planListSchema },
+        },
+      },
       async () => ({ plans: [...(await plans.list())] }),
     );
 

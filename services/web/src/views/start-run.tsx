@@ -2,6 +2,7 @@
 import type { Registration } from '@capfleet/shared/contract/agent-messages';
 import type { PlanSummary, SetInfo } from '@capfleet/shared/contract/api';
 import { useState } from 'preact/hooks';
+import { Refused } from '../api/refused.ts';
 import { useApi, useClient } from '../api/use-api.ts';
 import { count, duration, plural } from '../format.ts';
 import { newId } from '../new-id.ts';
@@ -11,6 +12,9 @@ import { placesOf, type Place } from '../what-is-sent.ts';
 
 /** A set of a hundred thousand files takes some seconds. */
 const PLANNING_MS = 300_000;
+
+/** Nothing is left of a plan that nobody decides on. */
+const PLAN_KEPT = '1h';
 
 const SENSORS_MS = 3000;
 
@@ -56,7 +60,7 @@ export function StartRun({ set, onClose }: StartRunProps) {
   const planning = useAction(async () => {
     const { set: name, sensors, rule, speed, loops } = wishes;
     const request = { sensors, rule: { by: rule }, speed, loops };
-    const body = { plan: `page-${newId()}`, set: name, request };
+    const body = { plan: `page-${newId()}`, set: name, request, keepFor: PLAN_KEPT };
     const inDoubt = 'Nothing was sent. Review it again.';
     setPlan(await client.post<PlanSummary>('plans?answer=summary', body, inDoubt, { withinMs: PLANNING_MS }));
     setRun(newId());
@@ -66,7 +70,10 @@ export function StartRun({ set, onClose }: StartRunProps) {
     const body = { run, plan: plan.plan, settings: { lead: wishes.lead } };
     const inDoubt =
       'Whether the run began is not known. Start it again, which makes no second one, or look under Runs.';
-    await client.post('runs', body, inDoubt);
+    await client.post('runs', body, inDoubt).catch((error: unknown) => {
+      if (!(error instanceof Refused) || error.status !== 404) throw error;
+      throw new Refused(404, 'The plan is not kept any more.', 'Go back, and review it again.');
+    });
     forget(plan);
     location.hash = `#/runs/${run}`;
     onClose();

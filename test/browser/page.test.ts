@@ -98,6 +98,12 @@ describe('the live page', { skip: noBrowser }, () => {
     await assertAccessible(page);
     await page.getByRole('button', { name: 'Map', exact: true }).click();
     await page.getByRole('link', { name: 'Show the set lab' }).waitFor();
+    // For as long as it takes to start mappers where none is there without work.
+    const { maps } = await kept<{ maps: { record: { workerTimeoutMs: number } }[] }>('maps');
+    assert.deepEqual(
+      maps.map(({ record }) => record.workerTimeoutMs),
+      [15 * 60_000],
+    );
     await assertAccessible(page);
     await page.getByRole('link', { name: 'Show the set lab' }).click();
     await drawn(page);

@@ -6,13 +6,19 @@ import { Problem } from '../parts/status.tsx';
 
 export function MapSource({ onClose }: { readonly onClose: () => void }) {
   const client = useClient();
-  const [asked, setAsked] = useState({ source: '', set: '', suffix: 'pcap.gz', quick: false });
+  const [asked, setAsked] = useState({
+    source: '',
+    set: '',
+    suffix: 'pcap.gz',
+    quick: false,
+    workerTimeout: '15m',
+  });
   const { busy, refused, run } = useAction(async () => {
     const inDoubt = 'Whether it began is not known. Look under Mappings before you ask again.';
     const { record } = await client.post<{ record: { map: string } }>('maps', asked, inDoubt);
     location.hash = `#/maps/${record.map}`;
   });
-  const text = (name: 'source' | 'set' | 'suffix') => ({
+  const text = (name: 'source' | 'set' | 'suffix' | 'workerTimeout') => ({
     value: asked[name],
     onInput: ({ currentTarget }: { currentTarget: HTMLInputElement }) => {
       setAsked({ ...asked, [name]: currentTarget.value });
@@ -41,6 +47,13 @@ export function MapSource({ onClose }: { readonly onClose: () => void }) {
           Only files that end with
           <input placeholder="all files" {...text('suffix')} />
         </label>
+        <label>
+          Wait for mappers
+          <input required aria-describedby="wait-help" {...text('workerTimeout')} />
+        </label>
+        <p id="wait-help" class="quiet">
+          Such as 90s or 15m. Where no mapper runs until there is work, one has to be started first.
+        </p>
         <label class="check">
           <input
             type="checkbox"

@@ -4,7 +4,14 @@ import { existsSync, globSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 const ROOT = resolve(import.meta.dirname, '../services/web');
-const SOURCES = ['index.html', 'package.json', 'vite.config.ts', '{src,public}/**/*'];
+const SOURCES = [
+  'index.html',
+  'package.json',
+  'vite.config.ts',
+  '{src,public}/**/*',
+  // The page has some of it.
+  '../../shared/src/contract/*.ts',
+];
 const PAGE = join(ROOT, 'dist/index.html');
 
 const newest = Math.max(

@@ -1,6 +1,7 @@
 // A replayer's figures for Prometheus. What its play thread counts anyway is read a few times a second, and added up over
 // the plays; nothing is done per packet.
 import { refusalCauses, type PlayResult } from '@capfleet/shared/contract/report';
+import { behindRedis } from '@capfleet/shared/contract/wall-offset';
 import { METRICS_PREFIX, serviceRegistry } from '@capfleet/shared/service/registry';
 import { s3Metrics } from '@capfleet/shared/service/s3-metrics';
 import { Counter, Gauge, type Registry } from 'prom-client';
@@ -90,8 +91,8 @@ export function replayerMetrics(sensor: string, look: () => AgentSight | null): 
     registered.set(sight.registeredAgo / 1000);
     up.set({ interface: sight.interface }, sight.isUp ? 1 : 0);
     if (sight.clock) {
-      const { offset, bound, system } = sight.clock;
-      clockOffset.set(Number(BigInt(offset) - BigInt(system.offset)) * SECONDS_PER_NS);
+      const { behind, bound } = behindRedis(sight.clock);
+      clockOffset.set(Number(behind) * SECONDS_PER_NS);
       clockBound.set(Number(bound) * SECONDS_PER_NS);
     }
     if (!sight.play) return;

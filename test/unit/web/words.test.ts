@@ -54,8 +54,8 @@ test('clocks are told with their bound', () => {
       system: { offset, readBound: '500', synchronised: true, maxErrorUs: 250, taiOffset: 37 },
     },
   });
-  assert.equal(offsetText(of('1004000')), '+4 µs ± 30.5 µs');
-  assert.equal(offsetText(of('996000')), '−4 µs ± 30.5 µs');
+  assert.equal(offsetText(of('1004000')), '4 µs ahead ± 30.5 µs');
+  assert.equal(offsetText(of('996000')), '4 µs behind ± 30.5 µs');
   assert.equal(offsetText({ clock: null }), 'not measured yet');
   const system = of('0').clock!.system;
   assert.equal(disciplineText({ systemClock: system }), 'disciplined, within 250 µs');

@@ -9,6 +9,7 @@ import {
   type SystemClockFacts,
 } from '@capfleet/shared/contract/reference-clock';
 import type { ClockFacts } from '@capfleet/shared/contract/report';
+import { behindRedis } from '@capfleet/shared/contract/wall-offset';
 import { Failure } from '@capfleet/shared/errors/failure';
 import { formatDuration, MICROSECOND, type Nanos } from '@capfleet/shared/time/nanos';
 
@@ -69,14 +70,13 @@ function systemClock(clocks: Clocks, limit: Nanos): ChosenClock | string {
 }
 
 /** redis − system by one sensor's measurements, and the interval that it lies in. */
-function differenceOf({ offset, bound: probed, system }: ClockFacts): {
+function differenceOf(facts: ClockFacts): {
   difference: Nanos;
   bound: Nanos;
   least: Nanos;
   most: Nanos;
 } {
-  const difference = BigInt(offset) - BigInt(system.offset);
-  const bound = BigInt(probed) + BigInt(system.readBound);
+  const { behind: difference, bound } = behindRedis(facts);
   return { difference, bound, least: difference - bound, most: difference + bound };
 }
 

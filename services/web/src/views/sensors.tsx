@@ -21,8 +21,8 @@ export function SensorsView() {
       {data && data.sensors.length > 0 && (
         <>
           <p class="quiet">
-            The offset is that of the host’s wall clock against the reference clock, as it was measured for
-            the last run.
+            The offset is that of the host’s wall clock, ahead of or behind the clock of Redis, as it was
+            measured for the last run.
           </p>
           <Wide label="Sensors">
             <Table

@@ -10,8 +10,10 @@ import { lastFirst } from '../support/last-first.ts';
 import {
   assertAccessible,
   assertFits,
+  DESKTOP,
   drawn,
   open,
+  PHONE,
   saved,
   shoot,
   signIn,
@@ -165,6 +167,8 @@ describe('the live page', { skip: noBrowser }, () => {
       .locator('.facts')
       .getByText(/^[5-9] s|^[5-9]\.\d+ s/)
       .waitFor();
+    // At once: it is over soon.
+    await shoot(page, 'run');
     const shown = Number(
       (await page.locator('.facts div', { hasText: 'Sent' }).first().innerText()).replaceAll(/\D/g, ''),
     );
@@ -175,7 +179,6 @@ describe('the live page', { skip: noBrowser }, () => {
     for (const cell of (await east.allInnerTexts()).slice(-3)) assert.match(cell, /^[\d.]+ (ns|µs|ms)$/);
     await assertAccessible(page);
     await assertFits(page);
-    await shoot(page, 'run');
     await page.getByRole('heading', { name: 'What the verdict rests on' }).waitFor();
     await drawn(page);
     assert.match(
@@ -226,6 +229,9 @@ describe('the live page', { skip: noBrowser }, () => {
     await confirm.getByRole('button', { name: 'Cancel' }).click();
     await confirm.waitFor({ state: 'detached' });
     await page.getByText('The run is playing').waitFor({ state: 'attached' });
+    await page.setViewportSize(PHONE);
+    await assertFits(page);
+    await page.setViewportSize(DESKTOP);
     // While the coordinator is away the run is not shown as if it were watched.
     coordinator.signal('SIGKILL');
     await page
@@ -240,7 +246,7 @@ describe('the live page', { skip: noBrowser }, () => {
     await confirm.getByRole('button', { name: 'Cancel' }).click();
     await startService(new URL(visit.url).host);
     await page.getByText('The run is playing').waitFor({ state: 'attached' });
-    assert.equal(await page.getByText('Not current').count(), 0);
+    await page.getByText('Not current').first().waitFor({ state: 'detached' });
     // By the keyboard alone.
     await page.getByRole('button', { name: 'Stop', exact: true }).focus();
     await page.keyboard.press('Enter');

@@ -250,3 +250,20 @@ test('a run that is asked for again under its id is made once, and refused where
   assert.equal((await ask(body.settings))[0], 200);
   assert.deepEqual(await ask({ sensorTimeout: '2s' }), [409, 'run-conflict']);
 });
+
+test('who follows a run while Redis is gone is let go, and told why when it asks again', async () => {
+  const one = planDocument([sensorPlan('a')], 'map.json');
+  const { body, message } = await api.ask('/v1/runs', sending('POST', { plan: one }));
+  assert.equal(message, '');
+  const { run } = body as { run: string };
+  const path = `/v1/runs/${run}/events`;
+  const headers = { authorization: `Bearer ${TOKEN}` };
+  const events = await fetch(`${api.url}${path}`, { headers, signal: AbortSignal.timeout(20_000) });
+  const told = events.text();
+  // One state, then nothing new.
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  await redis.kill();
+  assert.match(await told, /^retry: \d+\n\nevent: state\n.*\n\n$/);
+  assert.equal((await api.ask(path)).code, 'redis-unreachable');
+  await redis.start();
+});

@@ -161,7 +161,7 @@ export const latenessMarks = [
   ['p90', '90 %'],
   ['p99', '99 %'],
   ['p999', '99.9 %'],
-  ['max', 'latest'],
+  ['max', 'worst'],
 ] as const satisfies readonly (readonly [keyof Lateness, string])[];
 
 /** On a logarithmic axis, which has no place for nothing and less. */

@@ -1,18 +1,14 @@
 // Redis with sentinels: two servers and three sentinels, the first server killed while the services are connected to it.
 import assert from 'node:assert/strict';
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { silentLogger } from '@capfleet/shared/log/logger';
 import { connect } from '@capfleet/shared/redis/connect';
 import { runCapfleet } from '../support/capfleet.ts';
 import { lastFirst } from '../support/last-first.ts';
+import { freePorts, killProcess, startRedisProcess } from '../support/redis-processes.ts';
 import { makeMappedSet, playedReport } from '../support/replay-cli.ts';
 import { startCoordinator, startMapper, startReplayer, TOKEN } from '../support/start-capfleet.ts';
-import type { AfterHook } from '../support/temp-dir.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const DATA = ['first', 'second'];
@@ -21,40 +17,13 @@ const USER = 'default';
 const PASSWORD = 'of-the-servers';
 const SENTINEL_PASSWORD = 'of-the-sentinels';
 
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return ports;
-}
-
-function start(t: AfterHook, folder: string, lines: readonly string[], ...more: string[]): ChildProcess {
-  mkdirSync(folder);
-  const file = join(folder, 'redis.conf');
-  writeFileSync(
-    file,
-    [`dir ${folder}`, 'bind 127.0.0.1', `logfile ${folder}/log`, ...lines].join('\n') + '\n',
-  );
-  const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', 'redis-server', file, ...more], {
-    stdio: 'ignore',
-  });
-  t.after(async () => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const ended = once(child, 'exit');
-    child.kill('SIGKILL');
-    await ended;
-  });
-  return child;
-}
-
 test('services find the master, and the next one when it is killed', async (context) => {
   const t = lastFirst(context);
   const place = await makeMappedSet(t, { 'a.pcap': [0, 10, 20], 'b.pcap': [5] });
   const ports = await freePorts(DATA.length + SENTINELS.length);
   const [firstPort = 0] = ports;
   const data = DATA.map((name, index) =>
-    start(t, join(place.dir, name), [
+    startRedisProcess(t, join(place.dir, name), [
       `port ${String(ports[index])}`,
       'save ""',
       'maxmemory-policy noeviction',
@@ -66,7 +35,7 @@ test('services find the master, and the next one when it is killed', async (cont
   );
   const hosts = SENTINELS.map((name, index) => {
     const port = String(ports[DATA.length + index]);
-    start(
+    startRedisProcess(
       t,
       join(place.dir, name),
       [
@@ -125,9 +94,7 @@ test('services find the master, and the next one when it is killed', async (cont
   await mapAndPlay();
   assert.equal(await fact('tcp_port'), String(firstPort));
 
-  const dead = once(data[0]!, 'exit');
-  data[0]!.kill('SIGKILL');
-  await dead;
+  await killProcess(data[0]!);
   await waitFor('the second server is the master', async () => (await fact('role')) === 'master', {
     timeout: 30_000,
   });

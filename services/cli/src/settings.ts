@@ -190,7 +190,7 @@ export const metricsListenOption = (): Option =>
 export const redisOption = (): Option =>
   new Option(
     '--redis <url>',
-    'Redis of the cluster (redis://…, rediss://…, redis+sentinel://HOSTS/NAME, unix:/path)',
+    'Redis of the cluster (redis://…, rediss://…, redis+sentinel://HOSTS/NAME, redis+cluster://HOSTS, unix:/path)',
   ).argParser(parseRedis);
 
 export const coordinatorOption = (): Option =>

@@ -9,7 +9,7 @@ import { failedFile, type FileMap } from '@capfleet/shared/dataset/file-map';
 import type { ErrorCode } from '@capfleet/shared/errors/codes';
 import { asFailure, Failure } from '@capfleet/shared/errors/failure';
 import type { Logger } from '@capfleet/shared/log/logger';
-import { optionsOf } from '@capfleet/shared/redis/connect';
+import { connect } from '@capfleet/shared/redis/connect';
 import { fenceOf, type Fence } from '@capfleet/shared/source/roots';
 import type { Source, SourceFile } from '@capfleet/shared/source/source';
 import type { MapFileOptions } from './map-file.ts';
@@ -49,6 +49,7 @@ export async function startMapper(options: MapperOptions): Promise<Mapper> {
   const { log, meters, graceMs } = options;
   const lockMs = options.lockMs ?? LOCK_MS;
   const results = resultStream(options.redis, log);
+  const client = connect(options.redis, 'mapper', log);
   const isAllowed = fenceOf(options.roots);
   const stopping = new AbortController();
   let isEnding = false;
@@ -64,7 +65,7 @@ export async function startMapper(options: MapperOptions): Promise<Mapper> {
         signal: stopping.signal,
       }),
     {
-      connection: optionsOf(options.redis),
+      connection: client,
       prefix: PREFIX,
       concurrency: options.concurrency,
       lockDuration: lockMs,
@@ -98,6 +99,7 @@ export async function startMapper(options: MapperOptions): Promise<Mapper> {
         stopping.abort(ending());
       }, graceMs);
       await worker.close();
+      client.disconnect();
       clearTimeout(deadline);
       results.close();
       log.info('mapper ended');

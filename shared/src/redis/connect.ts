@@ -1,71 +1,69 @@
 // Connections to Redis. The one place that knows which client it is and how it reconnects: without end, with a
 // growing pause, because a service outlives restarts of its Redis.
-import { Redis } from 'ioredis';
+import { Cluster, Redis } from 'ioredis';
 import { Failure, reasonOf } from '../errors/failure.ts';
 import type { Logger } from '../log/logger.ts';
-import { parseSentinelUrl } from './sentinel-url.ts';
+import { answers } from './answers.ts';
+import { LONGEST_PAUSE_MS, optionsOf, type ServerOptions } from './connection-options.ts';
+import { parseHostsUrl, type HostPort } from './hosts-url.ts';
 
-const LONGEST_PAUSE_MS = 2000;
+/** In a cluster, until a command that found no server, or the wrong one, is tried again. */
+const RETRY_MS = 200;
+const MOVED_MS = 20;
+/** A server whose host is gone without a word is left when the others have agreed on that. */
+const REFRESH_MS = 15_000;
+
+export type RedisClient = Redis | Cluster;
 
 /**
- * @param url `redis://…`, `rediss://…`, `unix:/path/to/socket`, or that of sentinels (see sentinel-url.ts)
+ * @param url `redis://…`, `rediss://…`, `unix:/path/to/socket`, or that of sentinels or of a cluster (see hosts-url.ts)
  * @param purpose named in the log, and as the connection's client name
  */
-export function connect(url: string, purpose: string, log: Logger): Redis {
-  const client = new Redis({ ...optionsOf(url), connectionName: `capfleet-${purpose}` });
+export function connect(url: string, purpose: string, log: Logger): RedisClient {
+  const { servers, ...own } = optionsOf(url);
+  const options = { ...own, connectionName: `capfleet-${purpose}` };
+  const client = servers ? clusterOf(servers, options) : new Redis(options);
   client.on('error', (error: unknown) => {
     log.warn({ reason: reasonOf(error), purpose }, 'redis connection');
   });
+  if (client instanceof Cluster) client.on('node error', sayNow(log, purpose));
   return client;
 }
 
-/** The part of the client's options that Capfleet sets; BullMQ takes the same. */
-export interface ConnectionOptions {
-  readonly maxRetriesPerRequest: null;
-  readonly retryStrategy: (attempt: number) => number;
-  readonly path?: string;
-  readonly host?: string;
-  readonly port?: number;
-  readonly username?: string;
-  readonly password?: string;
-  readonly db?: number;
-  readonly tls?: Record<string, never>;
-  /** Who knows which server is the master of that name. */
-  readonly sentinels?: { readonly host: string; readonly port: number }[];
-  readonly name?: string;
-  readonly sentinelPassword?: string;
-  readonly enableTLSForSentinelMode?: boolean;
+function clusterOf(servers: HostPort[], { retryStrategy, ...redisOptions }: ServerOptions): Cluster {
+  return new Cluster(servers, {
+    redisOptions,
+    clusterRetryStrategy: retryStrategy,
+    // Commands wait for another server to take over instead of failing.
+    maxRedirections: Infinity,
+    retryDelayOnFailover: RETRY_MS,
+    retryDelayOnClusterDown: RETRY_MS,
+    retryDelayOnTryAgain: RETRY_MS,
+    retryDelayOnMoved: MOVED_MS,
+    slotsRefreshInterval: REFRESH_MS,
+    // Names stay names, which certificates are for, and one that is not found does not keep the others from being asked.
+    dnsLookup: (host, found) => {
+      found(null, host);
+    },
+  });
 }
 
-/** Connection options for those who make their own connections (BullMQ). */
-export function optionsOf(url: string): ConnectionOptions {
-  const common = {
-    // Commands wait for the connection to come back instead of failing.
-    maxRetriesPerRequest: null,
-    retryStrategy: (attempt: number) => Math.min(50 * 2 ** Math.min(attempt, 10), LONGEST_PAUSE_MS),
-  };
-  if (url.startsWith('unix:')) return { ...common, path: url.slice('unix:'.length) };
-  const sentinel = parseSentinelUrl(url);
-  if (sentinel) {
-    const { tls, ...where } = sentinel;
-    return { ...common, ...where, ...(tls && { tls: {}, enableTLSForSentinelMode: true }) };
-  }
-  const { protocol, hostname, port, username, password, pathname } = new URL(url);
-  return {
-    ...common,
-    host: hostname.replace(/^\[|\]$/g, ''),
-    port: port === '' ? 6379 : Number(port),
-    ...(username !== '' && { username: decodeURIComponent(username) }),
-    ...(password !== '' && { password: decodeURIComponent(password) }),
-    ...(pathname.length > 1 && { db: Number(pathname.slice(1)) }),
-    ...(protocol === 'rediss:' && { tls: {} }),
+/** What each command that is tried again meets is the same for a while. */
+function sayNow(log: Logger, purpose: string): (error: unknown, server: string) => void {
+  const said = new Map<string, number>();
+  return (error, server) => {
+    const reason = reasonOf(error);
+    const now = performance.now();
+    if (now - (said.get(server + reason) ?? -Infinity) < LONGEST_PAUSE_MS) return;
+    said.set(server + reason, now);
+    log.warn({ reason, server, purpose }, 'redis connection');
   };
 }
 
 /** True where `connect` takes the text. */
 export function isRedisUrl(url: string): boolean {
   if (url.startsWith('unix:')) return url.length > 'unix:'.length;
-  if (parseSentinelUrl(url)) return true;
+  if (parseHostsUrl(url)) return true;
   try {
     const { protocol, hostname } = new URL(url);
     return (protocol === 'redis:' || protocol === 'rediss:') && hostname !== '';
@@ -89,36 +87,18 @@ export function secretsOfUrl(url: string): string[] {
 }
 
 /**
- * Checks once that the server answers.
+ * Checks once that the server answers; of a cluster, the one that has Capfleet's keys.
  * @throws Failure `redis-unreachable`
  */
 export async function checkReachable(url: string, timeoutMs = 3000): Promise<void> {
-  const client = new Redis({
-    ...optionsOf(url),
-    lazyConnect: true,
-    connectTimeout: timeoutMs,
-    maxRetriesPerRequest: 0,
-    retryStrategy: () => null,
-    sentinelRetryStrategy: () => null,
-  });
-  // The reason comes out of connect(); without a listener the same error would also be printed.
-  let last: unknown;
-  client.on('error', (error: unknown) => (last = error));
-  // The client's own limits do not cover a server that accepts and then says nothing.
-  const silence = new Promise<never>((_resolve, reject) => {
-    setTimeout(() => {
-      reject(new Error(`no answer within ${String(timeoutMs)} ms`));
-    }, timeoutMs).unref();
-  });
+  const { servers, ...options } = optionsOf(url);
   try {
-    await Promise.race([client.connect().then(() => client.ping()), silence]);
+    await answers(options, servers, timeoutMs);
   } catch (error) {
     throw new Failure(
       'redis-unreachable',
-      { url: redactUrl(url), reason: reasonOf(last ?? error) },
+      { url: redactUrl(url), reason: reasonOf(error) },
       { cause: error },
     );
-  } finally {
-    client.disconnect();
   }
 }

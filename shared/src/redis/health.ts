@@ -2,6 +2,7 @@
 import { Failure } from '../errors/failure.ts';
 import type { Logger } from '../log/logger.ts';
 import { connect, redactUrl } from './connect.ts';
+import { callKeyless } from './keyless.ts';
 
 const PATIENCE_MS = 1000;
 
@@ -21,7 +22,7 @@ export function redisHealth(redis: string, service: string, log: Logger): RedisH
   let asked: Promise<number> | null = null;
   const ask = async (): Promise<number> => {
     const begun = performance.now();
-    await client.ping();
+    await callKeyless(client, 'PING');
     return performance.now() - begun;
   };
   return {

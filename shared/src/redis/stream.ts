@@ -1,5 +1,6 @@
 // Redis streams as Capfleet uses them: every entry has named text fields, readers keep their own position.
-import type { Redis } from 'ioredis';
+import { reasonOf } from '../errors/failure.ts';
+import type { RedisClient } from './connect.ts';
 
 export interface StreamEntry {
   readonly id: string;
@@ -13,7 +14,7 @@ const AT_ONCE = 1000;
  * meanwhile, so it must not be shared with commands that matter.
  */
 export async function readStream(
-  client: Redis,
+  client: RedisClient,
   key: string,
   position: string,
   waitMs: number,
@@ -27,15 +28,21 @@ export async function readStream(
  * @returns key → entries, of those that have some
  */
 export async function readStreams(
-  client: Redis,
+  client: RedisClient,
   positions: ReadonlyMap<string, string>,
   waitMs: number,
 ): Promise<Map<string, StreamEntry[]>> {
   const where = [...positions.keys(), ...positions.values()];
-  const reply = await client.xread('COUNT', AT_ONCE, 'BLOCK', waitMs, 'STREAMS', ...where);
+  const reply = await client.xread('COUNT', AT_ONCE, 'BLOCK', waitMs, 'STREAMS', ...where).catch(unblocked);
   return new Map(
     (reply ?? []).map(([key, entries]) => [key, entries.map(([id, flat]) => ({ id, fields: pairs(flat) }))]),
   );
+}
+
+/** Who waits at a server that is a replica from now on is told so; the next read is for the master. */
+function unblocked(error: unknown): null {
+  if (reasonOf(error).startsWith('UNBLOCKED ')) return null;
+  throw error;
 }
 
 /** A transaction itself is no failure where Redis refuses a command of it. */

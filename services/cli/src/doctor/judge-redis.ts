@@ -2,6 +2,7 @@
 import { Failure } from '@capfleet/shared/errors/failure';
 import { silentLogger } from '@capfleet/shared/log/logger';
 import { checkReachable, connect, redactUrl } from '@capfleet/shared/redis/connect';
+import { callKeyless } from '@capfleet/shared/redis/keyless';
 import type { Finding } from './judge-host.ts';
 
 /** BullMQ's. */
@@ -31,13 +32,13 @@ export async function examineRedis(url: string): Promise<Finding[]> {
 async function redisFacts(url: string): Promise<RedisFacts> {
   const client = connect(url, 'doctor', silentLogger());
   try {
-    const info = await client.info();
+    const info = String(await callKeyless(client, 'INFO'));
     const said = (key: string): string | null =>
       new RegExp(`^${key}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? null;
     let roundTrip = Infinity;
     for (let n = 0; n < PINGS; n += 1) {
       const begun = performance.now();
-      await client.ping();
+      await callKeyless(client, 'PING');
       roundTrip = Math.min(roundTrip, performance.now() - begun);
     }
     const appendOnly = said('aof_enabled');

@@ -14,9 +14,9 @@ import {
 } from '@capfleet/shared/contract/map-job';
 import { failedFile, failedWith } from '@capfleet/shared/dataset/file-map';
 import { planParts, type Part } from '@capfleet/shared/contract/part-map';
-import { Failure } from '@capfleet/shared/errors/failure';
+import { Failure, reasonOf } from '@capfleet/shared/errors/failure';
 import type { Logger } from '@capfleet/shared/log/logger';
-import { connect, optionsOf } from '@capfleet/shared/redis/connect';
+import { connect } from '@capfleet/shared/redis/connect';
 import { parseEntry, readStream } from '@capfleet/shared/redis/stream';
 import type { SourceFile } from '@capfleet/shared/source/source';
 import type { MapJobs, MapResult } from '../ports/map-jobs.ts';
@@ -40,8 +40,9 @@ export interface MapJobsOptions {
 export function bullmqMapJobs(redis: string, options: MapJobsOptions, log: Logger): MapJobs {
   const { request, quick, splitSize } = options;
   const results = mapResultsKey(request);
-  const queue = new Queue<MapJob>(mapQueue, { connection: optionsOf(redis), prefix: PREFIX });
-  const flows = new FlowProducer({ connection: optionsOf(redis), prefix: PREFIX });
+  const connection = connect(redis, 'map-jobs', log);
+  const queue = new Queue<MapJob>(mapQueue, { connection, prefix: PREFIX });
+  const flows = new FlowProducer({ connection, prefix: PREFIX });
   const onError = (error: Error): void => {
     log.warn({ reason: error.message }, 'map queue');
   };
@@ -192,7 +193,15 @@ export function bullmqMapJobs(redis: string, options: MapJobsOptions, log: Logge
       onProgress = listener;
     },
 
-    countWorkers: () => queue.getWorkersCount(),
+    async countWorkers() {
+      try {
+        return await queue.getWorkersCount();
+      } catch (error) {
+        // All servers of a cluster are asked, also one that is just away.
+        if (!connection.isCluster || reasonOf(error) !== 'Connection is closed.') throw error;
+        return 0;
+      }
+    },
 
     async close(keep) {
       if (!keep) {
@@ -207,6 +216,7 @@ export function bullmqMapJobs(redis: string, options: MapJobsOptions, log: Logge
       }
       await flows.close();
       await queue.close();
+      connection.disconnect();
       client.disconnect();
     },
   };

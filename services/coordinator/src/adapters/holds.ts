@@ -1,8 +1,8 @@
 // Holds: what is kept in Redis is carried through by one coordinator at a time, its holder, which renews its hold. As long
 // as it is held, what is kept of it lives on for another day, however long it takes.
-import type { Redis } from 'ioredis';
 import { RUN_HOLD_MS } from '@capfleet/shared/contract/agent-messages';
 import { RUN_KEYS_TTL_SECONDS } from '@capfleet/shared/contract/keys';
+import type { RedisClient } from '@capfleet/shared/redis/connect';
 
 /** Keys of something that can be held. */
 export interface Holdable {
@@ -55,7 +55,7 @@ if text(KEYS[1]) == ARGV[1] then
 end`;
 
 /** @param holder differs for each coordinator */
-export function redisHolds(client: Redis, holder: string): Holds {
+export function redisHolds(client: RedisClient, holder: string): Holds {
   return {
     async take({ id, owner, leases, lists, kept }) {
       const keys = [owner, ...leases, ...lists, ...kept];

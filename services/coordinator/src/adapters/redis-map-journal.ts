@@ -1,15 +1,15 @@
 // The journal of a mapping as a hash in Redis: maps by their number, in the order they came.
-import type { Redis } from 'ioredis';
 import { RUN_KEYS_TTL_SECONDS } from '@capfleet/shared/contract/keys';
 import { fileMapSchema, type FileMap } from '@capfleet/shared/dataset/file-map';
 import { Failure } from '@capfleet/shared/errors/failure';
+import type { RedisClient } from '@capfleet/shared/redis/connect';
 import { parseEntry, throwRefused } from '@capfleet/shared/redis/stream';
 import type { MapJournal, Place } from '../ports/map-journal.ts';
 
 const AT_ONCE = 500;
 
 export async function redisMapJournal(
-  client: Redis,
+  client: RedisClient,
   key: string,
   request: string,
   stays: () => boolean,

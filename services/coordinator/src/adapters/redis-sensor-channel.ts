@@ -21,8 +21,8 @@ import {
 import { Failure, reasonOf } from '@capfleet/shared/errors/failure';
 import type { Logger } from '@capfleet/shared/log/logger';
 import { connect } from '@capfleet/shared/redis/connect';
+import { askTime, callKeyless, instantOf } from '@capfleet/shared/redis/keyless';
 import { parseEntry, readStreams, type StreamEntry } from '@capfleet/shared/redis/stream';
-import { MICROSECOND, SECOND } from '@capfleet/shared/time/nanos';
 import type { SensorChannel } from '../ports/sensor-channel.ts';
 import { TEXT_AT } from './holds.ts';
 
@@ -92,8 +92,7 @@ export function redisSensorChannel(redis: string, holder: string, log: Logger): 
     },
 
     async now() {
-      const [seconds = 0, micros = 0] = await client.time();
-      return BigInt(seconds) * SECOND + BigInt(micros) * MICROSECOND;
+      return instantOf(await askTime(client));
     },
 
     close() {
@@ -104,11 +103,12 @@ export function redisSensorChannel(redis: string, holder: string, log: Logger): 
     },
   };
 
-  /** A walk over all that is in Redis. */
+  /** A walk over all that is in Redis; in a cluster, over all of the one server that has Capfleet's keys. */
   async function* everySensorKey(): AsyncGenerator<string[]> {
     let cursor = '0';
     do {
-      const [next, keys] = await client.scan(cursor, 'MATCH', sensorKeyPattern, 'COUNT', 1000);
+      const step = ['MATCH', sensorKeyPattern, 'COUNT', '1000'];
+      const [next, keys] = (await callKeyless(client, 'SCAN', cursor, ...step)) as [string, string[]];
       cursor = next;
       yield keys;
     } while (cursor !== '0');

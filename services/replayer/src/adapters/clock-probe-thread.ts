@@ -4,8 +4,9 @@ import { reasonOf } from '@capfleet/shared/errors/failure';
 import { silentLogger } from '@capfleet/shared/log/logger';
 import { trustAsParent } from '@capfleet/shared/process/trusted-cas';
 import { connect } from '@capfleet/shared/redis/connect';
+import { askTime, instantOf } from '@capfleet/shared/redis/keyless';
 import { estimateOffset, type ClockOffset, type ClockProbe } from '@capfleet/shared/time/clock-offset';
-import { MICROSECOND, SECOND } from '@capfleet/shared/time/nanos';
+import { MICROSECOND } from '@capfleet/shared/time/nanos';
 
 export interface ClockQuestion {
   readonly id: number;
@@ -37,12 +38,12 @@ function answer(message: ClockAnswer): void {
 async function measure(count: number): Promise<ClockOffset> {
   const probes: ClockProbe[] = [];
   // The first pays for the connection.
-  await client.time();
+  await askTime(client);
   while (probes.length < count) {
     const sent = process.hrtime.bigint();
-    const [seconds = 0, micros = 0] = await client.time();
+    const time = await askTime(client);
     const received = process.hrtime.bigint();
-    probes.push({ sent, received, reference: BigInt(seconds) * SECOND + BigInt(micros) * MICROSECOND });
+    probes.push({ sent, received, reference: instantOf(time) });
   }
   return estimateOffset(probes, MICROSECOND);
 }

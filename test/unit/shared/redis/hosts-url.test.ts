@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isRedisUrl, optionsOf, redactUrl } from '@capfleet/shared/redis/connect';
+import { isRedisUrl, redactUrl, secretsOfUrl } from '@capfleet/shared/redis/connect';
+import { optionsOf } from '@capfleet/shared/redis/connection-options';
 
 /** Without what every connection has. */
 function optionsFor(url: string): object {
@@ -36,6 +37,26 @@ test('sentinels, the name of the master, passwords and TLS are in the URL', () =
   assert.equal(redactUrl('redis+sentinel://one:1,two:2/m'), 'redis+sentinel://one:1,two:2/m');
 });
 
+test('the servers of a cluster, a user, a password and TLS are in the URL', () => {
+  const url = 'rediss+cluster://me:p%40ss@one:7001,two,[::1]:1';
+  assert.deepEqual(optionsFor(url), {
+    servers: [
+      { host: 'one', port: 7001 },
+      { host: 'two', port: 6379 },
+      { host: '::1', port: 1 },
+    ],
+    username: 'me',
+    password: 'p@ss',
+    tls: {},
+  });
+  assert.deepEqual(optionsFor('redis+cluster://:secret@one/'), {
+    servers: [{ host: 'one', port: 6379 }],
+    password: 'secret',
+  });
+  assert.equal(redactUrl(url), 'rediss+cluster://me:***@one:7001,two,[::1]:1');
+  assert.deepEqual(secretsOfUrl(url), ['p%40ss', 'p@ss']);
+});
+
 test('what is no such URL is refused', () => {
   for (const url of [
     'redis+sentinel://one',
@@ -46,7 +67,17 @@ test('what is no such URL is refused', () => {
     'redis+sentinel://one/m/x',
     'redis+sentinel://one/%E0',
     'redis+sentinel://one/m?password=x',
+    'redis+cluster://',
+    'redis+cluster://one,,two',
+    'redis+cluster://one:99999',
+    // Databases have no numbers there.
+    'redis+cluster://one/0',
+    'redis+cluster://one/name',
+    'redis+cluster://one?sentinel-password=x',
+    'redis+cluster://:%E0@one',
+    'redis+clusters://one',
   ])
     assert.equal(isRedisUrl(url), false, url);
-  assert.equal(isRedisUrl('redis+sentinel://one/m'), true);
+  for (const url of ['redis+sentinel://one/m', 'redis+cluster://one,two', 'rediss+cluster://one:1'])
+    assert.equal(isRedisUrl(url), true, url);
 });

@@ -53,6 +53,26 @@ describe('the chart', { skip: withoutHelm }, () => {
     ]);
   });
 
+  test('KEDA asks a Redis Cluster for the lists, by any of its servers and with TLS', () => {
+    const manifests = render('cluster-keda-values.yaml');
+    const scaled = manifests.find(({ kind }) => kind === 'ScaledObject');
+    const addresses = 'redis-0.redis.svc:6379,redis-1.redis.svc:6379,redis-2.redis.svc:6379';
+    assert.deepEqual(
+      scaled?.['spec'].triggers,
+      ['active', 'wait'].map((list) => ({
+        type: 'redis-cluster',
+        name: list === 'wait' ? 'waiting' : list,
+        metadata: { addresses, listName: `{capfleet}:map:${list}`, listLength: '8', enableTLS: 'true' },
+        authenticationRef: { name: 'lab-capfleet-mapper-redis' },
+      })),
+    );
+    const login = manifests.find(({ kind }) => kind === 'TriggerAuthentication');
+    assert.deepEqual(
+      login?.['spec'].secretTargetRef.map(({ key }: { key: string }) => key),
+      ['redis-username', 'redis-password'],
+    );
+  });
+
   test('its version is that of the program', () => {
     const { appVersion } = parse(readFileSync(join(CHART, 'Chart.yaml'), 'utf8'));
     const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
@@ -116,6 +136,22 @@ describe('the chart', { skip: withoutHelm }, () => {
         mapper: { autoscaling: { kind: 'keda' } },
       },
       /which is without TLS/,
+      ],
+      [
+      'KEDA that does not know where the servers of a cluster are',
+      {
+        redis: { internal: false, external: { url: 'redis+cluster://one:6379,two:6379' } },
+        mapper: { autoscaling: { kind: 'keda' } },
+      },
+      /redis.external.address \(sentinels, cluster\)/,
+    ],
+    [
+      'a Redis that has sentinels and is a cluster',
+      {
+        redis: { internal: false, existingSecret: 'ours', external: { sentinels: ['a:1'], cluster: ['b:1'] } },
+        mapper: { autoscaling: { kind: 'keda' } },
+      },
+      /one or the other/,
     ],
     ['TLS without a certificate', { redis: { tls: { enabled: true } } }, /redis.tls.existingSecret/],
   ];

@@ -151,11 +151,11 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- include "capfleet.redisHost" . }}:6379
 {{- else if .Values.redis.external.address }}
 {{- .Values.redis.external.address }}
-{{- else if hasPrefix "redis" (.Values.redis.external.url | splitList "+sentinel" | last) }}
+{{- else if regexMatch "^rediss?://" .Values.redis.external.url }}
 {{- $host := (urlParse .Values.redis.external.url).host }}
 {{- if regexMatch ":[0-9]+$" $host }}{{ $host }}{{ else }}{{ $host }}:6379{{ end }}
 {{- else }}
-{{- fail "redis.external.address: KEDA needs HOST:PORT of the external Redis, since it is not in the values" }}
+{{- fail "redis.external.address (sentinels, cluster): KEDA needs HOST:PORT of the external Redis, since it is not in the values" }}
 {{- end }}
 {{- end }}
 

@@ -148,7 +148,11 @@ describe('the chart', { skip: withoutHelm }, () => {
     [
       'a Redis that has sentinels and is a cluster',
       {
-        redis: { internal: false, existingSecret: 'ours', external: { sentinels: ['a:1'], cluster: ['b:1'] } },
+        redis: {
+          internal: false,
+          existingSecret: 'ours',
+          external: { sentinels: ['a:1'], cluster: ['b:1'] },
+        },
         mapper: { autoscaling: { kind: 'keda' } },
       },
       /one or the other/,

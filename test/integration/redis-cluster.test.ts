@@ -7,6 +7,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { describe, test } from 'node:test';
 import { examineRedis } from '@capfleet/cli/doctor/judge-redis';
+import { bullmqMapJobs } from '@capfleet/coordinator/adapters/bullmq-map-jobs';
 import { silentLogger } from '@capfleet/shared/log/logger';
 import { checkReachable, connect } from '@capfleet/shared/redis/connect';
 import { runCapfleet } from '../support/capfleet.ts';
@@ -92,6 +93,16 @@ test('services map and replay over a cluster, and stay when its master changes',
   await waitFor('the former master is the master again', () => isMaster(owner));
   await map();
   await play();
+
+  // One that has none of the keys is not missed.
+  const [other, bystander] = servers.filter((server) => server !== owner && server !== replica);
+  for (const { admin } of [owner, other!]) await admin.config('SET', 'cluster-require-full-coverage', 'no');
+  await killProcess(bystander!.process);
+  const options = { request: 'of-the-test', quick: false, splitSize: null };
+  const jobs = bullmqMapJobs(as('coordinator'), options, silentLogger());
+  t.after(() => jobs.close(true));
+  assert.ok((await jobs.countWorkers()) <= 1);
+  await waitFor('the mapper is found', async () => (await jobs.countWorkers()) === 1);
 
   for (const service of services) {
     assert.ok(service.isRunning());

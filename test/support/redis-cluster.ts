@@ -66,7 +66,7 @@ export async function startRedisCluster(
   const masters = servers.slice(0, MASTERS);
   const replica = servers[MASTERS]!;
   const share = Math.ceil(SLOTS / MASTERS);
-  const slot = Number(await replica.admin.cluster('KEYSLOT', PREFIX));
+  const slot = await replica.admin.cluster('KEYSLOT', PREFIX);
   const owner = masters[Math.floor(slot / share)]!;
   for (const [index, { admin }] of masters.entries()) {
     const last = Math.min(SLOTS, (index + 1) * share) - 1;
@@ -82,7 +82,7 @@ export async function startRedisCluster(
   await waitFor('the replica follows', () => follows(replica));
   await waitFor('all know all', async () => {
     const told = servers.map(async ({ admin }) => {
-      const state = String(await admin.cluster('INFO'));
+      const state = await admin.cluster('INFO');
       return state.includes('cluster_state:ok') && String(await admin.cluster('NODES')).includes(` ${owns} `);
     });
     return (await Promise.all(told)).every((knows) => knows);

@@ -26,7 +26,7 @@ export function connect(url: string, purpose: string, log: Logger): RedisClient 
   client.on('error', (error: unknown) => {
     log.warn({ reason: reasonOf(error), purpose }, 'redis connection');
   });
-  if (client instanceof Cluster) client.on('node error', sayNow(log, purpose));
+  if (client instanceof Cluster) client.on('node error', nowAndThen(log, purpose));
   return client;
 }
 
@@ -49,7 +49,7 @@ function clusterOf(servers: HostPort[], { retryStrategy, ...redisOptions }: Serv
 }
 
 /** What each command that is tried again meets is the same for a while. */
-function sayNow(log: Logger, purpose: string): (error: unknown, server: string) => void {
+function nowAndThen(log: Logger, purpose: string): (error: unknown, server: string) => void {
   const said = new Map<string, number>();
   return (error, server) => {
     const reason = reasonOf(error);

@@ -136,8 +136,8 @@ describe('the chart', { skip: withoutHelm }, () => {
         mapper: { autoscaling: { kind: 'keda' } },
       },
       /which is without TLS/,
-      ],
-      [
+    ],
+    [
       'KEDA that does not know where the servers of a cluster are',
       {
         redis: { internal: false, external: { url: 'redis+cluster://one:6379,two:6379' } },

@@ -36,7 +36,9 @@ const SMALL = 'test/unit/';
 /** Flags of a Node that is to leave the processors to others. */
 const BESIDE = ['--import', join(ROOT, 'scripts/lowest-priority.ts')];
 /** What takes containers, or minutes: only by `npm run test:deploy`, or when it is asked for. */
-const DEPLOYED = ['compose', 'kubernetes', 'redis'].map((name) => `test/deploy/${name}.test.ts`);
+const DEPLOYED = ['compose', 'kubernetes', 'redis', 'redis-cluster', 'sentinel'].map(
+  (name) => `test/deploy/${name}.test.ts`,
+);
 const CHECKS: Check[] = [
   { name: 'eslint', args: ['node_modules/eslint/bin/eslint.js', '.', '--max-warnings', '0'] },
   {

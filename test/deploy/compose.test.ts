@@ -158,7 +158,7 @@ describe('the Compose project', { skip, timeout: 25 * MINUTE }, () => {
     });
     const listed = await done(compose('run', '--rm', 'cli', 'status'));
     assert.match(listed, /^ +a .*\n +b /m);
-    assert.match(listed, /  done, /);
+    assert.match(listed, / {2}done, /);
   });
 
   test('tells no secret in its logs', async () => {

@@ -263,7 +263,7 @@ describe('a coordinator', { concurrency: 3 }, () => {
 
   test('waits for a sensor that another run has, where that is wanted', async (t) => {
     const sensor = await startSensor(t, 'c3');
-    const short = ['--time-to', '2023-11-14T22:13:23'];
+    const short = ['--time-to', '2023-11-14T22:13:27'];
     const first = startRun(t, 'c3', ...LEAD, ...short);
     await plays(sensor);
     const refused = await startRun(t, 'c3', ...LEAD, ...short).ended;

@@ -5,7 +5,7 @@ import { isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { exitCode } from '@capfleet/shared/errors/exit-codes';
 import { allocatorEnvironment } from '@capfleet/shared/process/allocator';
-import { trustAlso } from '@capfleet/shared/process/trusted-cas';
+import { trustAlso } from '@capfleet/shared/config/trusted-cas';
 import { runProgram } from './program.ts';
 import type { World } from './world.ts';
 

@@ -9,6 +9,7 @@ import { untilTold } from '@capfleet/shared/process/lifetime';
 import { secretsOfUrl } from '@capfleet/shared/redis/connect';
 import type { ListenAddress } from '@capfleet/shared/service/listen';
 import type { ServedWorker } from '@capfleet/shared/service/worker-http';
+import type { WatchS3 } from '@capfleet/shared/source/s3/s3-connection';
 import type { S3Options } from '@capfleet/shared/source/s3/s3-options';
 import { sources } from '@capfleet/shared/source/sources';
 import type { Nanos } from '@capfleet/shared/time/nanos';
@@ -61,7 +62,7 @@ export async function runReplayer(options: ReplayerProcessOptions): Promise<void
   const instance = randomUUID();
   const { redis, sensor, version } = options;
   let agent: RunningAgent | null = null;
-  const { meters, served } = await watch(options, () => agent?.look() ?? null, log);
+  const { meters, watchS3, served } = await watch(options, () => agent?.look() ?? null, log);
   const starting = takePlace(redis, sensor).then((place) =>
     runAgent({
       sensor,
@@ -73,7 +74,7 @@ export async function runReplayer(options: ReplayerProcessOptions): Promise<void
         link,
         interfaces,
         mayUseDefaultRoute,
-        source: sources(options.s3),
+        source: sources(options.s3, watchS3),
         openFileLimit: openFileLimit(),
         roots: options.roots,
       },
@@ -100,16 +101,22 @@ export async function runReplayer(options: ReplayerProcessOptions): Promise<void
   if (replaced) throw replaced;
 }
 
+interface Watched {
+  readonly meters: AgentMeters;
+  readonly watchS3: WatchS3 | null;
+  readonly served: ServedWorker | null;
+}
+
 /** What keeps the figures is not loaded where nobody asks for them. */
 async function watch(
   { redis, sensor, metricsListen: listen }: ReplayerProcessOptions,
   look: () => AgentSight | null,
   log: Logger,
-): Promise<{ readonly meters: AgentMeters; readonly served: ServedWorker | null }> {
-  if (!listen) return { meters: noMeters, served: null };
+): Promise<Watched> {
+  if (!listen) return { meters: noMeters, watchS3: null, served: null };
   const { replayerMetrics } = await import('./metrics.ts');
   const { serveWorker } = await import('@capfleet/shared/service/worker-http');
-  const { registry, meters, refresh } = replayerMetrics(sensor, look);
+  const { registry, meters, watchS3, refresh } = replayerMetrics(sensor, look);
   const check = async (): Promise<void> => {
     const sight = look();
     const unready = (state: string): Failure =>
@@ -122,5 +129,5 @@ async function watch(
     ...{ service: 'replayer', listen, redis, registry, log },
     ...{ checks: [check], refresh },
   });
-  return { meters, served };
+  return { meters, watchS3, served };
 }

@@ -4,6 +4,7 @@ import { refusalCauses, type PlayResult } from '@capfleet/shared/contract/report
 import { behindRedis } from '@capfleet/shared/contract/wall-offset';
 import { METRICS_PREFIX, serviceRegistry } from '@capfleet/shared/service/registry';
 import { s3Metrics } from '@capfleet/shared/service/s3-metrics';
+import type { WatchS3 } from '@capfleet/shared/source/s3/s3-connection';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { LatenessMetric } from './lateness-metric.ts';
 import type { AgentMeters, AgentSight } from './meters.ts';
@@ -14,6 +15,8 @@ const SECONDS_PER_NS = 1e-9;
 export interface ReplayerMetrics {
   readonly registry: Registry;
   readonly meters: AgentMeters;
+  /** Of the agent itself; its plays tell their own. */
+  readonly watchS3: WatchS3;
   /** To be called before the registry is read. */
   readonly refresh: () => void;
 }
@@ -114,5 +117,8 @@ export function replayerMetrics(sensor: string, look: () => AgentSight | null): 
       failures.inc({ code });
     },
   };
-  return { registry, meters, refresh };
+  const watchS3: WatchS3 = (operation, failure) => {
+    askedOfS3([{ operation, failure, count: 1 }], []);
+  };
+  return { registry, meters, watchS3, refresh };
 }

@@ -4,7 +4,7 @@ import { BpfFilter } from '@capfleet/shared/bpf/filter';
 import { fileRate, isOrdered } from '@capfleet/shared/dataset/replay-plan';
 import { asFailure, Failure } from '@capfleet/shared/errors/failure';
 import type { RefusalCause } from '@capfleet/shared/contract/report';
-import { trustAsParent } from '@capfleet/shared/process/trusted-cas';
+import { trustAsParent } from '@capfleet/shared/config/trusted-cas';
 import { countS3Requests } from '@capfleet/shared/source/s3/s3-requests';
 import { sources } from '@capfleet/shared/source/sources';
 import type { Nanos } from '@capfleet/shared/time/nanos';

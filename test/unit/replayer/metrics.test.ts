@@ -18,7 +18,9 @@ test('the offset of the wall clock is above zero where that is behind, as the pa
   refresh();
   const text = await registry.metrics();
   const figure = (name: string): number =>
-    Number(new RegExp(`^capfleet_replayer_clock_${name}_seconds\\{sensor="one"\\} (\\S+)$`, 'm').exec(text)?.[1]);
+    Number(
+      new RegExp(`^capfleet_replayer_clock_${name}_seconds\\{sensor="one"\\} (\\S+)$`, 'm').exec(text)?.[1],
+    );
   assert.equal(figure('offset').toPrecision(6), '0.00000400000');
   assert.equal(figure('bound').toPrecision(6), '0.0000305000');
   assert.equal(offsetText({ clock }), '4 µs behind ± 30.5 µs');

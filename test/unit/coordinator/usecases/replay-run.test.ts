@@ -167,7 +167,7 @@ test('what a sensor said is let go, however long the run', async () => {
   const next = (): FromSensor[] => {
     const word = begin.shift();
     if (word) return word;
-    if (said.length < 30) {
+    if (said.length < 20) {
       const words: FromSensor[] = [{ ...progress }];
       said.push(new WeakRef(words));
       return words;

@@ -2,8 +2,8 @@
 // every test/**/*.test.ts, each file in its own process. On a machine of two cores two of those that start processes of
 // their own run at a time, and those that measure time (test/replay) afterwards, one by one. The checks and test/unit, which
 // need no more than a processor, are done beside them all the while with what processors are left over: at the lowest
-// priority. Files that need an S3 server (test/s3) share one, which starts meanwhile. It ends with the skipped tests, each with its reason, and one line of totals. Arguments choose files:
-// `npm test -- test/unit merge` or `-- lint`.
+// priority. Files that need an S3 server (test/s3) share one, which starts meanwhile. It ends with the skipped tests, each
+// with its reason, and one line of totals. Arguments choose files: `npm test -- test/unit merge` or `-- lint`.
 
 import { spawn } from 'node:child_process';
 import { globSync } from 'node:fs';

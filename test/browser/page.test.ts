@@ -21,6 +21,7 @@ import {
 } from '../support/live-page.ts';
 import { numbersIn, stamps, writeNumberedSet, type SetShape } from '../support/numbered-set.ts';
 import { startRedis, type RedisServer } from '../support/redis-server.ts';
+import { scrape } from '../support/scrape.ts';
 import {
   startCoordinator,
   startMapper,
@@ -181,6 +182,9 @@ describe('the live page', { skip: noBrowser }, () => {
     await assertFits(page);
     await page.getByRole('heading', { name: 'What the verdict rests on' }).waitFor();
     await drawn(page);
+    const told = await scrape(visit.url);
+    assert.ok((told.get('capfleet_run_start_skew_bound_seconds') ?? 0) > 0);
+    assert.ok((told.get('capfleet_run_start_skew_seconds') ?? 1) < 1);
     assert.match(
       await page.locator('.facts').innerText(),
       new RegExp(`Sent\\s+${packets.toLocaleString('en')}`),

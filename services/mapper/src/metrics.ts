@@ -43,7 +43,6 @@ export function mapperMetrics(): MapperMetrics {
   const bytes = counter('mapper_file_bytes_total', 'Size of the files mapped, as they lie there');
   const read = counter('mapper_read_bytes_total', 'Bytes read, by where from', 'source');
   const packets = counter('mapper_packets_total', 'Packets in the files mapped');
-  const askedOfS3 = s3Metrics(registry);
   const active = new Gauge({
     name: `${METRICS_PREFIX}mapper_jobs_active`,
     help: 'Jobs at work now',
@@ -86,9 +85,7 @@ export function mapperMetrics(): MapperMetrics {
         failures.inc({ code });
       },
     },
-    watchS3(operation, failure) {
-      askedOfS3([{ operation, failure, count: 1 }], []);
-    },
+    watchS3: s3Metrics(registry).watch,
     metered: (source) => ({
       list: (where, filter) => source.list(where, filter),
       stat: (path) => source.stat(path),

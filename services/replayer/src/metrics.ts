@@ -67,7 +67,7 @@ export function replayerMetrics(sensor: string, look: () => AgentSight | null): 
       'How late the first packet of the latest play was by the clock of this host',
     ),
   );
-  const askedOfS3 = s3Metrics(registry);
+  const s3 = s3Metrics(registry);
   for (const cause of refusalCauses) refused.inc({ cause }, 0);
 
   /** What is counted already of a play. */
@@ -81,7 +81,7 @@ export function replayerMetrics(sensor: string, look: () => AgentSight | null): 
     starved.inc(progress.starved - (before?.starved ?? 0));
     for (const cause of refusalCauses)
       refused.inc({ cause }, (progress.refusedBy[cause] ?? 0) - (before?.refusedBy[cause] ?? 0));
-    askedOfS3(progress.s3, before?.s3 ?? []);
+    s3.add(progress.s3, before?.s3 ?? []);
     if (progress.latenessSpread) lateness.add(progress.latenessSpread, before?.latenessSpread ?? null);
   };
 
@@ -117,8 +117,5 @@ export function replayerMetrics(sensor: string, look: () => AgentSight | null): 
       failures.inc({ code });
     },
   };
-  const watchS3: WatchS3 = (operation, failure) => {
-    askedOfS3([{ operation, failure, count: 1 }], []);
-  };
-  return { registry, meters, watchS3, refresh };
+  return { registry, meters, watchS3: s3.watch, refresh };
 }

@@ -72,7 +72,7 @@ async function examineSource(path: string, options: DoctorOptions): Promise<Find
   try {
     const source = sources(s3Options(options));
     for await (const file of source.list(path, { suffix: '', pattern: null })) {
-      const reader = await source.open(file);
+      const reader = await source.open(file, { length: 1 });
       await reader.read(Buffer.alloc(1), 0, 1).finally(() => reader.close());
       return { check, verdict: 'ok', found: `can be listed and read; first: ${file.path}`, remedy: null };
     }

@@ -69,22 +69,22 @@ function clusterGauges(registers: Registry[]) {
 }
 
 async function look(
-  { health, channel, store, mapQueue, startSkew }: Watched,
-  { redis, jobs, runs, sensors, busy, interfaceUp, clockBound, ...gauges }: Gauges,
+  { health, channel, store, mapQueue, startSkew: latestSkew }: Watched,
+  { redis, jobs, runs, sensors, busy, interfaceUp, clockBound, startSkew, startSkewBound }: Gauges,
 ): Promise<void> {
   const roundTripMs = await health.check().catch(() => null);
   const found =
     roundTripMs !== null
       ? await Promise.all([mapQueue.read(), channel.registrations(), listRuns(store, RUNS_LOOKED_AT)])
       : null;
-  // From here on at once: two may ask at the same time.
+  // From here on at once: what is exposed meanwhile is whole.
   for (const each of [jobs, runs, busy, interfaceUp, clockBound]) each.reset();
-  for (const each of [sensors, gauges.startSkew, gauges.startSkewBound]) each.remove();
+  for (const each of [sensors, startSkew, startSkewBound]) each.remove();
   redis.set(roundTripMs);
-  const skew = startSkew();
+  const skew = latestSkew();
   if (skew) {
-    gauges.startSkew.set(Number(skew.measured) * SECONDS_PER_NS);
-    gauges.startSkewBound.set(Number(skew.clockBound) * SECONDS_PER_NS);
+    startSkew.set(Number(skew.measured) * SECONDS_PER_NS);
+    startSkewBound.set(Number(skew.clockBound) * SECONDS_PER_NS);
   }
   if (!found) return;
   const [counts, registered, listed] = found;

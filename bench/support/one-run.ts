@@ -4,8 +4,8 @@ import { redisRunWorld } from '@capfleet/coordinator/adapters/redis-run-world';
 import { silentLogger } from '@capfleet/shared/log/logger';
 import { simulatedRun } from '../../test/support/simulated-agents.ts';
 
-/** Many agents share a processor here, and all have to acknowledge before the start. */
-const LEAD = 3_000_000_000n;
+/** The default of `capfleet replay`; a start that is further off is acknowledged later, when it is near. */
+const LEAD = 1_000_000_000n;
 
 const [redis = '', run = '', sensors = '1', playMs = '1000'] = process.argv.slice(2);
 const world = redisRunWorld(redis, silentLogger());

@@ -10,6 +10,7 @@ import { coordinatorMetrics } from '@capfleet/coordinator/http/metrics';
 import { mapperMetrics } from '@capfleet/mapper/metrics';
 import { replayerMetrics } from '@capfleet/replayer/metrics';
 import { mapQueue, PREFIX } from '@capfleet/shared/contract/keys';
+import { parseRedisUrl } from '@capfleet/shared/redis/redis-url';
 import {
   componentOf,
   podOf,
@@ -310,6 +311,21 @@ describe('the manifests', { skip: withoutHelm }, () => {
     }
   });
 
+  test('show Redis the certificate that is mounted, by a URL that the program takes', () => {
+    for (const spec of render('external-url-keda-values.yaml').flatMap((one) => podOf(one) ?? [])) {
+      const [{ env, volumeMounts }] = spec['containers'];
+      const url = env.find(({ name }: { name: string }) => name === 'CAPFLEET_REDIS').value;
+      const redis = parseRedisUrl(url);
+      assert.ok(redis?.kind === 'server' && redis.tls?.client, url);
+      const at = (wanted: string): Manifest => volumeMounts.find(({ name }: Manifest) => name === wanted);
+      const { secret } = spec['volumes'].find(({ name }: Manifest) => name === 'redis-client');
+      const files = secret.items.map(({ path }: { path: string }) =>
+        join(at('redis-client')['mountPath'], path),
+      );
+      assert.deepEqual([redis.tls.client.cert, redis.tls.client.key], files);
+    }
+  });
+
   test("scale by the lists of BullMQ's queue, waiting and under way together", () => {
     const keys = new QueueKeys(PREFIX).getKeys(mapQueue);
     const byRedis = manifests.filter(
@@ -349,6 +365,8 @@ describe('the manifests', { skip: withoutHelm }, () => {
       address: 'redis.example.org:6380',
       enableTLS: 'true',
       databaseIndex: '3',
+      cert: 'redis-client',
+      key: 'redis-client',
       ca: 'our-ca',
     });
     const keda = { mapper: { autoscaling: { kind: 'keda' } } };

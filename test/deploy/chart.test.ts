@@ -53,6 +53,16 @@ describe('the chart', { skip: withoutHelm }, () => {
     ]);
   });
 
+  test('an ingress leads to the coordinator, over TLS', () => {
+    const made = render('external-url-keda-values.yaml');
+    const { spec } = made.find(({ kind }) => kind === 'Ingress')!;
+    const { service } = spec['rules'][0].http.paths[0].backend;
+    const named = made.find(({ kind, metadata }) => kind === 'Service' && metadata.name === service.name);
+    assert.deepEqual(service.port, { name: named?.['spec'].ports[0].name });
+    assert.deepEqual(spec['tls'], [{ hosts: ['capfleet.example.org'], secretName: 'capfleet-tls' }]);
+    assert.equal(spec['rules'][0].host, 'capfleet.example.org');
+  });
+
   test('KEDA asks a Redis Cluster for the lists, by any of its servers and with TLS', () => {
     const manifests = render('cluster-keda-values.yaml');
     const scaled = manifests.find(({ kind }) => kind === 'ScaledObject');
@@ -115,6 +125,21 @@ describe('the chart', { skip: withoutHelm }, () => {
       'a Prometheus that reaches nothing',
       { metrics: { serviceMonitor: { enabled: true } } },
       /networkPolicy.metricsFrom: the namespace of Prometheus/,
+    ],
+    [
+      'an ingress that does not reach the coordinator',
+      { coordinator: { ingress: { enabled: true, host: 'capfleet.example.org' } } },
+      /networkPolicy.coordinatorFrom: the namespace of the ingress controller/,
+    ],
+    [
+      'an ingress without a name',
+      { coordinator: { ingress: { enabled: true } }, networkPolicy: { enabled: false } },
+      /coordinator.ingress.host/,
+    ],
+    [
+      "a client's certificate for the internal Redis",
+      { redis: { tls: { enabled: true, existingSecret: 'tls', clientSecret: 'client' } } },
+      /redis.tls.clientSecret/,
     ],
     [
       'a label by which pods are found',

@@ -222,7 +222,7 @@ describe('the API refuses', () => {
     const { run } = body as { run: string };
     const { record } = await store.load(run);
     for (const created of ['9'.repeat(25), `-${'9'.repeat(25)}`])
-      await store.create({ record: { ...record, run: `at${created}`, created }, plans: [] });
+      await store.keep({ record: { ...record, run: `at${created}`, created }, plans: [] });
     const { status, body: listed } = await api.ask('/v1/runs');
     const { runs } = listed as { runs: { run: string }[] };
     assert.deepEqual([status, runs.map((each) => each.run)], [200, [run]]);
@@ -246,7 +246,11 @@ test('a run that is asked for again under its id is made once, and refused where
     const { status, code } = await api.ask('/v1/runs', sending('POST', { ...body, settings }));
     return [status, code];
   };
-  assert.equal((await ask(body.settings))[0], 201);
+  const together = await Promise.all(Array.from({ length: 8 }, () => ask(body.settings)));
+  assert.deepEqual(
+    together.map(([status]) => Number(status)).sort(),
+    [200, 200, 200, 200, 200, 200, 200, 201],
+  );
   assert.equal((await ask(body.settings))[0], 200);
   assert.deepEqual(await ask({ sensorTimeout: '2s' }), [409, 'run-conflict']);
 });

@@ -1,64 +1,80 @@
-// A Redis whose certificate only an authority of the site vouches for: a real server behind TLS.
+// A Redis whose certificate only an authority of the site vouches for, and one that asks for a certificate in turn.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { connect, type AddressInfo } from 'node:net';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { createServer } from 'node:tls';
 import { lastFirst } from '../support/last-first.ts';
+import { freePorts, startRedisProcess } from '../support/redis-processes.ts';
 import { makeMappedSet, playedReport, SHORT_LEAD } from '../support/replay-cli.ts';
-import { startRedis } from '../support/redis-server.ts';
-import { startCapfleet, startReplayer } from '../support/start-capfleet.ts';
+import { startCapfleet, startReplayer, type Running } from '../support/start-capfleet.ts';
+import { makeTlsFiles, tlsOfRedis } from '../support/tls-files.ts';
 import type { AfterHook } from '../support/temp-dir.ts';
 
-/** @returns its URL, with TLS before the server at `redis` */
-async function startTls(t: AfterHook, redis: string, folder: string): Promise<string> {
-  const [key, cert] = [join(folder, 'tls.key'), join(folder, 'ca.crt')];
-  const made = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-keyout', key, '-out', cert];
-  const subject = ['-subj', '/CN=site', '-addext', 'subjectAltName=IP:127.0.0.1'];
-  execFileSync('openssl', [...made, ...subject], { stdio: 'ignore' });
-  const server = createServer({ key: readFileSync(key), cert: readFileSync(cert) }, (client) => {
-    const behind = connect(redis.slice('unix:'.length));
-    client.pipe(behind).pipe(client);
-    client.on('error', () => behind.destroy());
-    behind.on('error', () => client.destroy());
-  }).listen(0, '127.0.0.1');
-  server.on('tlsClientError', () => undefined);
-  await once(server, 'listening');
-  t.after(async () => {
-    server.close();
+function run(t: AfterHook, args: readonly string[]): Running['ended'] {
+  return startCapfleet(t, args).ended;
+}
+
+async function replays(t: AfterHook, redis: string, caFile: string, dump: string): Promise<void> {
+  const agent = await startReplayer(t, redis, 'one', ['--interface', 'null'], {
+    env: { ...process.env, CAPFLEET_CA_FILE: caFile },
   });
-  return `rediss://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
+  const replay = ['replay', '--redis', redis, '--ca-file', caFile, '--dump-json', dump, '--json'];
+  const ended = await run(t, [...replay, '--sensors', 'one', ...SHORT_LEAD]);
+  assert.equal(ended.code, 0, `${ended.stderr}\n${agent.output.stderr}`);
+  assert.equal(playedReport(ended).totals.sent, 3);
 }
 
 test('authorities of one’s own are trusted by command and agent, its threads too, and by none without them', async (context) => {
   const t = lastFirst(context);
-  const place = await makeMappedSet(t, { 'a.pcap': [0, 10, 20] });
-  const redis = await startTls(t, (await startRedis(t)).url, place.dir);
-  const caFile = join(place.dir, 'ca.crt');
-  const run = (args: string[]): ReturnType<typeof startCapfleet>['ended'] => startCapfleet(t, args).ended;
-  const stranger = await run(['status', '--redis', redis]);
+  const { dir, dump } = await makeMappedSet(t, { 'a.pcap': [0, 10, 20] });
+  const [port = 0] = await freePorts(1);
+  const files = makeTlsFiles(dir);
+  startRedisProcess(t, join(dir, 'redis'), tlsOfRedis(port, files, false));
+  const redis = `rediss://127.0.0.1:${String(port)}`;
+  await replays(t, redis, files.ca, dump);
+
+  const stranger = await run(t, ['status', '--redis', redis]);
   assert.equal(stranger.code, 1, stranger.stderr);
   assert.match(stranger.stderr, /cannot reach Redis.*self-signed certificate.*--ca-file/s);
 
-  const agent = await startReplayer(t, redis, 'one', ['--interface', 'null'], {
-    env: { ...process.env, CAPFLEET_CA_FILE: caFile },
-  });
-  const replay = ['replay', '--redis', redis, '--ca-file', caFile, '--dump-json', place.dump, '--json'];
-  const ended = await run([...replay, '--sensors', 'one', ...SHORT_LEAD]);
-  assert.equal(ended.code, 0, `${ended.stderr}\n${agent.output.stderr}`);
-  assert.equal(playedReport(ended).totals.sent, 3);
-
-  const [none, empty] = [join(place.dir, 'none.pem'), join(place.dir, 'empty.pem')];
+  const [none, empty] = [join(dir, 'none.pem'), join(dir, 'empty.pem')];
   writeFileSync(empty, 'nothing');
   for (const [file, reason] of [
     [none, 'ENOENT'],
     [empty, 'it holds no PEM certificate'],
   ] as const) {
-    const refused = await run(['status', '--redis', redis, '--ca-file', `${caFile},${file}`]);
+    const refused = await run(t, ['status', '--redis', redis, '--ca-file', `${files.ca},${file}`]);
     assert.equal(refused.code, 2, refused.stderr);
     assert.ok(refused.stderr.includes(file) && refused.stderr.includes(reason), refused.stderr);
+  }
+});
+
+test('a Redis that asks for a certificate is shown that of the URL, by its sentinels too', async (context) => {
+  const t = lastFirst(context);
+  const { dir, dump } = await makeMappedSet(t, { 'a.pcap': [0, 10, 20] });
+  const [port = 0, sentinelPort = 0] = await freePorts(2);
+  const files = makeTlsFiles(dir);
+  startRedisProcess(t, join(dir, 'redis'), tlsOfRedis(port, files, true));
+  startRedisProcess(
+    t,
+    join(dir, 'sentinel'),
+    [...tlsOfRedis(sentinelPort, files, true), `sentinel monitor lab 127.0.0.1 ${String(port)} 1`],
+    '--sentinel',
+  );
+  const shown = `cert=${encodeURIComponent(files.clientCert)}&key=${files.clientKey}`;
+  const redis = `rediss+sentinel://127.0.0.1:${String(sentinelPort)}/lab`;
+  await replays(t, `${redis}?${shown}`, files.ca, dump);
+
+  const server = `rediss://127.0.0.1:${String(port)}`;
+  const status = (url: string): Running['ended'] => run(t, ['status', '--redis', url, '--ca-file', files.ca]);
+  assert.equal((await status(`${server}?${shown}`)).code, 0);
+  assert.equal((await status(server)).code, 1);
+
+  const mapper = ['mapper', '--ca-file', files.ca, '--redis'];
+  for (const args of [['status', '--ca-file', files.ca, '--redis'], mapper]) {
+    const refused = await run(t, [...args, `${server}?cert=${files.clientCert}&key=${files.key}`]);
+    assert.equal(refused.code, 2, refused.stderr);
+    assert.ok(refused.stderr.includes(files.clientCert), refused.stderr);
+    assert.match(refused.stderr, /key values mismatch/);
   }
 });

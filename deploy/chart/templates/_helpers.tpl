@@ -119,6 +119,7 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 
 {{- define "capfleet.redisTls" -}}
 {{- if .Values.redis.internal }}
+{{- if .Values.redis.tls.clientSecret }}{{ fail "redis.tls.clientSecret: the internal Redis knows its clients by their passwords" }}{{ end }}
 {{- if .Values.redis.tls.enabled }}true{{ end }}
 {{- else if hasPrefix "rediss" .Values.redis.external.url }}true
 {{- else if .Values.redis.tls.enabled }}
@@ -142,7 +143,7 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 
 {{- /* Whether KEDA needs a TriggerAuthentication: for a user, or for an authority. */ -}}
 {{- define "capfleet.redisAuthentication" -}}
-{{- if or (include "capfleet.redisUrlIsSecret" .) (and (include "capfleet.redisTls" .) .Values.caConfigMap) }}true{{ end }}
+{{- if or (include "capfleet.redisUrlIsSecret" .) (and (include "capfleet.redisTls" .) (or .Values.caConfigMap .Values.redis.tls.clientSecret)) }}true{{ end }}
 {{- end }}
 
 {{- /* HOST:PORT, for KEDA. */ -}}
@@ -216,7 +217,9 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
       name: {{ include "capfleet.redisSecret" .root }}
       key: {{ include "capfleet.redisKey" (dict "root" .root "key" "redis-url" "user" .component) }}
 {{- else }}
-  value: {{ required "redis.external.url or redis.existingSecret: where Redis is, since redis.internal is false" $values.redis.external.url | quote }}
+  {{- $url := required "redis.external.url or redis.existingSecret: where Redis is, since redis.internal is false" $values.redis.external.url }}
+  {{- if $values.redis.tls.clientSecret }}{{ $url = printf "%s?cert=/etc/capfleet/redis/tls.crt&key=/etc/capfleet/redis/tls.key" $url }}{{ end }}
+  value: {{ $url | quote }}
 {{- end }}
 {{- with include "capfleet.caFiles" .root }}
 - name: CAPFLEET_CA_FILE
@@ -268,6 +271,11 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
   mountPath: /etc/capfleet/ca
   readOnly: true
 {{- end }}
+{{- if .root.Values.redis.tls.clientSecret }}
+- name: redis-client
+  mountPath: /etc/capfleet/redis
+  readOnly: true
+{{- end }}
 {{- range $index, $claim := .root.Values.captures.claims }}
 - name: captures-{{ $index }}
   mountPath: {{ $claim.mountPath | quote }}
@@ -305,6 +313,13 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
           name: {{ . }}
           items: [{ key: ca.crt, path: ca.crt }]
       {{- end }}
+{{- end }}
+{{- with .root.Values.redis.tls.clientSecret }}
+- name: redis-client
+  secret:
+    secretName: {{ . }}
+    defaultMode: 288 # 0440
+    items: [{ key: tls.crt, path: tls.crt }, { key: tls.key, path: tls.key }]
 {{- end }}
 {{- range $index, $claim := .root.Values.captures.claims }}
 - name: captures-{{ $index }}

@@ -376,6 +376,10 @@ export const errorTable = {
     'cannot take authorities for TLS from {path}: {reason}',
     'give a PEM file of certificates with --ca-file',
   ),
+  'redis-certificate-invalid': usage(
+    'cannot show Redis the certificate {cert} with the key {key}: {reason}',
+    'give PEM files that belong together: rediss://HOST?cert=FILE&key=FILE',
+  ),
   'redis-forbidden': failed(
     'the user that was given for Redis may not do what is needed: {reason}',
     'give it the rights of its role, as in deploy/redis/users.acl',

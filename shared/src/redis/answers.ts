@@ -4,7 +4,7 @@ import { Redis } from 'ioredis';
 import { PREFIX } from '../contract/keys.ts';
 import { reasonOf } from '../errors/failure.ts';
 import type { ServerOptions } from './connection-options.ts';
-import type { HostPort } from './hosts-url.ts';
+import type { HostPort } from './redis-url.ts';
 
 /**
  * @param servers some of a cluster's, where it is one: the first that answers will do

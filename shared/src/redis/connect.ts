@@ -5,7 +5,7 @@ import { Failure, reasonOf } from '../errors/failure.ts';
 import type { Logger } from '../log/logger.ts';
 import { answers } from './answers.ts';
 import { LONGEST_PAUSE_MS, optionsOf, type ServerOptions } from './connection-options.ts';
-import { parseHostsUrl, type HostPort } from './hosts-url.ts';
+import { parseRedisUrl, type HostPort } from './redis-url.ts';
 
 /** In a cluster, until a command that found no server, or the wrong one, is tried again. */
 const RETRY_MS = 200;
@@ -16,7 +16,7 @@ const REFRESH_MS = 15_000;
 export type RedisClient = Redis | Cluster;
 
 /**
- * @param url `redis://…`, `rediss://…`, `unix:/path/to/socket`, or that of sentinels or of a cluster (see hosts-url.ts)
+ * @param url `redis://…`, `rediss://…`, `unix:/path/to/socket`, or that of sentinels or of a cluster (see redis-url.ts)
  * @param purpose named in the log, and as the connection's client name
  */
 export function connect(url: string, purpose: string, log: Logger): RedisClient {
@@ -62,27 +62,22 @@ function nowAndThen(log: Logger, purpose: string): (error: unknown, server: stri
 
 /** True where `connect` takes the text. */
 export function isRedisUrl(url: string): boolean {
-  if (url.startsWith('unix:')) return url.length > 'unix:'.length;
-  if (parseHostsUrl(url)) return true;
-  try {
-    const { protocol, hostname } = new URL(url);
-    return (protocol === 'redis:' || protocol === 'rediss:') && hostname !== '';
-  } catch {
-    return false;
-  }
+  return parseRedisUrl(url) !== null;
 }
 
 /** The URL without its passwords, for logs and errors; also a text that was to be one. */
 export function redactUrl(url: string): string {
   if (url.startsWith('unix:')) return url;
-  return url.replace(/^([\w+]*:?\/*[^:@]*:).*@/s, '$1***@').replace(/(\?sentinel-password=).*/s, '$1***');
+  return url.replace(/^([\w+]*:?\/*[^:@]*:).*@/s, '$1***@').replace(/([?&]sentinel-password=).*/s, '$1***');
 }
 
 /** What must not be told of the URL: as it stands there, and as it is meant. */
 export function secretsOfUrl(url: string): string[] {
-  if (!isRedisUrl(url)) return [];
-  const { password, sentinelPassword } = optionsOf(url);
-  const typed = [/:\/\/[^:@/]*:([^@/]*)@/.exec(url)?.[1], /\?sentinel-password=(.+)$/.exec(url)?.[1]];
+  const parsed = parseRedisUrl(url);
+  if (!parsed || parsed.kind === 'socket') return [];
+  const { password } = parsed;
+  const sentinelPassword = parsed.kind === 'sentinel' ? parsed.sentinelPassword : undefined;
+  const typed = [/:\/\/[^:@/]*:([^@/]*)@/.exec(url)?.[1], /[?&]sentinel-password=([^&]+)/.exec(url)?.[1]];
   return [...typed, password, sentinelPassword].flatMap((text) => (text ? [text] : []));
 }
 

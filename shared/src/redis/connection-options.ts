@@ -1,5 +1,6 @@
 // What a Redis URL says, as options of the client.
-import { parseHostsUrl, type HostPort } from './hosts-url.ts';
+import { clientSecurity, type ClientSecurity } from './client-certificate.ts';
+import { parseRedisUrl, type HostPort } from './redis-url.ts';
 
 export const LONGEST_PAUSE_MS = 2000;
 
@@ -13,12 +14,13 @@ export interface ServerOptions {
   readonly username?: string;
   readonly password?: string;
   readonly db?: number;
-  readonly tls?: Record<string, never>;
+  readonly tls?: ClientSecurity;
   /** Who knows which server is the master of that name. */
   readonly sentinels?: HostPort[];
   readonly name?: string;
   readonly sentinelPassword?: string;
   readonly enableTLSForSentinelMode?: boolean;
+  readonly sentinelTLS?: ClientSecurity;
 }
 
 export interface ConnectionOptions extends ServerOptions {
@@ -26,28 +28,33 @@ export interface ConnectionOptions extends ServerOptions {
   readonly servers?: HostPort[];
 }
 
+/**
+ * @throws TypeError for what is no such URL
+ * @throws Failure `redis-certificate-invalid`
+ */
 export function optionsOf(url: string): ConnectionOptions {
   const common = {
     // Commands wait for the connection to come back instead of failing.
     maxRetriesPerRequest: null,
     retryStrategy: (attempt: number) => Math.min(50 * 2 ** Math.min(attempt, 10), LONGEST_PAUSE_MS),
   };
-  if (url.startsWith('unix:')) return { ...common, path: url.slice('unix:'.length) };
-  const several = parseHostsUrl(url);
-  if (several) {
-    const { kind, hosts, tls, ...login } = several;
-    if (kind === 'cluster') return { ...common, ...login, servers: hosts, ...(tls && { tls: {} }) };
-    const secure = tls && { tls: {}, enableTLSForSentinelMode: true };
-    return { ...common, ...login, sentinels: hosts, ...secure };
+  const parsed = parseRedisUrl(url);
+  if (!parsed) throw new TypeError('no URL of a Redis');
+  if (parsed.kind === 'socket') return { ...common, path: parsed.path };
+  const { kind, hosts, tls, ...login } = parsed;
+  const security = tls && clientSecurity(tls.client);
+  const secure = security && { tls: security };
+  switch (kind) {
+    case 'server':
+      return { ...common, ...login, ...hosts[0], ...secure };
+    case 'cluster':
+      return { ...common, ...login, servers: hosts, ...secure };
+    case 'sentinel':
+      return {
+        ...common,
+        ...login,
+        sentinels: hosts,
+        ...(security && { tls: security, enableTLSForSentinelMode: true, sentinelTLS: security }),
+      };
   }
-  const { protocol, hostname, port, username, password, pathname } = new URL(url);
-  return {
-    ...common,
-    host: hostname.replace(/^\[|\]$/g, ''),
-    port: port === '' ? 6379 : Number(port),
-    ...(username !== '' && { username: decodeURIComponent(username) }),
-    ...(password !== '' && { password: decodeURIComponent(password) }),
-    ...(pathname.length > 1 && { db: Number(pathname.slice(1)) }),
-    ...(protocol === 'rediss:' && { tls: {} }),
-  };
 }

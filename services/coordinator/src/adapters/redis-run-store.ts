@@ -27,8 +27,19 @@ import { connect } from '@capfleet/shared/redis/connect';
 import { parseEntry, throwRefused } from '@capfleet/shared/redis/stream';
 import { plannedRate } from '../domain/planned-rate.ts';
 import { alongCourse, closeCourse, type Course } from '../domain/run-course.ts';
-import type { RunListing, RunStore, RunStory } from '../ports/run-store.ts';
+import type { KeptRun, RunListing, RunStore, RunStory } from '../ports/run-store.ts';
 import { redisHolds, type Holdable } from './holds.ts';
+
+/** KEYS: run, lists, plans and what else is kept; ARGV: 'new' or '', id, now in ms, the oldest listed in ms, seconds to keep, texts. */
+const KEEP = `
+if ARGV[1] == 'new' and redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+for index = 2, 3 do
+  redis.call('ZREMRANGEBYSCORE', KEYS[index], 0, ARGV[4])
+  redis.call('ZADD', KEYS[index], ARGV[3], ARGV[2])
+end
+redis.call('SET', KEYS[1], ARGV[6], 'EX', ARGV[5])
+for index = 4, #KEYS do redis.call('SET', KEYS[index], ARGV[index + 3], 'EX', ARGV[5]) end
+return 1`;
 
 /** @param holder differs for each coordinator */
 export function redisRunStore(redis: string, holder: string, log: Logger): RunStore {
@@ -88,6 +99,19 @@ export function redisRunStore(redis: string, holder: string, log: Logger): RunSt
     );
   }
 
+  function keep({ record, plans }: KeptRun, which: 'new' | ''): Promise<unknown> {
+    const { run } = record;
+    const texts: [key: string, value: unknown][] = [
+      [runPlannedKey(run), plannedRate(plans)],
+      ...plans.map((plan): [string, unknown] => [runPlanKey(run, plan.sensor), plan]),
+    ];
+    const keys = [runKey(run), runsKey, openRunsKey, ...texts.map(([key]) => key)];
+    const now = Date.now();
+    const times = [now, now - RUN_KEYS_TTL_SECONDS * 1000, RUN_KEYS_TTL_SECONDS];
+    const values = [record, ...texts.map(([, value]) => value)].map((value) => JSON.stringify(value));
+    return client.eval(KEEP, keys.length, ...keys, which, run, ...times, ...values);
+  }
+
   return {
     release,
 
@@ -102,18 +126,12 @@ export function redisRunStore(redis: string, holder: string, log: Logger): RunSt
       return (await holds.take(holdable(run, leased, sensors))) === null;
     },
 
-    async create({ record, plans }) {
-      const { run } = record;
-      const oldest = Date.now() - RUN_KEYS_TTL_SECONDS * 1000;
-      const all = client.multi();
-      for (const key of [runsKey, openRunsKey])
-        all.zremrangebyscore(key, 0, oldest).zadd(key, Date.now(), run);
-      for (const plan of plans)
-        all.set(runPlanKey(run, plan.sensor), JSON.stringify(plan), 'EX', RUN_KEYS_TTL_SECONDS);
-      const planned = JSON.stringify(plannedRate(plans));
-      all.set(runPlannedKey(run), planned, 'EX', RUN_KEYS_TTL_SECONDS);
-      all.set(runKey(run), JSON.stringify(record), 'EX', RUN_KEYS_TTL_SECONDS);
-      throwRefused(await all.exec());
+    async create(kept) {
+      return (await keep(kept, 'new')) === 1;
+    },
+
+    async keep(kept) {
+      await keep(kept, '');
     },
 
     async load(run) {

@@ -17,7 +17,7 @@ import { unseenView } from '@capfleet/shared/contract/run-view';
 import { plansIn } from '@capfleet/shared/dataset/plan-file';
 import { Failure } from '@capfleet/shared/errors/failure';
 import { MILLISECOND } from '@capfleet/shared/time/nanos';
-import type { KeptRun, RunStore } from '../ports/run-store.ts';
+import type { KeptRun } from '../ports/run-store.ts';
 import { listRuns, summarise } from '../usecases/list-runs.ts';
 import { newRun, type RunSettings as Settings } from '../usecases/run-request.ts';
 import { sightOfRun } from '../usecases/sight-of-run.ts';
@@ -51,16 +51,15 @@ export function runRoutes({ store, channel, plans, keeper, closing }: ApiWorld):
         const document = typeof body.plan === 'string' ? await plans.get(body.plan) : body.plan;
         const shares = plansIn(document, 'the plan');
         const settings = { run, plans: shares, ...settingsOf(body.settings) };
-        const kept = body.run === undefined ? null : await keptRun(store, run);
         reply.header('location', `/v1/runs/${run}`);
-        if (kept) {
-          if (!isSameRun(kept, newRun(settings, BigInt(kept.record.created))))
-            throw new Failure('run-conflict', { run });
-          return reply.code(200).send({ run });
+        if (await store.create(newRun(settings, await channel.now()))) {
+          keeper.take(run);
+          return reply.code(201).send({ run });
         }
-        await store.create(newRun(settings, await channel.now()));
-        keeper.take(run);
-        return reply.code(201).send({ run });
+        const kept = await store.load(run);
+        if (!isSameRun(kept, newRun(settings, BigInt(kept.record.created))))
+          throw new Failure('run-conflict', { run });
+        return reply.code(200).send({ run });
       },
     );
 
@@ -145,13 +144,6 @@ export function runRoutes({ store, channel, plans, keeper, closing }: ApiWorld):
       },
     );
   };
-}
-
-async function keptRun(store: Pick<RunStore, 'load'>, run: string): Promise<KeptRun | null> {
-  return store.load(run).catch((thrown: unknown) => {
-    if (thrown instanceof Failure && thrown.code === 'run-unknown') return null;
-    throw thrown;
-  });
 }
 
 /** But for what a coordinator has added since. */

@@ -46,8 +46,10 @@ export interface RunStore {
    * @returns false where another coordinator has the run by now
    */
   renew(run: string, leased: readonly string[], sensors?: readonly string[]): Promise<boolean>;
-  /** Keeps it, also one that is kept already. */
-  create(kept: KeptRun): Promise<void>;
+  /** Keeps a run that is new. @returns false where its id has been taken; that run stays as it is */
+  create(kept: KeptRun): Promise<boolean>;
+  /** Keeps it, in the place of what is kept of it. */
+  keep(kept: KeptRun): Promise<void>;
   /** @throws Failure `run-unknown` */
   load(run: string): Promise<KeptRun>;
   /** What its coordinators said so far. */

@@ -60,7 +60,7 @@ async function beginWith(
   const { prepareTimeoutMs, lead } = record;
   const latest = (await world.channel.now()) + BigInt(prepareTimeoutMs) * MILLISECOND + BigInt(lead);
   const begun = { plans, record: { ...record, validUntil: String(latest + PLAN_GRACE) } };
-  await world.store.create(begun);
+  await world.store.keep(begun);
   return carryThrough(world, begun, registered, null, watch);
 }
 

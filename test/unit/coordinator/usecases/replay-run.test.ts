@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import type { RunStore } from '@capfleet/coordinator/ports/run-store';
 import type { SensorChannel } from '@capfleet/coordinator/ports/sensor-channel';
 import { replayRun } from '@capfleet/coordinator/usecases/replay-run';
 import type { RunRequest, RunWorld } from '@capfleet/coordinator/usecases/run-request';
 import type { FromSensor, Registration } from '@capfleet/shared/contract/agent-messages';
+import { collectGarbage } from '../../../support/collect-garbage.ts';
 import { goodClock, playResult, sensorPlan } from '../../../support/play-results.ts';
 
 const registration: Registration = {
@@ -87,7 +86,8 @@ function worldOf(
     store: {
       hold: () => Promise.resolve({ held: true }),
       renew: () => Promise.resolve(true),
-      create: () => Promise.resolve(),
+      create: () => Promise.resolve(true),
+      keep: () => Promise.resolve(),
       load: () => Promise.reject(new Error('not asked for')),
       story: () => Promise.resolve({ commit: null, isOver: false }),
       askToStop: () => Promise.resolve(),
@@ -159,8 +159,6 @@ test('a sensor that fails after the start is not taken for one that failed befor
 });
 
 test('what a sensor said is let go, however long the run', async () => {
-  setFlagsFromString('--expose-gc');
-  const collectGarbage = runInNewContext('gc') as () => void;
   const begin = [[ready], [acknowledged]];
   const said: WeakRef<FromSensor[]>[] = [];
   let left = -1;

@@ -25,6 +25,7 @@ test('sentinels, the name of the master, passwords and TLS are in the URL', () =
     sentinelPassword: 's p',
     tls: {},
     enableTLSForSentinelMode: true,
+    sentinelTLS: {},
   });
   assert.deepEqual(optionsFor('redis+sentinel://one/m'), {
     sentinels: [{ host: 'one', port: 26_379 }],
@@ -57,6 +58,19 @@ test('the servers of a cluster, a user, a password and TLS are in the URL', () =
   assert.deepEqual(secretsOfUrl(url), ['p%40ss', 'p@ss']);
 });
 
+test('one server, its user, password, database and TLS are in the URL', () => {
+  assert.deepEqual(optionsFor('redis://one'), { host: 'one', port: 6379 });
+  assert.deepEqual(optionsFor('rediss://me:p%40s+s@[::1]:1/7'), {
+    host: '::1',
+    port: 1,
+    username: 'me',
+    password: 'p@s+s',
+    db: 7,
+    tls: {},
+  });
+  assert.deepEqual(optionsFor('unix:/a/b?c'), { path: '/a/b?c' });
+});
+
 test('what is no such URL is refused', () => {
   for (const url of [
     'redis+sentinel://one',
@@ -76,8 +90,24 @@ test('what is no such URL is refused', () => {
     'redis+cluster://one?sentinel-password=x',
     'redis+cluster://:%E0@one',
     'redis+clusters://one',
+    'redis://',
+    'redis://one/name',
+    'redis://one/1/2',
+    'redis://:%E0@one',
+    'redis://one?sentinel-password=x',
+    'rediss://one?cert=a',
+    'rediss://one?key=a',
+    'rediss://one?cert=&key=b',
+    'rediss://one?cert=a&key=b&more=c',
+    // Without TLS nobody asks for it.
+    'redis://one?cert=a&key=b',
+    'unix:',
+    'http://one',
+    '',
   ])
     assert.equal(isRedisUrl(url), false, url);
+  for (const url of ['rediss://one?cert=a&key=b', 'rediss+sentinel://one/m?key=a&cert=b&sentinel-password=c'])
+    assert.equal(isRedisUrl(url), true, url);
   for (const url of ['redis+sentinel://one/m', 'redis+cluster://one,two', 'rediss+cluster://one:1'])
     assert.equal(isRedisUrl(url), true, url);
 });

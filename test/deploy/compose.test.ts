@@ -3,8 +3,9 @@
  * service killed. `npm run test:deploy -- compose`
  */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { exitCode } from '@capfleet/shared/errors/exit-codes';
@@ -159,6 +160,49 @@ describe('the Compose project', { skip, timeout: 25 * MINUTE }, () => {
     const listed = await done(compose('run', '--rm', 'cli', 'status'));
     assert.match(listed, /^ +a .*\n +b /m);
     assert.match(listed, / {2}done, /);
+  });
+
+  test('has its agents on interfaces of the host, where it is told which', async (t) => {
+    const interfaces = { CAPFLEET_INTERFACE_A: 'cf-near-a', CAPFLEET_INTERFACE_B: 'cf-near-b' };
+    const files = ['--file', 'docker-compose.yml', '--file', 'deploy/compose/interfaces.yml'];
+    const onHost = (...args: string[]): Promise<string> => done(compose(...files, ...args));
+    await assert.rejects(onHost('config'), /CAPFLEET_INTERFACE_[AB] .*names an interface of this host/);
+    Object.assign(env, interfaces);
+    if (process.getuid?.() !== 0) {
+      t.skip('only root can make interfaces');
+      return;
+    }
+    const ip = (line: string): string => execFileSync('ip', line.split(' '), { encoding: 'utf8' });
+    ip('netns add cf-far');
+    t.after(() => ip('netns delete cf-far'));
+    for (const end of ['a', 'b']) {
+      ip(`link add cf-near-${end} type veth peer name cf-far-${end} netns cf-far`);
+      // So that nothing but the replay is on it.
+      writeFileSync(`/proc/sys/net/ipv6/conf/cf-near-${end}/disable_ipv6`, '1');
+      ip(`link set cf-near-${end} up`);
+      ip(`-n cf-far link set cf-far-${end} up`);
+    }
+    await onHost('up', '--detach', '--wait', '--scale', 'mapper=2');
+    const command = `capfleet map --source s3://captures/try-1 --file-suffix .pcap.gz --set on-host --dump-json /tmp/d.json >&2 &&
+      capfleet replay --dump-json /tmp/d.json --sensors a,b --json`;
+    const { code, output } = await compose(
+      ...files,
+      'run',
+      '--rm',
+      '--entrypoint',
+      'sh',
+      'cli',
+      '-c',
+      command,
+    );
+    assert.ok(code === 0 || code === exitCode.verdict, output);
+    assert.match(output, /"sent":15000\b/);
+    const arrived = ['a', 'b'].map((end) => {
+      const [link] = JSON.parse(ip(`-n cf-far -s -j link show dev cf-far-${end}`));
+      return link.stats64.rx.packets as number;
+    });
+    assert.equal(arrived[0]! + arrived[1]!, 15_000);
+    assert.ok(arrived.every((packets) => packets > 0));
   });
 
   test('tells no secret in its logs', async () => {

@@ -57,6 +57,8 @@ export async function startContainerEngine(t: AfterHook): Promise<ContainerEngin
   t.after(async () => {
     daemon.kill('SIGTERM');
     await ended;
+    // What containers in the host's network leave mounted.
+    for (const left of globSync(join(folder, 'run/netns/*'))) spawnSync('umount', [left]);
     await rm(folder, { recursive: true, force: true });
   });
   const env = { ...process.env, DOCKER_CONFIG: config, DOCKER_HOST: `unix://${folder}/sock` };

@@ -183,6 +183,8 @@ describe('the Compose project', { skip, timeout: 25 * MINUTE }, () => {
       ip(`-n cf-far link set cf-far-${end} up`);
     }
     await onHost('up', '--detach', '--wait', '--scale', 'mapper=2');
+    // The S3 server is a new one.
+    await onHost('run', '--rm', 'try', '--map-only');
     const command = `capfleet map --source s3://captures/try-1 --file-suffix .pcap.gz --set on-host --dump-json /tmp/d.json >&2 &&
       capfleet replay --dump-json /tmp/d.json --sensors a,b --json`;
     const { code, output } = await compose(

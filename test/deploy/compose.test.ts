@@ -198,7 +198,7 @@ describe('the Compose project', { skip, timeout: 25 * MINUTE }, () => {
       command,
     );
     assert.ok(code === 0 || code === exitCode.verdict, output);
-    assert.match(output, /"sent":15000\b/);
+    assert.match(output, /"sent": 15000\b/);
     const arrived = ['a', 'b'].map((end) => {
       const [link] = JSON.parse(ip(`-n cf-far -s -j link show dev cf-far-${end}`));
       return link.stats64.rx.packets as number;

@@ -3,6 +3,9 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { PREFIX } from '@capfleet/shared/contract/keys';
+import { silentLogger } from '@capfleet/shared/log/logger';
+import { connect } from '@capfleet/shared/redis/connect';
 import { lastFirst } from '../support/last-first.ts';
 import { stamps, writeNumberedSet } from '../support/numbered-set.ts';
 import { startRedis } from '../support/redis-server.ts';
@@ -81,6 +84,22 @@ test('a mapper without its Redis is alive, not ready, and says why; it recovers 
   await waitFor('it to be ready again', async () => (await probe(url, '/readyz'))[0] === 200, {
     timeout: 10_000,
   });
+});
+
+test('a mapper whose Redis takes nothing is not ready, and says why, until it does', async (context) => {
+  const t = lastFirst(context);
+  const redis = await startRedis(t);
+  const url = await metricsUrl(await startMapper(t, redis.url, SERVED));
+  const client = connect(redis.url, 'test', silentLogger());
+  t.after(async () => client.disconnect());
+  await client.config('SET', 'maxmemory', '1');
+  const [status, { reasons = [] }] = await probe(url, '/readyz');
+  assert.equal(status, 503);
+  assert.match(reasons.join(), /^Redis takes no more: OOM/);
+  assert.equal((await scrape(url)).get('capfleet_redis_up'), 1);
+  await client.config('SET', 'maxmemory', '0');
+  assert.equal((await probe(url, '/readyz'))[0], 200);
+  assert.equal(await client.exists(PREFIX), 0);
 });
 
 test('nothing is served unless asked for; an address that is taken is refused as by the coordinator', async (context) => {

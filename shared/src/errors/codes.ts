@@ -386,7 +386,7 @@ export const errorTable = {
   ),
   'redis-refused': failed(
     'Redis takes no more: {reason}',
-    'give it memory (maxmemory), or find out what fills it',
+    'give it memory (maxmemory) or room on its disk, or find out what fills it; of a replica, name the master instead',
   ),
   'result-invalid': failed(
     'the result for {path} is none that this coordinator reads: {reason}',

@@ -55,11 +55,13 @@ export class Failure extends Error {
 export function asFailure(thrown: unknown): Failure {
   if (thrown instanceof Failure) return thrown;
   const reason = reasonOf(thrown);
-  return new Failure(
-    reason.startsWith('NOPERM') ? 'redis-forbidden' : 'internal',
-    { reason },
-    { cause: thrown },
-  );
+  return new Failure(codeOf(reason), { reason }, { cause: thrown });
+}
+
+/** Redis begins what it answers with a word for programs. */
+function codeOf(reason: string): 'redis-forbidden' | 'redis-refused' | 'internal' {
+  if (/^NOPERM\b/.test(reason)) return 'redis-forbidden';
+  return /^(OOM|MISCONF|READONLY|NOREPLICAS)\b/.test(reason) ? 'redis-refused' : 'internal';
 }
 
 /** The short reason of a thrown value: its message, or its errno name where the message is empty. */

@@ -47,7 +47,7 @@ export async function serveWorker(options: WorkerHttpOptions): Promise<ServedWor
   app.get('/livez', async () => ({ alive: true }));
   for (const path of ['/readyz', '/healthz']) {
     app.get(path, async (_request, reply) => {
-      const readiness = await readinessOf([() => redis.check(), ...checks]);
+      const readiness = await readinessOf([() => redis.checkWrites(), ...checks]);
       return reply.code(readiness.ready ? 200 : 503).send(readiness);
     });
   }

@@ -58,6 +58,17 @@ describe('anything thrown', () => {
     }
   });
 
+  test('is what Redis says of itself', () => {
+    for (const [said, code] of [
+      ["OOM command not allowed when used memory > 'maxmemory'.", 'redis-refused'],
+      ['READONLY You can’t write against a read only replica.', 'redis-refused'],
+      ['MISCONF Redis is configured to save RDB snapshots', 'redis-refused'],
+      ['NOPERM this user has no permissions', 'redis-forbidden'],
+      ['OOMPH', 'internal'],
+    ] as const)
+      assert.equal(asFailure(new Error(said)).code, code);
+  });
+
   test('has a short reason: message, or errno, or name', () => {
     const system = Object.assign(new Error(''), { code: 'ECONNREFUSED' });
     assert.equal(reasonOf(system), 'ECONNREFUSED');

@@ -69,7 +69,7 @@ it. None of it needs a token, and it names sensors and interfaces: let the monit
 | \`/readyz\` | 200 while it can do its work; else 503, with what is missing in \`reasons\` |
 | \`/healthz\` | of a worker as \`/readyz\`; of the coordinator whether Redis answers |
 
-A service needs its Redis to be ready, a replayer also its interface, and its registration there. None has to be started
+A service needs its Redis to be ready, a worker one that takes what is written (a full one answers, and takes nothing), a replayer also its interface, and its registration there. None has to be started
 again when that comes back, or before its Redis is there: restart on \`/livez\` alone. Only a Redis that turns it away (a wrong
 password, say) ends a service.
 

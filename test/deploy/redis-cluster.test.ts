@@ -6,11 +6,13 @@ import { readFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { describe, test } from 'node:test';
+import { Cluster } from 'ioredis';
 import { examineRedis } from '@capfleet/cli/doctor/judge-redis';
 import { bullmqMapJobs } from '@capfleet/coordinator/adapters/bullmq-map-jobs';
 import { silentLogger } from '@capfleet/shared/log/logger';
 import { checkReachable, connect } from '@capfleet/shared/redis/connect';
 import { runCapfleet } from '../support/capfleet.ts';
+import { KEDA_ASKS } from '../support/deploy/keda.ts';
 import { lastFirst } from '../support/last-first.ts';
 import { follows, isMaster, startRedisCluster, type ClusterServer } from '../support/redis-cluster.ts';
 import { freePorts, killProcess, startRedisProcess } from '../support/redis-processes.ts';
@@ -21,8 +23,24 @@ import { startCoordinator, startMapper, startReplayer, TOKEN } from '../support/
 import { tempDir } from '../support/temp-dir.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-const USERS = resolve(import.meta.dirname, '../../deploy/redis/users.acl');
-const PASSWORDS = { coordinator: 'of-the-coordinator', mapper: 'of-mappers', replayer: 'of-replayers' };
+const USERS = ['users.acl', 'keda.acl'].map((name) =>
+  resolve(import.meta.dirname, '../../deploy/redis', name),
+);
+const PASSWORDS = {
+  coordinator: 'of-the-coordinator',
+  mapper: 'of-mappers',
+  replayer: 'of-replayers',
+  keda: 'of-keda',
+};
+
+/** Of the cluster it asks where the keys are, and nothing else. */
+function kedaOf({ port }: ClusterServer, password: string): Cluster {
+  return new Cluster([{ host: '127.0.0.1', port }], {
+    redisOptions: { username: 'keda', password, enableReadyCheck: false },
+    enableReadyCheck: false,
+    clusterRetryStrategy: () => null,
+  });
+}
 
 async function callsOf({ admin }: ClusterServer, command: string): Promise<number> {
   const stats = await admin.info('commandstats');
@@ -32,7 +50,7 @@ async function callsOf({ admin }: ClusterServer, command: string): Promise<numbe
 test('services map and replay over a cluster, and stay when its master changes', async (context) => {
   const t = lastFirst(context);
   const place = await makeMappedSet(t, { 'a.pcap': [0, 10, 20], 'b.pcap': [5] });
-  let users = readFileSync(USERS, 'utf8');
+  let users = USERS.map((path) => readFileSync(path, 'utf8')).join('');
   for (const [role, password] of Object.entries(PASSWORDS))
     users = users.replace(`${role.toUpperCase()}_PASSWORD`, password);
   const cluster = await startRedisCluster(t, place.dir, { users: users.trim().split('\n') });
@@ -66,6 +84,12 @@ test('services map and replay over a cluster, and stay when its master changes',
   const metrics = await scrape(coordinator.url);
   assert.deepEqual(named(metrics, 'capfleet_redis_up'), { capfleet_redis_up: 1 });
   assert.equal(metrics.get('capfleet_map_jobs{state="waiting"}'), 0);
+  // KEDA looks up which server has the lists, and asks that one.
+  const keda = kedaOf(servers[0]!, PASSWORDS.keda);
+  t.after(async () => keda.disconnect());
+  for (const list of ['wait', 'active'])
+    assert.equal(await keda.eval(KEDA_ASKS, 1, `{capfleet}:map:${list}`), 0);
+  await assert.rejects(keda.cluster('NODES'), /NOPERM/);
   // Clocks, and which sensors there are: of the one server that has the keys, whoever asks.
   for (const server of servers)
     for (const command of ['time', 'scan'])

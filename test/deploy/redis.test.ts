@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { stringify } from 'yaml';
 import { runCapfleet } from '../support/capfleet.ts';
+import { KEDA_ASKS } from '../support/deploy/keda.ts';
 import { componentOf, podOf, render, withoutHelm, type Manifest } from '../support/deploy/helm.ts';
 import { lastFirst } from '../support/last-first.ts';
 import { makeMappedSet, playedReport } from '../support/replay-cli.ts';
@@ -18,9 +19,6 @@ import { waitFor } from '../support/wait-for.ts';
 
 const SECRET = 'redis-tls';
 const ROLES = ['coordinator', 'mapper', 'replayer'] as const;
-/** What KEDA asks of each list. */
-const KEDA_ASKS =
-  "local kind = redis.call('type', KEYS[1]).ok; return redis.call(({ list = 'llen', none = 'llen' })[kind], KEYS[1])";
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
@@ -214,6 +212,7 @@ test(
       "lrange '{capfleet}:map:wait' 0 -1",
       "llen '{capfleet}:map:failed'",
       'client list',
+      'cluster nodes',
     ])
       assert.match(says('keda', command), /NOPERM|ACL failure|can't run this command/, command);
   },

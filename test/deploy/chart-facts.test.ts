@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { QueueKeys } from 'bullmq';
 import { parseSpan } from '@capfleet/cli/settings';
-import { coordinatorMetrics } from '@capfleet/coordinator/http/metrics';
+import { coordinatorMetrics } from '@capfleet/coordinator/metrics';
 import { mapperMetrics } from '@capfleet/mapper/metrics';
 import { replayerMetrics } from '@capfleet/replayer/metrics';
 import { mapQueue, PREFIX } from '@capfleet/shared/contract/keys';

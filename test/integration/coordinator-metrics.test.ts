@@ -1,6 +1,10 @@
 // What Prometheus gets from a coordinator: over a real Redis with jobs, an agent and a run in it, and without it.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
+import { coordinatorClient } from '@capfleet/cli/coordinator-client';
 import { bullmqMapJobs } from '@capfleet/coordinator/adapters/bullmq-map-jobs';
 import type { Registration } from '@capfleet/shared/contract/agent-messages';
 import { sensorKey } from '@capfleet/shared/contract/keys';
@@ -12,7 +16,8 @@ import { lastFirst } from '../support/last-first.ts';
 import { goodClock, sensorPlan } from '../support/play-results.ts';
 import { startRedis } from '../support/redis-server.ts';
 import { probe, scrape } from '../support/scrape.ts';
-import { startReplayer } from '../support/start-capfleet.ts';
+import { startCoordinator, startReplayer, TOKEN } from '../support/start-capfleet.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 test('the queue, sensors, runs, Redis and requests are counted, and what is gone is not', async (context) => {
   const t = lastFirst(context);
@@ -76,4 +81,28 @@ test('the queue, sensors, runs, Redis and requests are counted, and what is gone
     [],
   );
   await redis.start();
+});
+
+test('what is asked of S3 to list a source is counted, and what is refused', async (context) => {
+  const t = lastFirst(context);
+  const redis = await startRedis(t);
+  const s3 = createServer((_request, response) => {
+    response
+      .writeHead(403, { 'content-type': 'application/xml' })
+      .end('<Error><Code>AccessDenied</Code></Error>');
+  }).listen(0, '127.0.0.1');
+  await once(s3, 'listening');
+  t.after(async () => void s3.close());
+  const endpoint = `http://127.0.0.1:${String((s3.address() as AddressInfo).port)}`;
+  const { url } = await startCoordinator(t, redis.url, {
+    args: ['--s3-endpoint', endpoint, '--s3-path-style'],
+    env: { AWS_ACCESS_KEY_ID: 'KEY', AWS_SECRET_ACCESS_KEY: 'of-the-test' },
+  });
+  await coordinatorClient(url, TOKEN).createMap({ source: 's3://bucket/set', suffix: '', set: 'lab' });
+  await waitFor('a refusal to be counted', async () => {
+    const metrics = await scrape(url);
+    const of = (name: string): number =>
+      [...metrics].reduce((sum, [key, value]) => sum + (key.startsWith(name) ? value : 0), 0);
+    return of('capfleet_s3_requests_total{') > 0 && of('capfleet_s3_errors_total{') > 0;
+  });
 });

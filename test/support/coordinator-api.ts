@@ -6,6 +6,7 @@ import { redisPlanStore } from '@capfleet/coordinator/adapters/redis-plan-store'
 import { redisRunWorld, type OpenRunWorld } from '@capfleet/coordinator/adapters/redis-run-world';
 import { redisSetStore } from '@capfleet/coordinator/adapters/redis-set-store';
 import { buildApi } from '@capfleet/coordinator/http/build-api';
+import { coordinatorMetrics } from '@capfleet/coordinator/metrics';
 import { silentLogger } from '@capfleet/shared/log/logger';
 import { redisHealth } from '@capfleet/shared/redis/health';
 import { fenceOf } from '@capfleet/shared/source/roots';
@@ -47,6 +48,7 @@ export async function startApi(t: AfterHook, redis: string, roots = ['/']): Prom
   const app = await buildApi({
     ...kept,
     health,
+    metrics: coordinatorMetrics(),
     startSkew: () => ({ measured: '500000000', clockBound: '250000000' }),
     closing,
     token: TOKEN,

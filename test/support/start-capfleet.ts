@@ -107,10 +107,14 @@ export const TOKEN = 'a-token-of-the-tests-0123456789';
 export async function startCoordinator(
   t: AfterHook,
   redis: string,
-  { listen = '127.0.0.1:0', args: more = [] }: { listen?: string; args?: readonly string[] } = {},
+  {
+    listen = '127.0.0.1:0',
+    args: more = [],
+    env = {},
+  }: { listen?: string; args?: readonly string[]; env?: NodeJS.ProcessEnv } = {},
 ): Promise<Running & { readonly url: string }> {
   const args = ['coordinator', '--redis', redis, '--listen', listen, ...more];
-  const running = startCapfleet(t, args, { env: { ...process.env, CAPFLEET_TOKEN: TOKEN } });
+  const running = startCapfleet(t, args, { env: { ...process.env, CAPFLEET_TOKEN: TOKEN, ...env } });
   await running.says('coordinator ready', 60_000);
   const [, url = ''] = /"address":"([^"]+)"/.exec(running.output.stderr) ?? [];
   return Object.assign(running, { url });

@@ -20,6 +20,7 @@ import { redisPlanStore } from './adapters/redis-plan-store.ts';
 import { redisRunWorld } from './adapters/redis-run-world.ts';
 import { redisSetStore } from './adapters/redis-set-store.ts';
 import { buildApi } from './http/build-api.ts';
+import { coordinatorMetrics } from './metrics.ts';
 import { carryMap } from './usecases/carry-map.ts';
 import { keep } from './usecases/keeper.ts';
 import { resumeRun } from './usecases/replay-run.ts';
@@ -49,6 +50,7 @@ export async function runCoordinator(options: CoordinatorProcessOptions): Promis
     secrets: [token, ...secretsOfUrl(redis), ...secretsOfAws(process.env)],
   });
   const closing = new AbortController();
+  const metrics = coordinatorMetrics();
   const runs = redisRunWorld(redis, log);
   const health = redisHealth(redis, 'coordinator', log);
   const sets = redisSetStore(redis, log);
@@ -58,7 +60,7 @@ export async function runCoordinator(options: CoordinatorProcessOptions): Promis
   const mapWorld = {
     store: maps,
     sets,
-    source: sources(options.s3),
+    source: sources(options.s3, metrics.watchS3),
     mayRead,
     jobsOf: ({ map: request, quick, splitSize }: MapRecord) =>
       bullmqMapJobs(redis, { request, quick, splitSize }, log),
@@ -89,6 +91,7 @@ export async function runCoordinator(options: CoordinatorProcessOptions): Promis
     ...kept,
     startSkew,
     health,
+    metrics,
     closing: closing.signal,
     token,
     page,

@@ -2,6 +2,7 @@
 import type { RunReport } from '@capfleet/shared/contract/report';
 import type { Logger } from '@capfleet/shared/log/logger';
 import type { Fence } from '@capfleet/shared/source/roots';
+import type { CoordinatorMetrics } from '../metrics.ts';
 import type { Health } from '../ports/health.ts';
 import type { MapStore } from '../ports/map-store.ts';
 import type { QueueBoard } from '../ports/queue-board.ts';
@@ -27,6 +28,7 @@ export interface ApiWorld {
   /** Of the latest run that was carried through here; null before the first. */
   readonly startSkew: () => RunReport['startSkew'];
   readonly health: Health;
+  readonly metrics: Pick<CoordinatorMetrics, 'registry' | 'requests' | 'gauges'>;
   /** Aborted when the service ends: who watches a run is let go. */
   readonly closing: AbortSignal;
   readonly token: string;

@@ -5,13 +5,21 @@ import { test } from 'node:test';
 import { format, resolveConfig } from 'prettier';
 import type { ApiWorld } from '@capfleet/coordinator/http/api-world';
 import { buildApi } from '@capfleet/coordinator/http/build-api';
+import { coordinatorMetrics } from '@capfleet/coordinator/metrics';
 import { silentLogger } from '@capfleet/shared/log/logger';
 
 const DOCS = new URL('../../../../docs/openapi.json', import.meta.url);
 
 test('docs/openapi.json says what is served', async (t) => {
   const board = { pages: () => (_app: unknown, _options: unknown, done: () => void) => done() };
-  const known = { token: 't', page: null, version: '1', log: silentLogger(), board };
+  const known = {
+    token: 't',
+    page: null,
+    version: '1',
+    log: silentLogger(),
+    board,
+    metrics: coordinatorMetrics(),
+  };
   const world = known as unknown as ApiWorld;
   const app = await buildApi(world);
   t.after(() => app.close());

@@ -2,7 +2,7 @@
 // the conventions of Prometheus.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { coordinatorMetrics } from '@capfleet/coordinator/http/metrics';
+import { coordinatorMetrics } from '@capfleet/coordinator/metrics';
 import { mapperMetrics } from '@capfleet/mapper/metrics';
 import { replayerMetrics } from '@capfleet/replayer/metrics';
 import { redisGauges, serviceRegistry } from '@capfleet/shared/service/registry';

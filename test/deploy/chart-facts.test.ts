@@ -10,8 +10,10 @@ import { coordinatorMetrics } from '@capfleet/coordinator/metrics';
 import { mapperMetrics } from '@capfleet/mapper/metrics';
 import { replayerMetrics } from '@capfleet/replayer/metrics';
 import { mapQueue, PREFIX } from '@capfleet/shared/contract/keys';
+import { MAP_ATTEMPTS, MAP_BACKOFF_MS } from '@capfleet/shared/contract/map-job';
 import { parseRedisUrl } from '@capfleet/shared/redis/redis-url';
 import {
+  CHART,
   componentOf,
   podOf,
   render,
@@ -25,6 +27,13 @@ import { constantMs, fileCapabilities, serviceFacts, sources } from '../support/
 
 /** Of Kubernetes (NODE_NAME is used in another one's value), of Node, and of the AWS SDK. */
 const FOREIGN = new Set(['NODE_NAME', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN']);
+
+/** By figures of the coordinator, or by an alert. */
+const TOLD_ELSEWHERE = new Set([
+  'capfleet_replayer_busy',
+  'capfleet_replayer_registered_seconds',
+  'capfleet_replayer_interface_up',
+]);
 
 interface Pod {
   readonly service: string;
@@ -342,6 +351,14 @@ describe('the manifests', { skip: withoutHelm }, () => {
     }
   });
 
+  test('keep a mapper for longer than a job waits for another attempt', () => {
+    const { properties } = JSON.parse(readFileSync(join(CHART, 'values.schema.json'), 'utf8'));
+    const { minimum } = properties.mapper.properties.autoscaling.properties.scaleDownSeconds;
+    const longestPauseMs = MAP_BACKOFF_MS * 2 ** (MAP_ATTEMPTS - 2);
+    // BullMQ's jitter makes a pause shorter; KEDA looks now and then only.
+    assert.ok(minimum * 1000 >= 2 * longestPauseMs + 10_000, String(longestPauseMs));
+  });
+
   test('let KEDA reach the Redis that the services reach', () => {
     const asks = (values: string | object): object => {
       const made = render(values);
@@ -403,7 +420,7 @@ describe('the manifests', { skip: withoutHelm }, () => {
       [],
     );
     const unseen = [...known].filter(
-      (name) => /_(mapper|replayer|s3)_\w*_total$/.test(name) && !dashboard.includes(name),
+      (name) => !/_(process|nodejs)_/.test(name) && !dashboard.includes(name) && !TOLD_ELSEWHERE.has(name),
     );
     assert.deepEqual(unseen, [], 'nobody sees them');
   });

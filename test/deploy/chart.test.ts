@@ -182,6 +182,11 @@ describe('the chart', { skip: withoutHelm }, () => {
       },
       /one or the other/,
     ],
+    [
+      'mappers that are gone before a job is tried again',
+      { mapper: { autoscaling: { kind: 'keda', scaleDownSeconds: 29 } } },
+      /scaleDownSeconds/,
+    ],
     ['TLS without a certificate', { redis: { tls: { enabled: true } } }, /redis.tls.existingSecret/],
   ];
   for (const [what, values, reason] of refused) {

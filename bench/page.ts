@@ -4,10 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { parseArgs } from 'node:util';
-import { buildDataSet } from '@capfleet/shared/dataset/dataset';
-import type { MappedFile } from '@capfleet/shared/dataset/file-map';
-import { dumpText } from '@capfleet/shared/dataset/gophercap-json';
-import { mappedFile } from '../test/support/file-maps.ts';
+import { largeMapping } from '../test/support/large-set.ts';
 import { lastFirst } from '../test/support/last-first.ts';
 import { startRedis } from '../test/support/redis-server.ts';
 import { startCoordinator, startReplayer, TOKEN } from '../test/support/start-capfleet.ts';
@@ -17,8 +14,6 @@ import { Verdicts } from './support/verdicts.ts';
 
 const LIMIT_MS = 300;
 const LOADS = 200;
-const LANES = 16;
-const SECOND = 1_000_000_000n;
 
 const { positionals } = parseArgs({ allowPositionals: true });
 const files = Number(positionals[0] ?? 100_000);
@@ -46,7 +41,9 @@ async function measure(): Promise<void> {
     return response;
   };
 
-  const body = Readable.toWeb(Readable.from(mapping(), { objectMode: false })) as ReadableStream<Uint8Array>;
+  const body = Readable.toWeb(
+    Readable.from(largeMapping(files), { objectMode: false }),
+  ) as ReadableStream<Uint8Array>;
   const putting = performance.now();
   await call('/v1/sets/large', { method: 'PUT', body, duplex: 'half' });
   verdicts.figure({ name: 'until the set is kept', value: secondsSince(putting), unit: 's' });
@@ -101,21 +98,4 @@ function post(body: object): RequestInit {
 
 function secondsSince(begun: number): number {
   return (performance.now() - begun) / 1000;
-}
-
-/** Each lane writes a file a minute, one after another, and pauses now and then. */
-async function* mapping(): AsyncGenerator<string> {
-  const maps: MappedFile[] = [];
-  for (let index = 0; index < files; index += 1) {
-    const lane = BigInt(index % LANES);
-    const turn = BigInt(Math.floor(index / LANES));
-    const begin = 1_700_000_000n * SECOND + turn * 60n * SECOND + lane * 3n * SECOND;
-    const length = turn % 50n === lane ? 20n : 60n;
-    const packets = 1000 + (index % 7) * 100;
-    const name = `captures/${String(index).padStart(8, '0')}.pcap.gz`;
-    maps.push(
-      mappedFile(name, [begin, begin + length * SECOND - 1n], { packets, capturedBytes: packets * 700 }),
-    );
-  }
-  yield* dumpText(buildDataSet(maps));
 }

@@ -142,6 +142,13 @@ describe('the chart', { skip: withoutHelm }, () => {
       /redis.tls.clientSecret/,
     ],
     [
+      "a client's certificate for a Redis without TLS",
+      {
+        redis: { internal: false, external: { url: 'redis://queue:6379' }, tls: { clientSecret: 'client' } },
+      },
+      /redis.tls.clientSecret: .* without TLS/,
+    ],
+    [
       'a label by which pods are found',
       { mapper: { podLabels: { 'app.kubernetes.io/component': 'other' } } },
       /podLabels/,

@@ -1,6 +1,6 @@
 /**
  * The Compose project for real: images built, brought up, a set mapped from S3 and replayed, mappers scaled under load, a
- * service killed. `npm run test:deploy -- compose`
+ * service killed. `npm test -- test/deploy/compose`
  */
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';

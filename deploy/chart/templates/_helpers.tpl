@@ -218,6 +218,7 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
       key: {{ include "capfleet.redisKey" (dict "root" .root "key" "redis-url" "user" .component) }}
 {{- else }}
   {{- $url := required "redis.external.url or redis.existingSecret: where Redis is, since redis.internal is false" $values.redis.external.url }}
+  {{- if and $values.redis.tls.clientSecret (not (hasPrefix "rediss" $url)) }}{{ fail "redis.tls.clientSecret: but redis.external.url says redis://, which is without TLS" }}{{ end }}
   {{- if $values.redis.tls.clientSecret }}{{ $url = printf "%s?cert=/etc/capfleet/redis/tls.crt&key=/etc/capfleet/redis/tls.key" $url }}{{ end }}
   value: {{ $url | quote }}
 {{- end }}

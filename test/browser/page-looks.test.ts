@@ -91,6 +91,10 @@ describe('the look of the live page', { skip: noBrowser }, () => {
     // Without a session it is the page that signs in.
     await page.getByLabel('Token of the coordinator').waitFor();
     await signIn(visit, page);
+    // Where no answer comes it is said.
+    await page.route('**/v1/session', (route) => route.abort(), { times: 1 });
+    await page.getByRole('link', { name: 'Queues' }).click();
+    await page.getByRole('alert').getByText('The coordinator does not answer').waitFor();
     await page.getByRole('link', { name: 'Queues' }).click();
     await page.getByText('replay-east').first().waitFor();
     await shoot(page, 'queues');
@@ -98,7 +102,7 @@ describe('the look of the live page', { skip: noBrowser }, () => {
     visit.complaints.splice(
       0,
       Infinity,
-      ...visit.complaints.filter((text) => !text.includes('fonts.googleapis.com')),
+      ...visit.complaints.filter((text) => !/fonts\.googleapis\.com|ERR_FAILED/.test(text)),
     );
   });
 

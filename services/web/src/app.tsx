@@ -2,7 +2,9 @@
 import { Component, type ComponentChildren } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { apiClient, keepToken, keptToken } from './api/client.ts';
+import { Refused } from './api/refused.ts';
 import { ClientContext } from './api/use-api.ts';
+import { Problem } from './parts/status.tsx';
 import { routeOf, type Route } from './route.ts';
 import { MapsView, MapView } from './views/maps.tsx';
 import { RunView } from './views/run.tsx';
@@ -22,10 +24,13 @@ const ways = [
 export function App() {
   const [token, setToken] = useState(keptToken);
   const [hash, setHash] = useState(location.hash);
+  /** Why the queues could not be opened. */
+  const [refused, setRefused] = useState<Refused | null>(null);
   const main = useRef<HTMLElement>(null);
   useEffect(() => {
     const change = (): void => {
       setHash(location.hash);
+      setRefused(null);
       // Who reads along is taken to what is new.
       main.current?.focus();
       scrollTo(0, 0);
@@ -52,11 +57,14 @@ export function App() {
   const route = routeOf(hash);
   const openQueues = (event: Event): void => {
     event.preventDefault();
+    setRefused(null);
     client.post('session', null, '').then(
       () => {
         location.assign('./queues/');
       },
-      () => undefined,
+      (error: unknown) => {
+        setRefused(error instanceof Refused ? error : new Refused(0, String(error)));
+      },
     );
   };
   return (
@@ -92,6 +100,7 @@ export function App() {
         </button>
       </header>
       <main id="main" ref={main} tabIndex={-1}>
+        <Problem refused={refused} />
         <Guard key={hash}>{viewOf(route)}</Guard>
       </main>
     </ClientContext.Provider>

@@ -16,6 +16,7 @@ import { waitFor } from '../support/wait-for.ts';
 const ROOT = resolve(import.meta.dirname, '../..');
 const PROJECT = 'capfleet-test';
 const SERVICES = ['coordinator', 'mapper', 'replayer', 'cli'];
+const REVISION = 'of-the-test';
 const MINUTE = 60_000;
 const COPIES = 100;
 
@@ -27,7 +28,10 @@ interface Ended {
 const cleanUp = lastFirst({ after });
 const engine = await startContainerEngine(cleanUp);
 const skip = typeof engine === 'string' && engine;
-const env = typeof engine === 'string' ? process.env : { ...engine.env, CAPFLEET_PORT: '0' };
+const env =
+  typeof engine === 'string'
+    ? process.env
+    : { ...engine.env, CAPFLEET_PORT: '0', CAPFLEET_REVISION: REVISION };
 
 async function docker(...args: string[]): Promise<Ended> {
   const child = spawn('docker', args, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -67,7 +71,10 @@ describe('the Compose project', { skip, timeout: 25 * MINUTE }, () => {
         { Config: { User: string; Labels: Record<string, string>; Healthcheck?: unknown }; Size: number },
       ];
       assert.equal(Config.User, '10001:10001');
-      assert.equal(Config.Labels['org.opencontainers.image.licenses'], 'Apache-2.0');
+      const [licenses, version, revision] = ['licenses', 'version', 'revision'].map(
+        (label) => Config.Labels[`org.opencontainers.image.${label}`],
+      );
+      assert.deepEqual([licenses, version, revision], ['Apache-2.0', 'dev', REVISION]);
       assert.equal(Config.Healthcheck !== undefined, name !== 'cli');
       t.diagnostic(`capfleet/${name}: ${String(Math.round(Size / 1e6))} MB`);
     }
@@ -121,7 +128,10 @@ describe('the Compose project', { skip, timeout: 25 * MINUTE }, () => {
   });
 
   test('has its mappers scaled to four and back while they map, one is killed, and every file is mapped once', async () => {
-    const mapping = compose('run', '--rm', 'try', '--copies', String(COPIES), '--map-only');
+    let isMapping = true;
+    const mapping = compose('run', '--rm', 'try', '--copies', String(COPIES), '--map-only').finally(
+      () => (isMapping = false),
+    );
     await waitFor(
       'mapping',
       async () => (await done(compose('exec', 'mapper', 'node', '-e', COUNT_MAPPED))) !== '0',
@@ -136,6 +146,7 @@ describe('the Compose project', { skip, timeout: 25 * MINUTE }, () => {
       every: 500,
     });
     await done(docker('kill', `${PROJECT}-mapper-3`));
+    assert.ok(isMapping, 'it was mapped before there were four mappers: let there be more COPIES');
     await done(compose('up', '--detach', '--no-recreate', '--scale', 'mapper=2', 'mapper'));
     const output = await done(mapping);
     const files = 16 * COPIES;

@@ -1,9 +1,9 @@
 // A mapping for people: what was found, how many capture threads wrote it and which file is whose, what went wrong.
 import { formatDuration, formatInstant } from '@capfleet/shared/time/nanos';
 import type { MapView } from './map-view.ts';
-import { formatBytes, formatCount, formatTable, printable } from './text.ts';
+import { formatBytes, formatCount, printable } from './text.ts';
 
-const LINE = 100;
+const LINE = 80;
 
 export function showMapResult(view: MapView): string {
   const { packets, capturedBytes, files } = view.totals;
@@ -31,11 +31,13 @@ export function showMapResult(view: MapView): string {
 
 function showTrouble({ troubled, troubledInAll }: MapView): string {
   if (troubled.length === 0) return '';
-  const shown = troubled.map(({ status, name, message, hint }) => {
-    return [`  ${status}`, printable(name), printable(hint === '' ? message : `${message}; ${hint}`)];
-  });
+  // Names and reasons are long: side by side they would not fit a terminal.
+  const shown = troubled.map(
+    ({ status, name, message, hint }) =>
+      `  ${status.padEnd(7)}  ${printable(name)}\n           ${printable(hint === '' ? message : `${message}; ${hint}`)}\n`,
+  );
   const left = troubledInAll - troubled.length;
-  return `\n${formatTable(shown)}${left > 0 ? `  … and ${formatCount(left)} more in the dump\n` : ''}`;
+  return `\n${shown.join('')}${left > 0 ? `  … and ${formatCount(left)} more in the dump\n` : ''}`;
 }
 
 function wrap(names: readonly string[]): string {

@@ -4,10 +4,12 @@ import { describe, test } from 'node:test';
 import type { HostFacts } from '@capfleet/cli/doctor/host-facts';
 import { judgeHost, judgeInterface, judgeOffloads, type Finding } from '@capfleet/cli/doctor/judge-host';
 import { judgeRedis } from '@capfleet/cli/doctor/judge-redis';
+import { showFindings } from '@capfleet/cli/show/findings';
 
 const prepared: HostFacts = {
   processors: 4,
   native: true,
+  node: '/opt/capfleet/node',
   capabilities: { netRaw: true, ipcLock: true, sysNice: true },
   realtimeAllowed: true,
   realtimeRuntime: 950_000,
@@ -39,7 +41,7 @@ describe('a host', () => {
     [
       'no right to raw packets',
       { capabilities: { ...prepared.capabilities, netRaw: false } },
-      /^error raw packets: .*deploy\/host.*sudo setcap cap_net_raw/,
+      /^error raw packets: .*deploy\/host.*sudo setcap cap_net_raw\S+ "\/opt\/capfleet\/node"/,
     ],
     ['no real-time class', { realtimeAllowed: false }, /^warning real-time class: .*LimitRTPRIO=1/],
     [
@@ -73,6 +75,22 @@ describe('a host', () => {
       assert.deepEqual(more, []);
     });
   }
+});
+
+test('how far off the system clock may be is told in a unit that suits', () => {
+  const clock = { synchronised: false, maxErrorUs: 16_000_000 };
+  const found = judgeHost({ ...prepared, clock }).find(({ check }) => check === 'system clock')?.found;
+  assert.match(found ?? '', /^not synchronised, ± 16 s by the kernel/);
+});
+
+test('one long path does not push what was found off the screen', () => {
+  const long = `source /${'x'.repeat(80)}`;
+  const text = showFindings([
+    { check: 'libpcap', verdict: 'ok', found: 'is there', remedy: null },
+    { check: long, verdict: 'error', found: 'cannot be read', remedy: 'chmod' },
+  ]);
+  assert.match(text, /^ok {7}libpcap {2,20}is there\n/);
+  assert.match(text, /x {2}cannot be read\n {9}→ chmod\n/);
 });
 
 describe('an interface', () => {

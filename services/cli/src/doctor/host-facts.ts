@@ -17,6 +17,8 @@ export interface HostFacts {
   readonly native: boolean;
   readonly capabilities: Readonly<Record<keyof typeof CAPABILITIES, boolean>>;
   readonly realtimeAllowed: boolean;
+  /** The Node that runs this: not always the first in the PATH. */
+  readonly node: string;
   /** µs in each period that real-time threads may use; −1: all; null: unknown. */
   readonly realtimeRuntime: number | null;
   readonly realtimePeriod: number | null;
@@ -63,6 +65,7 @@ export async function hostFacts(native: NativeBinding | null): Promise<HostFacts
   return {
     processors: availableParallelism(),
     native: native !== null,
+    node: process.execPath,
     capabilities: {
       netRaw: has(CAPABILITIES.netRaw),
       ipcLock: has(CAPABILITIES.ipcLock),

@@ -1,4 +1,5 @@
 // What the facts of a host mean for Capfleet: each a line with a verdict and, where it is not well, the way out.
+import { formatDuration } from '@capfleet/shared/time/nanos';
 import type { HostFacts, InterfaceState } from './host-facts.ts';
 
 export interface Finding {
@@ -18,8 +19,6 @@ const REALTIME_LEAST = 0.9;
 const REALTIME_USUAL = 0.95;
 const STOLEN_MUCH = 0.005;
 const MAX_ERROR_US = 1000;
-
-const NODE = '"$(readlink -f "$(command -v node)")"';
 
 export function judgeHost(facts: HostFacts): Finding[] {
   return [
@@ -54,13 +53,13 @@ function judgeNative({ native }: HostFacts): Finding {
       );
 }
 
-function judgeRawPackets({ capabilities }: HostFacts): Finding {
+function judgeRawPackets({ capabilities, node }: HostFacts): Finding {
   return capabilities.netRaw
     ? ok('raw packets', 'may be sent (CAP_NET_RAW)')
     : error(
         'raw packets',
         'may not be sent: no CAP_NET_RAW',
-        `run it as the unit of deploy/host does, or sudo setcap cap_net_raw,cap_sys_nice,cap_ipc_lock+ep ${NODE}`,
+        `run it as the unit of deploy/host does, or sudo setcap cap_net_raw,cap_sys_nice,cap_ipc_lock+ep "${node}"`,
       );
 }
 
@@ -135,7 +134,7 @@ function judgeStolen({ stolen, processors }: HostFacts): Finding {
 function judgeClock({ clock }: HostFacts): Finding {
   const check = 'system clock';
   if (!clock) return warning(check, 'unknown without the native core', 'npm run build');
-  const found = `${clock.synchronised ? 'synchronised' : 'not synchronised'}, ± ${clock.maxErrorUs} µs by the kernel`;
+  const found = `${clock.synchronised ? 'synchronised' : 'not synchronised'}, ± ${formatDuration(BigInt(clock.maxErrorUs) * 1000n)} by the kernel`;
   return clock.synchronised && clock.maxErrorUs <= MAX_ERROR_US
     ? ok(check, found)
     : warning(

@@ -43,7 +43,9 @@ function pauseLine({ pauses: { count, total } }: PlayResult): string[] {
 function foreignLine({ interfaceCounters, accounts }: PlayResult): string[] {
   const others = (interfaceCounters?.packets ?? 0) - accounts.sent;
   if (others <= 0) return [];
-  return [`${formatCount(others, 'packet')} left the interface meanwhile that are not of this run`];
+  return [
+    `${formatCount(others, 'packet')} left the interface meanwhile that ${others === 1 ? 'is' : 'are'} not of this run`,
+  ];
 }
 
 function wayLine({ pacing, warnings }: PlayResult): string[] {

@@ -25,7 +25,7 @@ function headline({ outcome, verdict, start, clock, totals }: RunReport): string
   const holds = verdict.holds ? 'the verdict holds' : 'the verdict does not hold';
   const refused = totals.read - totals.sent;
   const lost = refused === 0 ? '' : `, ${formatCount(refused)} not sent`;
-  return `${outcome}: ${formatCount(totals.sent)} of ${formatCount(totals.read, 'packet')} sent${lost} (${formatBytes(totals.sentBytes)}), ${holds}\n${when}`;
+  return `${outcome}: ${formatCount(totals.sent)} of ${formatCount(totals.read, 'packet')} sent (${formatBytes(totals.sentBytes)})${lost}, ${holds}\n${when}`;
 }
 
 const clockNames = { redis: 'the Redis clock', system: 'the system clock' };

@@ -52,12 +52,14 @@ function accounts({ sent, received, matched, lost, duplicated, foreign, order }:
     `${formatCount(matched)} of ${formatCount(sent, 'packet')} arrived`,
     ...(lost > 0 ? [`${formatCount(lost)} lost`] : []),
     ...(duplicated > 0 ? [`${formatCount(duplicated)} more often than sent`] : []),
-    ...(foreign > 0
-      ? [`${formatCount(foreign)} of ${formatCount(received)} received were not in the plan`]
-      : []),
     order.displaced === 0
       ? 'in order'
       : `${formatCount(order.displaced)} out of order (${formatCount(order.inversions, 'inversion')})`,
+    ...(foreign > 0
+      ? [
+          `${formatCount(foreign)} of ${formatCount(received)} received ${foreign === 1 ? 'was' : 'were'} not in the plan`,
+        ]
+      : []),
   ].join(', ');
 }
 

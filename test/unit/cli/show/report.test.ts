@@ -28,6 +28,23 @@ test('packets of other sensors are named where there are any', () => {
   assert.match(shown({}, null, 1234), /^ {2}a: 1,234 packets left to other sensors$/m);
 });
 
+test('the bytes stand with what was sent, and what else left the interface is counted in good English', () => {
+  const counted = { ...emptyAccounts(), read: 3, sent: 2, sentBytes: 2048 };
+  const accounts = { ...counted, refused: { ...counted.refused, oversize: 1 } };
+  const state = beginRun(['a'], false);
+  const told = (packets: number): string => {
+    const result = playResult({
+      accounts,
+      interfaceCounters: { packets, dropped: 0, errors: 0 },
+    });
+    const sensors = new Map([['a', { ...state.sensors.get('a')!, result }]]);
+    return showReport(reportRun('run', { ...state, phase: 'ended', start: 0n, sensors }, [sensorPlan('a')]));
+  };
+  assert.match(told(3), /^\S+: 2 of 3 packets sent \(2\.0 KiB\), 1 not sent, /);
+  assert.match(told(3), /1 packet left the interface meanwhile that is not of this run/);
+  assert.match(told(4), /2 packets left the interface meanwhile that are not of this run/);
+});
+
 test('a clock that was set and a course that was followed are told with their figures', () => {
   const text = shown({
     drift: { ppb: 30_000, bound: 1500 },

@@ -43,6 +43,7 @@ export interface ReplayOptions extends EditOptions {
   readonly limit?: number;
   readonly duration?: Nanos;
   readonly skipOoo: boolean;
+  readonly skipOutOfOrder: boolean;
   readonly reorder?: Nanos;
   readonly mtuPolicy: ReplayPolicies['oversize'];
   readonly skipMtu: boolean;
@@ -142,8 +143,12 @@ export function addReplayOptions(command: Command): Command {
         .preset('1s'),
     )
     .option('--skip-ooo', 'leave out packets whose stamp runs backwards in their file', false)
+    .option('--skip-out-of-order', 'as --skip-ooo', false)
     .addOption(
-      new Option('--mtu-policy <policy>', 'frames larger than the interface takes: refuse the run, or …')
+      new Option(
+        '--mtu-policy <policy>',
+        'what becomes of frames larger than the interface takes; fail refuses the run',
+      )
         .choices(['fail', 'skip', 'truncate', 'segment'])
         .default('fail'),
     )
@@ -203,7 +208,7 @@ export function requestOf(
     edits: editsOf(options),
     policies: {
       allowDefaultRouteInterface,
-      backwards: options.skipOoo ? 'skip' : 'send',
+      backwards: options.skipOoo || options.skipOutOfOrder ? 'skip' : 'send',
       preload: options.preload ?? null,
       reorder: options.reorder === undefined ? null : String(options.reorder),
       oversize: options.skipMtu ? 'skip' : options.mtuPolicy,

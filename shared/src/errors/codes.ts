@@ -352,7 +352,10 @@ export const errorTable = {
     'libpcap does not compile the filter "{expression}": {reason}',
     'see `man pcap-filter` for the syntax',
   ),
-  'link-failed': failed('opening {interface} failed: {reason}', 'see the reason'),
+  'link-failed': failed(
+    'opening {interface} failed: {reason}',
+    'check that it is there, and that this user may write the file or use the interface',
+  ),
   'link-file-source': failed(
     '{path} is to be played, and frames written to it would destroy it',
     'write them to another file',

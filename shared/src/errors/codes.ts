@@ -470,7 +470,7 @@ export const errorTable = {
   // Extracted files
   'output-exists': failed(
     '{path} exists already',
-    'choose another --out-dir, or replace it with --overwrite',
+    'choose another --out or --out-dir, or replace it with --overwrite',
   ),
   'output-blocked': failed('{path} is not written: {reason}', 'choose another --out-dir'),
   'output-unwritable': failed(

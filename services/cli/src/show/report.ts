@@ -122,6 +122,11 @@ function farEnds({ farEnds = [] }: RunReport): string {
 function findings({ verdict, sensors, error: refused }: RunReport): string {
   const lines = verdict.findings
     .filter(({ holds }) => !holds)
+    // A sensor's own line says the same, and what to do.
+    .filter(
+      ({ check, text }) =>
+        check !== 'started' || !sensors.some(({ error }) => error !== null && text.endsWith(error.message)),
+    )
     .map(({ sensor, check, text }) => {
       // Why a run was cancelled needs no name of a check, which would look like a sensor's.
       const about = check === 'started' ? '' : `${sensor === null ? '' : `${sensor}: `}${check}: `;

@@ -82,6 +82,17 @@ test('a run that was cancelled says why, without the name of a check', () => {
   );
 });
 
+test('a reason that a sensor tells with the way out is not told twice', () => {
+  const state = beginRun(['a'], false);
+  const error = { code: 'interface-down', message: 'interface near is down', hint: 'bring it up' } as const;
+  const sensors = new Map([['a', { ...state.sensors.get('a')!, error }]]);
+  const cancelled = { ...state, phase: 'ended', cancelled: error.message, sensors } as const;
+  assert.equal(
+    showReport(reportRun('run', cancelled, [sensorPlan('a')])),
+    'cancelled: nothing was sent\n\n  a: interface near is down\n      bring it up\n',
+  );
+});
+
 test('of a run that was stopped before its first packet no verdict is told', () => {
   const result = playResult({ outcome: 'stopped', accounts: stoppedAtOnce(12_111) });
   const state = beginRun(['a'], false);

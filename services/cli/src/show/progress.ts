@@ -15,8 +15,13 @@ export interface ProgressBar<Progress> {
 
 const SECOND_MS = 1000;
 
+/** @param seconds or a word of the bar's own, such as INF, where nothing is known yet */
+function eta(seconds: number): string {
+  return Number.isFinite(seconds) ? formatDuration(BigInt(Math.ceil(seconds)) * 1_000_000_000n) : '-';
+}
+
 function barOn(stream: Talk, format: string): SingleBar {
-  const looks = { hideCursor: true, clearOnComplete: true, barsize: 24, etaBuffer: 50 };
+  const looks = { hideCursor: true, clearOnComplete: true, barsize: 24, etaBuffer: 50, formatTime: eta };
   return new SingleBar({ stream, format, ...looks }, Presets.shades_classic);
 }
 

@@ -1,16 +1,16 @@
 // Settings from a file: YAML, JSON or TOML whose keys are the long flags. `time-modifier: 2` and, as GopherCap has it,
 // `time: {modifier: 2}` are the same; what stands below the name of a command is for that command, what stands below
 // `global` or at the top for every one.
-import { readFileSync, statSync } from 'node:fs';
 import { extname } from 'node:path';
 import type { Command } from 'commander';
 import { parse as parseToml } from 'smol-toml';
 import { parse as parseYaml } from 'yaml';
+import { readSmallFile } from '@capfleet/shared/config/small-file';
 import { Failure, errnoOf, reasonOf } from '@capfleet/shared/errors/failure';
 import type { Setting } from './option-layer.ts';
 
-/** Files that are larger are none that a person wrote. */
-const MOST_BYTES = 1_000_000;
+/** Files that are larger are none that a person wrote; keys and aliases of YAML take the square of their number to read. */
+const MOST_BYTES = 200_000;
 /** Flags have no more words. */
 const MOST_LEVELS = 10;
 
@@ -27,13 +27,8 @@ export function settingsInFile(path: string, command: Command): Map<string, Sett
 function readConfig(path: string): unknown {
   let text: string;
   try {
-    const facts = statSync(path);
-    // A pipe may wait for ever, a device may never end.
-    if (!facts.isFile() && !facts.isDirectory()) throw new Error('it is no regular file');
-    if (facts.size > MOST_BYTES) throw new Failure('config-invalid', { path, reason: 'it is too long' });
-    text = readFileSync(path, 'utf8');
+    text = readSmallFile(path, MOST_BYTES).toString();
   } catch (error) {
-    if (error instanceof Failure) throw error;
     const reason = errnoOf(error) === 'ENOENT' ? 'there is no such file' : reasonOf(error);
     throw new Failure('config-unreadable', { path, reason }, { cause: error });
   }

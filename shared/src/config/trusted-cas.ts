@@ -1,9 +1,9 @@
 // Authorities whose certificates are accepted beside those that come with Node, by all that speak TLS in this process, its
 // threads and its children. NODE_EXTRA_CA_CERTS does the same, except in a Node with file capabilities, which a replayer's
 // may be: such a one ignores the variable.
-import { readFileSync } from 'node:fs';
 import * as tls from 'node:tls';
 import { Failure, reasonOf } from '../errors/failure.ts';
+import { MOST_PEM_BYTES, readSmallFile } from './small-file.ts';
 
 const VARIABLE = 'CAPFLEET_CA_FILE';
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
@@ -36,7 +36,7 @@ export function trustAsParent(): void {
 
 function read(path: string): string {
   try {
-    return readFileSync(path, 'latin1');
+    return readSmallFile(path, MOST_PEM_BYTES).toString('latin1');
   } catch (error) {
     throw new Failure('ca-file-invalid', { path, reason: reasonOf(error) }, { cause: error });
   }

@@ -381,7 +381,7 @@ export const errorTable = {
   ),
   'redis-certificate-invalid': usage(
     'cannot show Redis the certificate {cert} with the key {key}: {reason}',
-    'give PEM files that belong together: rediss://HOST?cert=FILE&key=FILE',
+    'give PEM files that belong together, the key without a passphrase: rediss://HOST?cert=FILE&key=FILE',
   ),
   'redis-forbidden': failed(
     'the user that was given for Redis may not do what is needed: {reason}',

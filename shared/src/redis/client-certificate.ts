@@ -1,7 +1,7 @@
 // The certificate that a client shows. It is read again for each connection, since short-lived ones are renewed in their
 // place while a service runs.
-import { readFileSync } from 'node:fs';
 import { createSecureContext, type SecureContext } from 'node:tls';
+import { MOST_PEM_BYTES, readSmallFile } from '../config/small-file.ts';
 import { Failure, reasonOf } from '../errors/failure.ts';
 import type { ClientCertificate } from './redis-url.ts';
 
@@ -28,8 +28,12 @@ export function clientSecurity(certificate: ClientCertificate | null): ClientSec
 
 function contextOf({ cert, key }: ClientCertificate): SecureContext {
   try {
-    return createSecureContext({ cert: readFileSync(cert), key: readFileSync(key) });
+    return createSecureContext({ cert: pem(cert), key: pem(key) });
   } catch (error) {
     throw new Failure('redis-certificate-invalid', { cert, key, reason: reasonOf(error) }, { cause: error });
   }
+}
+
+function pem(path: string): Buffer {
+  return readSmallFile(path, MOST_PEM_BYTES);
 }

@@ -68,16 +68,23 @@ export function isRedisUrl(url: string): boolean {
 /** The URL without its passwords, for logs and errors; also a text that was to be one. */
 export function redactUrl(url: string): string {
   if (url.startsWith('unix:')) return url;
-  return url.replace(/^([\w+]*:?\/*[^:@]*:).*@/s, '$1***@').replace(/([?&]sentinel-password=).*/s, '$1***');
+  const own = url.search(/\?(?:cert|key|sentinel-password)=/);
+  const [place, query] = own === -1 ? [url, ''] : [url.slice(0, own), url.slice(own)];
+  const hidden = place
+    .replace(/^((?:[\w+]*:\/+(?!\/))?[^:@]*:).*@/s, '$1***@')
+    // Cut off before the host.
+    .replace(/^([\w+]+:\/\/:)[^@]+$/s, '$1***');
+  return (hidden + query).replace(/([?&](?!(?:cert|key)=)[^=&]*=).*/s, '$1***');
 }
 
 /** What must not be told of the URL: as it stands there, and as it is meant. */
 export function secretsOfUrl(url: string): string[] {
   const parsed = parseRedisUrl(url);
   if (!parsed || parsed.kind === 'socket') return [];
-  const { password } = parsed;
-  const sentinelPassword = parsed.kind === 'sentinel' ? parsed.sentinelPassword : undefined;
-  const typed = [/:\/\/[^:@/]*:([^@/]*)@/.exec(url)?.[1], /[?&]sentinel-password=([^&]+)/.exec(url)?.[1]];
+  const { kind, password } = parsed;
+  const sentinelPassword = kind === 'sentinel' ? parsed.sentinelPassword : undefined;
+  const login = kind === 'server' ? /:\/\/[^:@/?#]*:([^/?#]*)@/ : /:\/\/[^:@/]*:([^@/]*)@/;
+  const typed = [login.exec(url)?.[1], /[?&]sentinel-password=([^&]+)/.exec(url)?.[1]];
   return [...typed, password, sentinelPassword].flatMap((text) => (text ? [text] : []));
 }
 

@@ -71,6 +71,29 @@ test('one server, its user, password, database and TLS are in the URL', () => {
   assert.deepEqual(optionsFor('unix:/a/b?c'), { path: '/a/b?c' });
 });
 
+test('no secret of a URL is told, wherever it stands and however it is spelt', () => {
+  for (const [url, told] of [
+    ['redis+sentinel://one/m?sentinel-password=se@cret', 'redis+sentinel://one/m?sentinel-password=***'],
+    [
+      'redis+sentinel://:se@one/m?sentinel-password=cr@et',
+      'redis+sentinel://:***@one/m?sentinel-password=***',
+    ],
+    ['rediss://:secret@one?cert=/a@b&key=/c', 'rediss://:***@one?cert=/a@b&key=/c'],
+    ['rediss://one?cert=/a@b:c&key=/d', 'rediss://one?cert=/a@b:c&key=/d'],
+    // None of these is one.
+    ['redis://:se?x=cret@one', 'redis://:***@one'],
+    ['redis://one?password=secret', 'redis://one?password=***'],
+    ['redis+sentinel://one/m?sentinel%2Dpassword=secret', 'redis+sentinel://one/m?sentinel%2Dpassword=***'],
+    ['redis://:secret', 'redis://:***'],
+  ] as const)
+    assert.equal(redactUrl(url), told);
+  // What is blanked in the log is the password, and not its letters everywhere.
+  assert.deepEqual(secretsOfUrl('redis://:p@ss@one'), ['p@ss', 'p@ss']);
+  const begun = performance.now();
+  redactUrl(`redis:${'/'.repeat(100_000)}`);
+  assert.ok(performance.now() - begun < 1000);
+});
+
 test('what is no such URL is refused', () => {
   for (const url of [
     'redis+sentinel://one',

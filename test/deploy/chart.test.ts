@@ -53,6 +53,43 @@ describe('the chart', { skip: withoutHelm }, () => {
     ]);
   });
 
+  test('a name that YAML would read as a number, or as nothing, stays a name', () => {
+    for (const name of ['123', '1e5', 'null', 'true', '0x1f'])
+      for (const tls of [{ existingSecret: name }, { clientSecret: name }]) {
+        const isInternal = 'existingSecret' in tls;
+        const made = render({
+          caConfigMap: name,
+          image: { registry: '', tag: name, pullSecrets: [name] },
+          redis: {
+            internal: isInternal,
+            existingSecret: name,
+            image: name,
+            tls: { enabled: true, ...tls },
+            storage: { size: '1Gi', storageClass: name },
+          },
+          s3: { existingSecret: name },
+          captures: { claims: [{ claim: name, mountPath: '/captures' }] },
+          coordinator: {
+            existingSecret: name,
+            ingress: { enabled: true, host: name, className: name, tlsSecret: name },
+          },
+          mapper: {
+            priorityClassName: name,
+            serviceAccount: { create: true, name },
+            autoscaling: { kind: 'keda' },
+          },
+          networkPolicy: { kedaNamespace: name, coordinatorFrom: [{ ipBlock: { cidr: '10.0.0.0/8' } }] },
+          ...(!isInternal && { redis: { internal: false, external: { url: 'rediss://h:1' }, tls } }),
+        });
+        const NAMES =
+          /^(name|(secret|claim|serviceAccount|ingressClass|storageClass|priorityClass)Name|image|host|kubernetes\.io\/metadata\.name)$/;
+        JSON.stringify(made, (key, value: unknown) => {
+          if (NAMES.test(key)) assert.equal(typeof value, 'string', `${key} of ${name}`);
+          return value;
+        });
+      }
+  });
+
   test('an ingress leads to the coordinator, over TLS', () => {
     const made = render('external-url-keda-values.yaml');
     const { spec } = made.find(({ kind }) => kind === 'Ingress')!;

@@ -14,7 +14,7 @@
 
 {{- /* What never changes over a release's life: selectors are immutable. */ -}}
 {{- define "capfleet.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "capfleet.name" .root }}
+app.kubernetes.io/name: {{ include "capfleet.name" .root | quote }}
 app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .component }}
 {{- end }}
@@ -214,7 +214,7 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- if include "capfleet.redisUrlIsSecret" .root }}
   valueFrom:
     secretKeyRef:
-      name: {{ include "capfleet.redisSecret" .root }}
+      name: {{ include "capfleet.redisSecret" .root | quote }}
       key: {{ include "capfleet.redisKey" (dict "root" .root "key" "redis-url" "user" .component) }}
 {{- else }}
   {{- $url := required "redis.external.url or redis.existingSecret: where Redis is, since redis.internal is false" $values.redis.external.url }}
@@ -249,16 +249,16 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- with $values.s3.existingSecret }}
 {{- $secret := . }}
 {{- range list "AWS_ACCESS_KEY_ID" "AWS_SECRET_ACCESS_KEY" }}
-- name: {{ . }}
+- name: {{ . | quote }}
   valueFrom:
     secretKeyRef:
-      name: {{ $secret }}
+      name: {{ $secret | quote }}
       key: {{ . }}
 {{- end }}
 - name: AWS_SESSION_TOKEN
   valueFrom:
     secretKeyRef:
-      name: {{ $secret }}
+      name: {{ $secret | quote }}
       key: AWS_SESSION_TOKEN
       optional: true
 {{- end }}
@@ -306,26 +306,26 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
     sources:
       {{- if and .root.Values.redis.internal .root.Values.redis.tls.enabled }}
       - secret:
-          name: {{ required "redis.tls.existingSecret: the certificate of the internal Redis" .root.Values.redis.tls.existingSecret }}
+          name: {{ required "redis.tls.existingSecret: the certificate of the internal Redis" .root.Values.redis.tls.existingSecret | quote }}
           items: [{ key: ca.crt, path: redis.crt }]
       {{- end }}
       {{- with .root.Values.caConfigMap }}
       - configMap:
-          name: {{ . }}
+          name: {{ . | quote }}
           items: [{ key: ca.crt, path: ca.crt }]
       {{- end }}
 {{- end }}
 {{- with .root.Values.redis.tls.clientSecret }}
 - name: redis-client
   secret:
-    secretName: {{ . }}
+    secretName: {{ . | quote }}
     defaultMode: 288 # 0440
     items: [{ key: tls.crt, path: tls.crt }, { key: tls.key, path: tls.key }]
 {{- end }}
 {{- range $index, $claim := .root.Values.captures.claims }}
 - name: captures-{{ $index }}
   persistentVolumeClaim:
-    claimName: {{ $claim.claim }}
+    claimName: {{ $claim.claim | quote }}
     readOnly: true
 {{- end }}
 {{- if eq .component "replayer" }}
@@ -345,7 +345,7 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- define "capfleet.placement" -}}
 {{- $own := index .root.Values .component -}}
 {{- with $own.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- with $own.affinity }}
 affinity:
@@ -358,7 +358,7 @@ tolerations:
 {{- with .root.Values.image.pullSecrets }}
 imagePullSecrets:
   {{- range . }}
-  - name: {{ . }}
+  - name: {{ . | quote }}
   {{- end }}
 {{- end }}
 {{- end }}

@@ -1,7 +1,17 @@
 // What the coordinator's API refuses, and how: in this process, over a real Redis and a real socket.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import {
+  runCourseKey,
+  runKey,
+  runPlannedKey,
+  runReportKey,
+  runsKey,
+  runViewKey,
+} from '@capfleet/shared/contract/keys';
 import { planDocument } from '@capfleet/shared/dataset/plan-file';
+import { silentLogger } from '@capfleet/shared/log/logger';
+import { connect } from '@capfleet/shared/redis/connect';
 import { sending, startApi, type CoordinatorApi } from '../support/coordinator-api.ts';
 import { lastFirst } from '../support/last-first.ts';
 import { sensorPlan } from '../support/play-results.ts';
@@ -253,6 +263,36 @@ test('a run that is asked for again under its id is made once, and refused where
   );
   assert.equal((await ask(body.settings))[0], 200);
   assert.deepEqual(await ask({ sensorTimeout: '2s' }), [409, 'run-conflict']);
+});
+
+test('a run whose id is taken by what nobody can read is refused, and asking for it fails nothing else', async (t) => {
+  const client = connect(redis.url, 'test', silentLogger());
+  t.after(() => {
+    client.disconnect();
+  });
+  const one = planDocument([sensorPlan('a')], 'map.json');
+  const ask = async (path: string, init?: RequestInit): Promise<unknown[]> => {
+    const { status, code } = await api.ask(`/v1/runs${path}`, init);
+    return [status, code];
+  };
+  await client.set(runKey('garbage'), '{"run":');
+  await client.rpush(runKey('list'), 'x');
+  for (const run of ['garbage', 'list']) {
+    await client.zadd(runsKey, Date.now(), run);
+    assert.deepEqual(await ask('', sending('POST', { run, plan: one })), [409, 'run-conflict']);
+    assert.deepEqual(await ask(`/${run}`), [404, 'run-unknown']);
+  }
+  assert.deepEqual(await ask(''), [200, '']);
+
+  assert.deepEqual(await ask('', sending('POST', { run: 'odd', plan: one })), [201, '']);
+  for (const key of [runViewKey, runReportKey, runCourseKey, runPlannedKey]) {
+    await client.del(key('odd'));
+    await client.rpush(key('odd'), 'x');
+  }
+  assert.deepEqual(await ask('/odd'), [200, '']);
+  assert.deepEqual(await ask('/odd/report'), [409, 'run-open']);
+  assert.deepEqual(await ask('/odd/course'), [200, '']);
+  assert.deepEqual(await ask('/odd/stop', { method: 'POST' }), [202, '']);
 });
 
 test('who follows a run while Redis is gone is let go, and told why when it asks again', async () => {

@@ -61,22 +61,24 @@ export function redisRunStore(redis: string, holder: string, log: Logger): RunSt
     courses.delete(run);
     return holds.release(holdable(run, sensors));
   };
+  /** Null also for what is no text, whatever a stranger put there. */
+  const textAt = async (key: string): Promise<string | null> => (await client.mget(key))[0] ?? null;
   const recordOf = (text: string | null): RunRecord | null =>
     runRecordSchema.safeParse(parseEntry(text)).data ?? null;
 
   async function viewOf(run: string): Promise<RunView | null> {
-    return runViewSchema.safeParse(parseEntry(await client.get(runViewKey(run)))).data ?? null;
+    return runViewSchema.safeParse(parseEntry(await textAt(runViewKey(run)))).data ?? null;
   }
 
   /** Of the runs that this process carries through. */
   const courses = new Map<string, Course>();
 
   async function courseOf(run: string): Promise<Course> {
-    return courseSchema.safeParse(parseEntry(await client.get(runCourseKey(run)))).data ?? [];
+    return courseSchema.safeParse(parseEntry(await textAt(runCourseKey(run)))).data ?? [];
   }
 
   async function reportOf(run: string): Promise<RunReport | null> {
-    return runReportSchema.safeParse(parseEntry(await client.get(runReportKey(run)))).data ?? null;
+    return runReportSchema.safeParse(parseEntry(await textAt(runReportKey(run)))).data ?? null;
   }
 
   async function listed(ids: readonly string[]): Promise<RunListing[]> {
@@ -135,7 +137,7 @@ export function redisRunStore(redis: string, holder: string, log: Logger): RunSt
     },
 
     async load(run) {
-      const record = recordOf(await client.get(runKey(run)));
+      const record = recordOf(await textAt(runKey(run)));
       if (!record) throw new Failure('run-unknown', { run });
       const texts = await client.mget(record.sensors.map((sensor) => runPlanKey(run, sensor)));
       const plans = texts.flatMap((text) => sensorPlanSchema.safeParse(parseEntry(text)).data ?? []);
@@ -190,7 +192,7 @@ export function redisRunStore(redis: string, holder: string, log: Logger): RunSt
     async course(run) {
       const [found, planned, course, report] = await Promise.all([
         client.exists(runKey(run)),
-        client.get(runPlannedKey(run)),
+        textAt(runPlannedKey(run)),
         courseOf(run),
         reportOf(run),
       ]);

@@ -15,9 +15,9 @@ import {
 import { runReportSchema } from '@capfleet/shared/contract/report';
 import { unseenView } from '@capfleet/shared/contract/run-view';
 import { plansIn } from '@capfleet/shared/dataset/plan-file';
-import { Failure } from '@capfleet/shared/errors/failure';
+import { asFailure, Failure } from '@capfleet/shared/errors/failure';
 import { MILLISECOND } from '@capfleet/shared/time/nanos';
-import type { KeptRun } from '../ports/run-store.ts';
+import type { KeptRun, RunStore } from '../ports/run-store.ts';
 import { listRuns, summarise } from '../usecases/list-runs.ts';
 import { newRun, type RunSettings as Settings } from '../usecases/run-request.ts';
 import { sightOfRun } from '../usecases/sight-of-run.ts';
@@ -56,8 +56,8 @@ export function runRoutes({ store, channel, plans, keeper, closing }: ApiWorld):
           keeper.take(run);
           return reply.code(201).send({ run });
         }
-        const kept = await store.load(run);
-        if (!isSameRun(kept, newRun(settings, BigInt(kept.record.created))))
+        const kept = await keptAt(store, run);
+        if (!kept || !isSameRun(kept, newRun(settings, BigInt(kept.record.created))))
           throw new Failure('run-conflict', { run });
         return reply.code(200).send({ run });
       },
@@ -144,6 +144,16 @@ export function runRoutes({ store, channel, plans, keeper, closing }: ApiWorld):
       },
     );
   };
+}
+
+/** @returns null where nobody can read what is kept */
+async function keptAt(store: Pick<RunStore, 'load'>, run: string): Promise<KeptRun | null> {
+  try {
+    return await store.load(run);
+  } catch (thrown) {
+    if (asFailure(thrown).code === 'run-unknown') return null;
+    throw thrown;
+  }
 }
 
 /** But for what a coordinator has added since. */

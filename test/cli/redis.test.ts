@@ -70,6 +70,17 @@ describe('capfleet', { concurrency: 3 }, () => {
     assert.doesNotMatch(stderr, /secret/);
   });
 
+  test('does not take the first database for one that the server has not', async (t) => {
+    const { url } = await startRedis(t, { password: 'of-the-tests' });
+    const [there, gone] = [`${url}/15`, `${url}/9999`];
+    for (const args of [['status'], ['doctor', '--json'], ['mapper']]) {
+      const { code, stdout, stderr } = await runCapfleet([...args, '--redis', gone]);
+      assert.equal(code, 1, stderr);
+      assert.match(stdout + stderr, /cannot reach Redis at redis:.*\/9999: ERR DB index is out of range/);
+    }
+    assert.equal((await runCapfleet(['status', '--redis', there])).code, 0);
+  });
+
   test('without redis-server on the machine says how to get one', async (t) => {
     const place = await makeMapPlace(t, { 'a.pcap.gz': [0] });
     const bin = join(place.dir, 'bin');

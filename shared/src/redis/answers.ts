@@ -47,12 +47,20 @@ async function ask<T>(
   // The reason comes out of connect(); without a listener the same error would also be printed.
   let last: unknown;
   client.on('error', (error: unknown) => (last = error));
+  // Where the server refuses the database, the client goes on with the first one.
+  const chosen = async (): Promise<unknown> => options.db !== undefined && client.select(options.db);
   // The client's own limits do not cover a server that accepts and then says nothing.
   const silence = once(signal, 'abort').then(() => {
     throw signal.reason;
   });
   try {
-    return await Promise.race([client.connect().then(() => question(client)), silence]);
+    return await Promise.race([
+      client
+        .connect()
+        .then(chosen)
+        .then(() => question(client)),
+      silence,
+    ]);
   } catch (error) {
     throw last instanceof Error ? last : error;
   } finally {

@@ -1,8 +1,9 @@
 // A Redis that refuses what an agent says, and what strangers write into the streams of a run.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { toSensorsKey } from '@capfleet/shared/contract/keys';
-import { silentLogger } from '@capfleet/shared/log/logger';
+import { fromSensorsKey, toSensorsKey } from '@capfleet/shared/contract/keys';
+import { redisSensorChannel } from '@capfleet/coordinator/adapters/redis-sensor-channel';
+import { silentLogger, type Logger } from '@capfleet/shared/log/logger';
 import { connect } from '@capfleet/shared/redis/connect';
 import { lastFirst } from '../support/last-first.ts';
 import type { MapPlace } from '../support/map-cli.ts';
@@ -67,4 +68,29 @@ describe('an agent', () => {
     const report = playedReport(await replay.ended);
     assert.equal(report.totals.sent, 10);
   });
+});
+
+test('a coordinator hears the words that fit among those that do not, which fill no log', async (context) => {
+  const t = lastFirst(context);
+  const logged: unknown[][] = [];
+  const log = { ...silentLogger(), error: (...line: unknown[]) => logged.push(line) } as unknown as Logger;
+  const client = connect(redis.url, 'test', silentLogger());
+  const channel = redisSensorChannel(redis.url, 'test', log);
+  t.after(() => {
+    client.disconnect();
+    return channel.close();
+  });
+  const fits = { type: 'acknowledged', sensor: 'one', epoch: 1 };
+  const words = client.pipeline();
+  for (let n = 0; n < 500; n += 1)
+    for (const word of ['{', '{"type":"progress"}', n === 250 ? JSON.stringify(fits) : '[]'])
+      words.xadd(fromSensorsKey('strange'), '*', 'message', word);
+  await words.exec();
+  const heard = [...(await channel.listen('strange', 100)), ...(await channel.listen('strange', 100))];
+  assert.deepEqual(heard, [fits]);
+  assert.deepEqual(
+    logged.map(([about]) => (about as { words: number }).words).reduce((sum, count) => sum + count, 0),
+    1499,
+  );
+  assert.ok(logged.length <= 2, String(logged.length));
 });

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { coordinatorClient } from '@capfleet/cli/coordinator-client';
 import { bullmqMapJobs } from '@capfleet/coordinator/adapters/bullmq-map-jobs';
 import type { Registration } from '@capfleet/shared/contract/agent-messages';
-import { sensorKey } from '@capfleet/shared/contract/keys';
+import { PREFIX, runsKey, sensorKey } from '@capfleet/shared/contract/keys';
 import { planDocument } from '@capfleet/shared/dataset/plan-file';
 import { silentLogger } from '@capfleet/shared/log/logger';
 import { connect } from '@capfleet/shared/redis/connect';
@@ -63,6 +63,19 @@ test('the queue, sensors, runs, Redis and requests are counted, and what is gone
   );
   assert.ok((metrics.get('capfleet_redis_round_trip_seconds') ?? 0) > 0);
   assert.ok((metrics.get('capfleet_process_resident_memory_bytes') ?? 0) > 1e6);
+
+  // What somebody else put there hides nothing but itself.
+  for (const key of [`${PREFIX}:map:wait`, runsKey]) {
+    await client.rename(key, `${PREFIX}:kept`);
+    await client.set(key, 'x');
+    const others = await scrape(api.url);
+    assert.equal(others.get('capfleet_sensors'), 2);
+    assert.equal(others.has('capfleet_runs{state="orphaned"}'), key !== runsKey);
+    assert.equal(others.has('capfleet_map_jobs{state="waiting"}'), key === runsKey);
+    const listed = await api.ask('/v1/runs');
+    assert.deepEqual([listed.status, listed.code], key === runsKey ? [500, 'redis-foreign'] : [200, '']);
+    await client.rename(`${PREFIX}:kept`, key);
+  }
 
   assert.deepEqual(await probe(api.url, '/livez'), [200, { alive: true }]);
   assert.deepEqual(await probe(api.url, '/readyz'), [200, { ready: true, reasons: [] }]);

@@ -391,6 +391,11 @@ export const errorTable = {
     'Redis takes no more: {reason}',
     'give it memory (maxmemory) or room on its disk, or find out what fills it; of a replica, name the master instead',
   ),
+  'redis-foreign': failed(
+    'what lies in Redis is not what Capfleet keeps there: {reason}',
+    'see who else writes to this Redis, and give each role its own user, as in deploy/redis/users.acl',
+    500,
+  ),
   'result-invalid': failed(
     'the result for {path} is none that this coordinator reads: {reason}',
     'run coordinator and mappers of one version',

@@ -51,17 +51,22 @@ export class Failure extends Error {
   }
 }
 
+/** By the first word of what Redis answers. */
+const OF_REDIS: ReadonlyMap<string, ErrorCode> = new Map([
+  ['NOPERM', 'redis-forbidden'],
+  ['WRONGTYPE', 'redis-foreign'],
+  ['OOM', 'redis-refused'],
+  ['MISCONF', 'redis-refused'],
+  ['READONLY', 'redis-refused'],
+  ['NOREPLICAS', 'redis-refused'],
+]);
+
 /** Any thrown value as a Failure; what is none becomes `internal` with the value as cause. */
 export function asFailure(thrown: unknown): Failure {
   if (thrown instanceof Failure) return thrown;
   const reason = reasonOf(thrown);
-  return new Failure(codeOf(reason), { reason }, { cause: thrown });
-}
-
-/** Redis begins what it answers with a word for programs. */
-function codeOf(reason: string): 'redis-forbidden' | 'redis-refused' | 'internal' {
-  if (/^NOPERM\b/.test(reason)) return 'redis-forbidden';
-  return /^(OOM|MISCONF|READONLY|NOREPLICAS)\b/.test(reason) ? 'redis-refused' : 'internal';
+  const [, code = ''] = /^([A-Z]+) /.exec(reason) ?? [];
+  return new Failure(OF_REDIS.get(code) ?? 'internal', { reason }, { cause: thrown });
 }
 
 /** The short reason of a thrown value: its message, or its errno name where the message is empty. */

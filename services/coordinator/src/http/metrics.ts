@@ -1,5 +1,6 @@
 // What Prometheus scrapes. What lies in Redis is looked up when it is asked for, and left out while Redis does not answer.
 import type { FastifyInstance } from 'fastify';
+import { reasonOf } from '@capfleet/shared/errors/failure';
 import type { CoordinatorMetrics } from '../metrics.ts';
 import { listRuns } from '../usecases/list-runs.ts';
 import type { ApiWorld } from './api-world.ts';
@@ -8,7 +9,7 @@ const SECONDS_PER_NS = 1e-9;
 const RUNS_LOOKED_AT = 1000;
 
 type Gauges = CoordinatorMetrics['gauges'];
-type Watched = Pick<ApiWorld, 'health' | 'channel' | 'store' | 'mapQueue' | 'startSkew' | 'metrics'>;
+type Watched = Pick<ApiWorld, 'health' | 'channel' | 'store' | 'mapQueue' | 'startSkew' | 'metrics' | 'log'>;
 
 export function serveMetrics(app: FastifyInstance, world: Watched): void {
   const { registry, requests, gauges } = world.metrics;
@@ -27,14 +28,24 @@ export function serveMetrics(app: FastifyInstance, world: Watched): void {
 }
 
 async function look(
-  { health, channel, store, mapQueue, startSkew: latestSkew }: Watched,
+  { health, channel, store, mapQueue, startSkew: latestSkew, log }: Watched,
   { redis, jobs, runs, sensors, busy, interfaceUp, clockBound, startSkew, startSkewBound }: Gauges,
 ): Promise<void> {
   const roundTripMs = await health.check().catch(() => null);
-  const found =
+  // What a stranger put in the place of one of them does not hide the others.
+  const seen = <Value>(what: Promise<Value>): Promise<Value | null> =>
+    what.catch((error: unknown) => {
+      log.warn({ reason: reasonOf(error) }, 'looking for what is measured');
+      return null;
+    });
+  const [counts, registered, listed] =
     roundTripMs !== null
-      ? await Promise.all([mapQueue.read(), channel.registrations(), listRuns(store, RUNS_LOOKED_AT)])
-      : null;
+      ? await Promise.all([
+          seen(mapQueue.read()),
+          seen(channel.registrations()),
+          seen(listRuns(store, RUNS_LOOKED_AT)),
+        ])
+      : [null, null, null];
   // From here on at once: what is exposed meanwhile is whole.
   for (const each of [jobs, runs, busy, interfaceUp, clockBound]) each.reset();
   for (const each of [sensors, startSkew, startSkewBound]) each.remove();
@@ -44,10 +55,9 @@ async function look(
     startSkew.set(Number(skew.measured) * SECONDS_PER_NS);
     startSkewBound.set(Number(skew.clockBound) * SECONDS_PER_NS);
   }
-  if (!found) return;
-  const [counts, registered, listed] = found;
-  for (const [state, count] of Object.entries(counts)) jobs.set({ state }, count);
-  for (const { state } of listed) runs.inc({ state });
+  for (const [state, count] of Object.entries(counts ?? {})) jobs.set({ state }, count);
+  for (const { state } of listed ?? []) runs.inc({ state });
+  if (!registered) return;
   sensors.set(registered.size);
   for (const { sensor, busyWith, up: isUp, clock } of registered.values()) {
     busy.set({ sensor }, busyWith === null ? 0 : 1);

@@ -64,7 +64,9 @@ describe('anything thrown', () => {
       ['READONLY You can’t write against a read only replica.', 'redis-refused'],
       ['MISCONF Redis is configured to save RDB snapshots', 'redis-refused'],
       ['NOPERM this user has no permissions', 'redis-forbidden'],
-      ['OOMPH', 'internal'],
+      ['WRONGTYPE Operation against a key holding the wrong kind of value', 'redis-foreign'],
+      ['OOMPH! it goes', 'internal'],
+      ['constructor is no answer of Redis', 'internal'],
     ] as const)
       assert.equal(asFailure(new Error(said)).code, code);
   });

@@ -1,7 +1,8 @@
 // A Redis that refuses what an agent says, and what strangers write into the streams of a run.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { fromSensorsKey, toSensorsKey } from '@capfleet/shared/contract/keys';
+import { fromSensorsKey, mapResultsKey, toSensorsKey } from '@capfleet/shared/contract/keys';
+import { bullmqMapJobs } from '@capfleet/coordinator/adapters/bullmq-map-jobs';
 import { redisSensorChannel } from '@capfleet/coordinator/adapters/redis-sensor-channel';
 import { silentLogger, type Logger } from '@capfleet/shared/log/logger';
 import { connect } from '@capfleet/shared/redis/connect';
@@ -93,4 +94,24 @@ test('a coordinator hears the words that fit among those that do not, which fill
     1499,
   );
   assert.ok(logged.length <= 2, String(logged.length));
+});
+
+test('results of strangers fill no log, either', async (context) => {
+  const t = lastFirst(context);
+  const logged: unknown[][] = [];
+  const log = { ...silentLogger(), error: (...line: unknown[]) => logged.push(line) } as unknown as Logger;
+  const client = connect(redis.url, 'test', silentLogger());
+  const jobs = bullmqMapJobs(redis.url, { request: 'strange', quick: false, splitSize: null }, log);
+  t.after(() => {
+    client.disconnect();
+    return jobs.close(true);
+  });
+  const results = client.pipeline();
+  for (let n = 0; n < 900; n += 1) results.xadd(mapResultsKey('strange'), '*', 'answer', '{"job":1}');
+  await results.exec();
+  assert.deepEqual(await jobs.take(), []);
+  assert.deepEqual(
+    logged.map(([about]) => (about as { results: number }).results),
+    [900],
+  );
 });

@@ -105,12 +105,12 @@ export function bullmqMapJobs(redis: string, options: MapJobsOptions, log: Logge
   }
 
   /** Only what was asked for counts. */
-  function resultOf(entry: unknown, id: string): MapResult | null {
+  function resultOf(entry: unknown, onStrange: (reason: string) => void): MapResult | null {
     const parsed = mapAnswerSchema.safeParse(entry);
     if (parsed.success) return resultOfAnswer(parsed.data);
     const [issue] = parsed.error.issues;
     const reason = `${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`;
-    log.error({ id, reason }, 'a result does not fit its schema');
+    onStrange(reason);
     const { job } = Object(entry) as { readonly job?: unknown };
     const asked = typeof job === 'string' ? open.get(job) : undefined;
     if (asked === undefined || typeof job !== 'string') return null;
@@ -174,11 +174,15 @@ export function bullmqMapJobs(redis: string, options: MapJobsOptions, log: Logge
       await sleep(GATHER_MS);
       const entries = await readStream(client, results, position, TAKE_MS);
       const taken = takeEarly();
+      const strange: { id: string; reason: string }[] = [];
       for (const { id, fields } of entries) {
         position = id;
-        const result = resultOf(parseEntry(fields['answer']), id);
+        const result = resultOf(parseEntry(fields['answer']), (reason) => strange.push({ id, reason }));
         if (result) taken.push(result);
       }
+      // In one line, however many a stranger wrote.
+      if (strange[0])
+        log.error({ ...strange[0], results: strange.length }, 'results do not fit their schema');
       return taken;
     },
 

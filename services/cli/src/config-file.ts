@@ -7,6 +7,7 @@ import { parse as parseToml } from 'smol-toml';
 import { parse as parseYaml } from 'yaml';
 import { readSmallFile } from '@capfleet/shared/config/small-file';
 import { Failure, errnoOf, reasonOf } from '@capfleet/shared/errors/failure';
+import { asFlags, FOREIGN_SECTIONS, sectionsOf } from './gophercap-config.ts';
 import type { Setting } from './option-layer.ts';
 
 /** Files that are larger are none that a person wrote; keys and aliases of YAML take the square of their number to read. */
@@ -50,16 +51,14 @@ function settingsOf(
   const settings = new Map<string, Setting>();
   if (config === null || config === undefined) return settings;
   const top = new Map(Object.entries(asTable(config)));
-  const commands = new Set((command.parent?.commands ?? []).map((sibling) => sibling.name()));
-  const own = top.get(command.name());
-  const shared = top.get('global');
-  const rest = [...top].filter(([key]) => key !== 'global' && !commands.has(key));
-  for (const [name, section] of [
-    [command.name(), own],
-    ['global', shared],
-  ] as const) {
+  const siblings = (command.parent?.commands ?? []).flatMap((sibling) => sectionsOf(sibling.name()));
+  const sections = new Set(['global', ...siblings, ...FOREIGN_SECTIONS]);
+  const rest = [...top].filter(([key]) => !sections.has(key));
+  const named = ['global', ...sectionsOf(command.name())].map((name) => [name, top.get(name)] as const);
+  for (const [name, section] of named) {
     if (section != null && !isTable(section)) throw invalid(`${name} is no table of options`);
   }
+  const [[, shared] = [], ...own] = named;
   const flatten = (table: Record<string, unknown>, into: Map<string, Setting>): void => {
     if (!flattenInto(table, '', into, MOST_LEVELS)) throw invalid('its keys lie too deep in each other');
   };
@@ -69,8 +68,8 @@ function settingsOf(
   const global = new Map<string, Setting>();
   if (isTable(shared)) flatten(shared, global);
   for (const [key, value] of global) if (known.has(key)) settings.set(key, value);
-  if (isTable(own)) flatten(own, settings);
-  return settings;
+  for (const [, section] of own) if (isTable(section)) flatten(section, settings);
+  return asFlags(settings);
 }
 
 function asTable(value: unknown): Record<string, unknown> {

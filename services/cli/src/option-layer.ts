@@ -47,7 +47,7 @@ export function applyLayer(
       continue;
     }
     // A flag that is not set says nothing.
-    if (value === null || (value === false && option.isBoolean())) continue;
+    if (value === null || (value === false && (option.isBoolean() || option.optional))) continue;
     const rival = applied.find((other) => areInConflict(option, other));
     if (rival) throw invalid(`${called(key)} cannot be used with ${called(rival.name())}`);
     const parsed = valueOf(option, value, called(key), invalid);

@@ -4,6 +4,7 @@ import { Option, type Command } from 'commander';
 import type { AssignmentRule } from '@capfleet/shared/dataset/assignment';
 import { buildDataSet, type DataSet } from '@capfleet/shared/dataset/dataset';
 import type { Pace, ReplayPolicies, ReplayRequest } from '@capfleet/shared/dataset/replay-plan';
+import { ETHERNET_HEADER } from '@capfleet/shared/edit/headers';
 import { Failure } from '@capfleet/shared/errors/failure';
 import type { Nanos } from '@capfleet/shared/time/nanos';
 import { ONE, type Rational } from '@capfleet/shared/time/rational';
@@ -12,6 +13,7 @@ import { compileFilter } from '@capfleet/replayer/adapters/libpcap';
 import { addEditOptions, editsOf, type EditOptions } from './edit-options.ts';
 import {
   parseLoops,
+  parseFrameBytes,
   parseMtu,
   parsePattern,
   parsePositive,
@@ -43,10 +45,10 @@ export interface ReplayOptions extends EditOptions {
   readonly limit?: number;
   readonly duration?: Nanos;
   readonly skipOoo: boolean;
-  readonly skipOutOfOrder: boolean;
   readonly reorder?: Nanos;
   readonly mtuPolicy: ReplayPolicies['oversize'];
-  readonly skipMtu: boolean;
+  /** Bytes of a whole frame; true: as the interface takes. */
+  readonly skipMtu?: number | true;
   readonly mtu?: number;
   readonly outBpf?: string;
   readonly preload?: number;
@@ -143,7 +145,6 @@ export function addReplayOptions(command: Command): Command {
         .preset('1s'),
     )
     .option('--skip-ooo', 'leave out packets whose stamp runs backwards in their file', false)
-    .option('--skip-out-of-order', 'as --skip-ooo', false)
     .addOption(
       new Option(
         '--mtu-policy <policy>',
@@ -152,7 +153,11 @@ export function addReplayOptions(command: Command): Command {
         .choices(['fail', 'skip', 'truncate', 'segment'])
         .default('fail'),
     )
-    .addOption(new Option('--skip-mtu', 'as --mtu-policy skip').default(false).conflicts('mtuPolicy'))
+    .addOption(
+      new Option('--skip-mtu [bytes]', 'as --mtu-policy skip; with a number, of frames that have more bytes')
+        .argParser(parseFrameBytes)
+        .conflicts('mtuPolicy'),
+    )
     .addOption(
       new Option(
         '--mtu <bytes>',
@@ -208,14 +213,21 @@ export function requestOf(
     edits: editsOf(options),
     policies: {
       allowDefaultRouteInterface,
-      backwards: options.skipOoo || options.skipOutOfOrder ? 'skip' : 'send',
+      backwards: options.skipOoo ? 'skip' : 'send',
       preload: options.preload ?? null,
       reorder: options.reorder === undefined ? null : String(options.reorder),
-      oversize: options.skipMtu ? 'skip' : options.mtuPolicy,
-      mtu: options.mtu ?? null,
+      oversize: options.skipMtu === undefined ? options.mtuPolicy : 'skip',
+      mtu: mtuOf(options),
     },
     filter: options.outBpf === undefined ? null : compileFilter(options.outBpf),
   };
+}
+
+function mtuOf({ mtu, skipMtu }: ReplayOptions): number | null {
+  if (typeof skipMtu !== 'number') return mtu ?? null;
+  if (mtu === undefined) return skipMtu - ETHERNET_HEADER;
+  const reason = 'with a number it says what --mtu says';
+  throw new Failure('setting-invalid', { setting: '--skip-mtu', reason, command: 'replay' });
 }
 
 function speedOf({

@@ -5,6 +5,7 @@ import type { SensorPattern } from '@capfleet/shared/dataset/assignment';
 import { pathPattern, type PathPattern } from '@capfleet/shared/source/path-pattern';
 import { SLOWEST_RATE, SMALLEST_MTU } from '@capfleet/shared/dataset/replay-plan';
 import type { RootMove } from '@capfleet/shared/dataset/roots';
+import { ETHERNET_HEADER } from '@capfleet/shared/edit/headers';
 import { Failure } from '@capfleet/shared/errors/failure';
 import { isRedisUrl, redactUrl } from '@capfleet/shared/redis/connect';
 import { logLevels } from '@capfleet/shared/log/logger';
@@ -35,6 +36,14 @@ export function parseMtu(text: string): number {
   const mtu = parseCount(text);
   if (mtu < SMALLEST_MTU) throw new InvalidArgumentError(`it must be at least ${String(SMALLEST_MTU)}.`);
   return mtu;
+}
+
+/** Of a whole Ethernet frame, without its checksum. */
+export function parseFrameBytes(text: string): number {
+  const bytes = parseCount(text);
+  const least = SMALLEST_MTU + ETHERNET_HEADER;
+  if (bytes < least) throw new InvalidArgumentError(`it must be at least ${String(least)}.`);
+  return bytes;
 }
 
 /** An empty one is a variable that is not set, as a rule, and would stand for the current folder. */

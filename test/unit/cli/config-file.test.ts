@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { mapCommand } from '@capfleet/cli/commands/map';
 import { replayCommand } from '@capfleet/cli/commands/replay';
+import { tarExtractCommand } from '@capfleet/cli/commands/tar-extract';
+import { requestOf, type ReplayOptions } from '@capfleet/cli/replay-options';
 import { addSources, type Environment } from '@capfleet/cli/option-sources';
 import type { SensorPattern } from '@capfleet/shared/dataset/assignment';
 import { tempDir } from '../../support/temp-dir.ts';
@@ -24,6 +26,7 @@ async function optionsOf(
   );
   const program = replay.createCommand('capfleet').exitOverride().addCommand(replay);
   program.addCommand(mapCommand(() => Promise.resolve()));
+  program.addCommand(tarExtractCommand(() => Promise.resolve()));
   replay.exitOverride().configureOutput({ writeErr: () => undefined });
   await program.parseAsync(['replay', '--config', path, ...args], { from: 'user' });
   return replay.opts();
@@ -81,6 +84,80 @@ describe('options from a file', () => {
     });
   }
 
+  describe('that GopherCap wrote', () => {
+    const written = (replay: string): string => `
+filter: {yaml: ''}
+global: {dump: {json: /tmp/meta.json}, file: {regexp: ''}}
+map: {dir: {src: ''}, file: {suffix: pcap, workers: 4}}
+replay: {${replay}}
+tarball: {dryrun: false, in: {file: big.tar}, out: {dir: '', gzip: false}}
+`;
+    const loop = 'loop: {count: 1, infinite: false}, out: {bpf: "", interface: eth0}';
+
+    test('are taken as they are: what was not given is off', async (t) => {
+      const options = await optionsOf(
+        t,
+        written(
+          `disable_wait: false, ${loop}, reorder: {enabled: false}, skip: {mtu: 1514, out_of_order: false},
+          time: {from: '', scale: {duration: 1h0m0s, enabled: false}, to: ''}`,
+        ),
+      );
+      const { dumpJson, outInterface, skipMtu, skipOoo, waitDisable, loopCount } = options;
+      assert.deepEqual(
+        { dumpJson, outInterface, skipMtu, skipOoo, waitDisable, loopCount },
+        {
+          dumpJson: '/tmp/meta.json',
+          outInterface: 'eth0',
+          skipMtu: 1514,
+          skipOoo: false,
+          waitDisable: false,
+          loopCount: 1,
+        },
+      );
+      for (const off of ['reorder', 'timeScaleDuration', 'timeFrom', 'timeTo', 'outBpf', 'fileRegexp'])
+        assert.equal(options[off], undefined, off);
+      const { policies } = requestOf(options as unknown as ReplayOptions, ['a'], { by: 'lane' }, false);
+      assert.deepEqual([policies.oversize, policies.mtu], ['skip', 1500]);
+    });
+
+    test('are taken as they are: what was given is on', async (t) => {
+      const options = await optionsOf(
+        t,
+        written(
+          `disable_wait: false, ${loop}, reorder: {enabled: true}, skip: {out_of_order: true},
+          time: {from: '2020-09-28 06:00:00', scale: {duration: 4h0m0s, enabled: true}, to: ''}`,
+        ),
+      );
+      const { reorder, skipOoo, timeScaleDuration, timeFrom } = options;
+      assert.deepEqual(
+        { reorder, skipOoo, timeScaleDuration, timeFrom },
+        {
+          reorder: 1_000_000_000n,
+          skipOoo: true,
+          timeScaleDuration: 4n * 3600n * 1_000_000_000n,
+          timeFrom: BigInt(Date.parse('2020-09-28T06:00:00Z')) * 1_000_000n,
+        },
+      );
+      const { waitDisable } = await optionsOf(t, written(`disable_wait: true, ${loop}`));
+      assert.equal(waitDisable, true);
+    });
+
+    test('have a section for tarballs', async (t) => {
+      const path = join(await tempDir(t), 'gophercap.yaml');
+      await writeFile(path, written(loop));
+      const extract = addSources(
+        tarExtractCommand(() => Promise.resolve()),
+        {},
+      ).exitOverride();
+      const program = extract.createCommand('capfleet').addCommand(extract);
+      for (const command of [mapCommand, replayCommand]) program.addCommand(command(() => Promise.resolve()));
+      const args = ['tarExtract', '--config', path, '--out-dir', '/tmp/out'];
+      await program.parseAsync(args, { from: 'user' });
+      const { inTarball, outGzip } = extract.opts<Record<string, unknown>>();
+      assert.deepEqual([inTarball, outGzip], ['big.tar', false]);
+    });
+  });
+
   test('give way to the command line, also where the two cannot go together', async (t) => {
     const text = 'loop-count: 3\npps: 100\nmtu-policy: skip\n';
     const options = await optionsOf(t, text, ['--loop-count', '5', '--topspeed']);
@@ -114,7 +191,8 @@ describe('options from a file', () => {
         /a\.yaml are not used: time-modifer is no option of replay; near it: time-modifier/,
       ],
       ['modifier-time: 2', /near it: time-modifier/],
-      ['disable_wait: true', /disable-wait is no option of replay; near it: wait-disable/],
+      ['duration-scale-time: 1h', /duration-scale-time is no option of replay; near it: time-scale-duration/],
+      ['skip: {mtu: 12}', /skip-mtu: .*at least 82/],
       ['zzzzzz: 1', /zzzzzz is no option of replay$/],
       ['config: x', /config is no option/],
       ['time-modifier: fast', /time-modifier: "fast" is no positive ratio/],

@@ -69,6 +69,14 @@ describe('capfleet verify', { concurrency: 2 }, () => {
     assert.equal(found.timing?.deviation.max, 0);
     assert.deepEqual(found.consistency, { U: 0, O: 0, L: 0, I: 0, kappa: 1 });
     assert.match(text, /^100 of 100 packets arrived, in order\n/);
+    assert.doesNotMatch(text, /that was planned/);
+  });
+
+  test('says so where options of the replay seem to be missing', async (t) => {
+    const received = packets.map(({ at, data }) => ({ at: at / 10, data }));
+    const note = /note: it took 0\.100 × the time that was planned: give the options of the replay/;
+    assert.match((await verify(t, received)).text, note);
+    assert.doesNotMatch((await verify(t, received, '--time-modifier', '10')).text, note);
   });
 
   test('tells what was lost, what nobody sent, and what came out of order', async (t) => {

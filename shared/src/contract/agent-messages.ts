@@ -21,16 +21,19 @@ const count = z.int().nonnegative();
 const nanos = z.string().regex(/^-?\d{1,25}$/);
 export const runIdSchema = z.string().regex(/^[\w-]{1,64}$/);
 
+/** Also a path (4,096 bytes); all of them are held, and shown, by whoever looks at the sensors. */
+const word = z.string().max(5000);
+
 export const registrationSchema = z.object({
   v: z.literal(MESSAGE_VERSION),
   sensor: sensorNameSchema,
   /** Differs for each start of an agent. */
-  instance: z.string().min(1),
+  instance: word.min(1),
   /** What one agent at a time holds until it is gone: two with the same one never play at once. */
-  place: z.string(),
-  version: z.string(),
-  host: z.string(),
-  interface: z.string(),
+  place: word,
+  version: word,
+  host: word,
+  interface: word,
   link: z.enum(['af_packet', 'af_xdp', 'pcap', 'null', 'file']),
   /** MTU in bytes; null where the link has none. */
   mtu: count.nullable(),

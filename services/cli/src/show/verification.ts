@@ -6,6 +6,9 @@ import type { Quantiles } from '@capfleet/shared/verify/timing';
 import type { ReceivedFacts } from '../verify-replay.ts';
 import { formatCount, formatTable, printable } from './text.ts';
 
+/** No clock is as far off as this. */
+const OTHER_SPEED = 0.01;
+
 export interface ShownVerification {
   readonly comparison: Comparison;
   readonly received: ReceivedFacts;
@@ -43,8 +46,18 @@ export function showComparison(comparison: Comparison, notes: readonly string[])
     value === null ? [] : [`${name} ${value.toPrecision(2)}`],
   );
   lines.push(`consistency κ ${kappa.toFixed(6)} (${parts.join(', ')}; our reconstruction of Choir)\n`);
-  if (notes.length > 0) lines.push(notes.map((note) => `note: ${printable(note)}\n`).join(''));
+  const all = timed ? [...otherSpeed(duration), ...notes] : notes;
+  if (all.length > 0) lines.push(all.map((note) => `note: ${printable(note)}\n`).join(''));
   return lines.join('\n');
+}
+
+/** A replay held against what it was not: as a rule options of it are missing here. */
+function otherSpeed({ planned, received }: Comparison['duration']): string[] {
+  const share = planned === 0 ? 1 : received / planned;
+  if (Math.abs(share - 1) <= OTHER_SPEED) return [];
+  return [
+    `it took ${share.toPrecision(3)} × the time that was planned: give the options of the replay, as --time-modifier`,
+  ];
 }
 
 function accounts({ sent, received, matched, lost, duplicated, foreign, order }: Comparison): string {

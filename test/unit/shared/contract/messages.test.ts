@@ -75,6 +75,7 @@ describe('what does not fit is refused', () => {
     ['a registration of another version', registrationSchema, { ...registration, v: 2 }],
     ['a sensor name with a slash', registrationSchema, { ...registration, sensor: 'a/b' }],
     ['a sensor name that is too long', registrationSchema, { ...registration, sensor: 'a'.repeat(65) }],
+    ['a host without end', registrationSchema, { ...registration, host: 'a'.repeat(5001) }],
     ['an unknown link', registrationSchema, { ...registration, link: 'dpdk' }],
     ['a job with more in it than is known', prepareJobSchema, { ...prepareJob('r', 1), command: 'rm' }],
     ['a job of another version', prepareJobSchema, { ...prepareJob('r', 1), v: 2 }],

@@ -261,6 +261,7 @@ describe('the live page', { skip: noBrowser }, () => {
     await page.getByRole('heading', { name: 'What the verdict rests on' }).waitFor();
     assert.match(await page.locator('.facts').innerText(), /Outcome\s+stopped/);
     await page.getByRole('link', { name: 'Runs' }).click();
+    await page.getByRole('heading', { name: 'Runs', level: 1 }).waitFor();
     await page.getByRole('row', { name: /stopped/ }).waitFor();
     expected(/ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_INCOMPLETE_CHUNKED_ENCODING/);
   });

@@ -145,7 +145,8 @@ test('a sensor that is cut off just when it acknowledges a start does not start 
 test('a sensor that is killed after the start was committed takes it back for all', async (t) => {
   const one = await startSensor(t, 'd1');
   const two = await startSensor(t, 'd2');
-  const replay = startRun(t, 'd1,d2', '--lead', '5s', '--assign', 'd1=[0-2]\\.pcap', '--assign', 'd2=.');
+  // Shorter than a registration lives: by that it would be lost as well.
+  const replay = startRun(t, 'd1,d2', '--lead', '3s', '--assign', 'd1=[0-2]\\.pcap', '--assign', 'd2=.');
   await two.agent.says('"word":"commit"', 30_000);
   two.agent.signal('SIGKILL');
   const report = reportOf(await replay.ended);

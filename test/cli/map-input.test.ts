@@ -158,8 +158,8 @@ describe('capfleet map', { concurrency: 2 }, () => {
     await writeFile(place.dump, OLD_DUMP);
     const { code, stdout, stderr } = await runMap(place);
     assert.deepEqual([code, stdout], [1, '']);
-    assert.match(stderr, /failed +a\.pcap\.gz\s+\S+ is not a capture/);
-    assert.match(stderr, /failed +b\.pcap\.gz\s+\S+ is empty/);
+    assert.match(stderr, /failed +a\.pcap\.gz\n {11}\S+ is not a capture/);
+    assert.match(stderr, /failed +b\.pcap\.gz\n {11}\S+ is empty/);
     assert.match(stderr, /capfleet: none of the 2 files could be mapped/);
     assert.equal(await readFile(place.dump, 'utf8'), OLD_DUMP);
   });
@@ -267,7 +267,7 @@ describe('capfleet map as a user without rights', { concurrency: 2 }, () => {
     await chmod(place.dir, 0o777);
     const { code, stdout } = await runMap(place, [], as);
     assert.equal(code, 3);
-    assert.match(stdout, /failed +b\.pcap\.gz\s+not allowed to read \S+b\.pcap\.gz; give the user/);
+    assert.match(stdout, /failed +b\.pcap\.gz\n {11}not allowed to read \S+b\.pcap\.gz; give the user/);
     assert.equal((await readDumpFile(place.dump)).files.length, 1);
   });
 
@@ -284,7 +284,7 @@ describe('capfleet map as a user without rights', { concurrency: 2 }, () => {
     await chmod(place.dir, 0o777);
     const { code, stdout } = await runMap(place, [], as);
     assert.equal(code, 3);
-    assert.match(stdout, /failed +closed\s+not allowed to read \S+\/closed; give the user/);
+    assert.match(stdout, /failed +closed\n {11}not allowed to read \S+\/closed; give the user/);
     const { files, capfleet } = await readDumpFile(place.dump);
     assert.deepEqual([files.length, capfleet.failed.map(({ path }) => path)], [1, [closed]]);
   });

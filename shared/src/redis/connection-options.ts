@@ -54,7 +54,8 @@ export function optionsOf(url: string): ConnectionOptions {
         ...common,
         ...login,
         sentinels: hosts,
-        ...(security && { tls: security, enableTLSForSentinelMode: true, sentinelTLS: security }),
+        ...secure,
+        ...(security && { enableTLSForSentinelMode: true, sentinelTLS: security }),
       };
   }
 }

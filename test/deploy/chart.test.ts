@@ -90,6 +90,35 @@ describe('the chart', { skip: withoutHelm }, () => {
       }
   });
 
+  test('S3 is reached by keys of a Secret, or by what the service accounts are', () => {
+    const annotations = { 'eks.amazonaws.com/role-arn': 'arn:aws:iam::1:role/pcap' };
+    const accounts = Object.fromEntries(
+      ['coordinator', 'mapper', 'replayer'].map((part) => [
+        part,
+        { serviceAccount: { create: true, annotations } },
+      ]),
+    );
+    const keysIn = (manifests: readonly Manifest[]): string[] =>
+      manifests
+        .flatMap((one) => podOf(one) ?? [])
+        .flatMap(({ containers }) => containers[0].env ?? [])
+        .filter(({ name }: { name: string }) => /^AWS_(ACCESS|SECRET)/.test(name))
+        .map(({ name, valueFrom }: Manifest) => `${String(name)} ${valueFrom.secretKeyRef.name}`);
+    const replayer = { ...accounts['replayer'], agents: [{ name: 'main', interface: 'eth1' }] };
+    const sensors = { networkPolicy: { sensorHosts: ['10.0.0.0/24'] } };
+    const byAccount = render({ ...accounts, ...sensors, replayer });
+    const made = byAccount.filter(({ kind }) => kind === 'ServiceAccount');
+    assert.deepEqual(
+      made.map(({ metadata }) => metadata.annotations),
+      [annotations, annotations, annotations],
+    );
+    assert.deepEqual(keysIn(byAccount), []);
+    assert.deepEqual(
+      new Set(keysIn(render({ s3: { existingSecret: 'keys' } }))),
+      new Set(['AWS_ACCESS_KEY_ID keys', 'AWS_SECRET_ACCESS_KEY keys']),
+    );
+  });
+
   test('an ingress leads to the coordinator, over TLS', () => {
     const made = render('external-url-keda-values.yaml');
     const { spec } = made.find(({ kind }) => kind === 'Ingress')!;
